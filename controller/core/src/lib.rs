@@ -1,0 +1,17 @@
+//! The pure part of Sweep.
+//!
+//! Invariant: nothing here reads a clock, a file, the network or the environment, and nothing draws randomness that
+//! is not derived from a recorded seed. What needs time or the environment is given it.
+#![forbid(unsafe_code)]
+
+pub mod command;
+pub mod curve;
+pub mod lease;
+pub mod objective;
+pub mod report;
+pub mod search;
+pub mod space;
+pub mod spec;
+pub mod sweep;
+pub mod trial;
+pub mod value;

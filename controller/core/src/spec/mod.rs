@@ -1,0 +1,158 @@
+//! The sweep file: W&B's keys, read with places, checked at once.
+//!
+//! [`parse`] is the one entry; the controller and the CLI call the same function, so both say the same.
+
+mod parameter;
+mod problem;
+mod top;
+mod yaml;
+
+pub use problem::{Place, Problem, Severity};
+
+use crate::objective::Goal;
+use crate::space::Domain;
+use crate::value::Params;
+
+/// A checked sweep file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SweepSpec {
+    pub method: Method,
+    /// For people; empty when the file has none.
+    pub name: String,
+    /// Empty when absent.
+    pub program: String,
+    /// Unexpanded; empty: the default for the program.
+    pub command: Vec<String>,
+    pub metric: Option<Metric>,
+    /// Depth first, by name: W&B's order, the last varying fastest on a grid.
+    pub parameters: Vec<Parameter>,
+    /// `None`: chosen when the sweep is created, and recorded.
+    pub seed: Option<u64>,
+    /// The most trials there will be.
+    pub run_cap: Option<u64>,
+    /// The type of `early_terminate`; none is built yet.
+    pub early_terminate: Option<String>,
+}
+
+/// How trials are proposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    Grid,
+    Random,
+    /// Known, and refused by [`SweepSpec::unbuilt`].
+    Bayes,
+}
+
+impl Method {
+    /// The word in the sweep file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Grid => "grid",
+            Self::Random => "random",
+            Self::Bayes => "bayes",
+        }
+    }
+}
+
+/// What the sweep is after.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    pub name: String,
+    pub goal: Goal,
+}
+
+/// One parameter; nested ones have a path of several names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameter {
+    pub path: Vec<String>,
+    pub domain: Domain,
+}
+
+/// What came out of a file: the spec if it has no errors, and every problem found, in the order of the file.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    pub spec: Option<SweepSpec>,
+    pub problems: Vec<Problem>,
+}
+
+impl Parsed {
+    /// The problems of one severity.
+    pub fn of(&self, severity: Severity) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(move |problem| problem.severity == severity)
+    }
+}
+
+/// Reads and checks a sweep file. Never fails early: all problems come back at once.
+pub fn parse(text: &str) -> Parsed {
+    let mut problems = Vec::new();
+    let spec = match yaml::read(text, &mut problems) {
+        Ok(root) => top::lower(&root, &mut problems),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    };
+    problems.sort_by_key(|problem| problem.place);
+    let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
+    Parsed { spec: spec.filter(|_| !broken), problems }
+}
+
+impl SweepSpec {
+    /// What the file asks for that is not built yet, by name. Such a sweep is refused rather than run otherwise.
+    pub fn unbuilt(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        if self.method == Method::Bayes {
+            names.push("method: bayes (use random or grid)".to_owned());
+        }
+        if let Some(rule) = &self.early_terminate {
+            names.push(format!("early_terminate: {rule} (leave it out)"));
+        }
+        names
+    }
+
+    /// The number of cells of the grid; `None`: infinitely many, or more than can be counted.
+    pub fn grid_cells(&self) -> Option<u128> {
+        self.parameters
+            .iter()
+            .try_fold(1_u128, |cells, parameter| cells.checked_mul(parameter.domain.grid_len()?))
+    }
+
+    /// How many trials there will be at most, where that is known.
+    pub fn planned_trials(&self) -> Option<u64> {
+        let grid = match self.method {
+            Method::Grid => self.grid_cells().map(|cells| u64::try_from(cells).unwrap_or(u64::MAX)),
+            Method::Random | Method::Bayes => None,
+        };
+        match (grid, self.run_cap) {
+            (Some(cells), Some(cap)) => Some(cells.min(cap)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Puts values, one a parameter in order, into their nested places.
+    pub(crate) fn assemble(&self, values: impl Iterator<Item = serde_json::Value>) -> Params {
+        let mut params = Params::new();
+        for (parameter, value) in self.parameters.iter().zip(values) {
+            let Some((first, rest)) = parameter.path.split_first() else { continue };
+            if rest.is_empty() {
+                params.insert(first.clone(), value);
+                continue;
+            }
+            let mut slot = params
+                .entry(first.clone())
+                .or_insert_with(|| serde_json::Value::Object(serde_json::Map::new()));
+            for name in rest {
+                if !slot.is_object() {
+                    *slot = serde_json::Value::Object(serde_json::Map::new());
+                }
+                // Just made an object, so indexing by name inserts.
+                slot = &mut slot[name.as_str()];
+            }
+            *slot = value;
+        }
+        params
+    }
+}
+
+#[cfg(test)]
+mod tests;

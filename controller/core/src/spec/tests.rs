@@ -1,0 +1,71 @@
+use super::*;
+
+const SEED_SWEEP: &str = include_str!("../../../../sweep_configuration.yaml");
+
+/// What people would read, for every problem of a file.
+fn page(text: &str) -> String {
+    let parsed = parse(text);
+    parsed.problems.iter().map(|problem| problem.render("sweep.yaml", text)).collect::<Vec<_>>().join("\n\n")
+}
+
+#[test]
+fn the_sweep_of_the_seed_is_accepted_as_it_is() {
+    for text in [SEED_SWEEP.to_owned(), SEED_SWEEP.replace("program: sweep-train", "program: train.py")] {
+        let parsed = parse(&text);
+        assert_eq!(parsed.problems, [], "{:?}", parsed.problems);
+        let spec = parsed.spec.expect("is valid");
+        assert_eq!((spec.method, spec.run_cap, spec.parameters.len()), (Method::Random, None, 13));
+        assert_eq!(spec.unbuilt(), [""; 0]);
+    }
+}
+
+#[test]
+fn log_uniform_bounds_are_exponents() {
+    let spec =
+        parse("method: random\nparameters: {lr: {distribution: log_uniform, min: -11.512, max: -6.907}}\n")
+            .spec;
+    let domain = &spec.expect("is valid").parameters[0].domain;
+    let crate::space::Domain::Real { min, max, .. } = domain else { panic!("{domain:?}") };
+    assert!((min - 1e-5).abs() < 1e-8 && (max - 1e-3).abs() < 1e-6, "{min} {max}");
+}
+
+#[test]
+fn nested_parameters_keep_their_places() {
+    let spec = parse("method: grid\nparameters:\n  model:\n    parameters:\n      depth: {values: [1, 2]}\n      opt: {parameters: {lr: {value: 0.1}}}\n  seed: {value: 3}\n")
+        .spec
+        .expect("is valid");
+    let first = crate::search::propose(&spec, 0, 1).expect("is proposed");
+    assert_eq!(
+        serde_json::to_string(&first).expect("is JSON"),
+        r#"{"model":{"depth":1,"opt":{"lr":0.1}},"seed":3}"#
+    );
+}
+
+#[test]
+fn every_problem_comes_at_once_with_its_place() {
+    insta::assert_snapshot!(page(
+        "metod: random\nmethod: gird\nparameters:\n  lr: {min: 0.1, max: 0.001}\n  batch: 32\n  act: {values: []}\n  drop: {valeus: [0.1]}\nmetric: {name: f1, goal: maximise}\nearly_stopping: {}\nrun_cap: 0\n"
+    ));
+}
+
+#[test]
+fn impossible_combinations_are_refused() {
+    insta::assert_snapshot!(page(
+        "method: grid\nparameters: {lr: {min: 0.1, max: 0.5}}\nearly_terminate: {type: hyperband}\n"
+    ));
+    insta::assert_snapshot!(page("method: bayes\nparameters: {lr: {min: 0.1, max: 0.5}}\n"));
+    insta::assert_snapshot!(page("- just\n- a list\n"));
+    insta::assert_snapshot!(page(""));
+    insta::assert_snapshot!(page(
+        "method: random\nparameters: {lr: {distribution: log_uniform, min: 1, max: 1000}}\n"
+    ));
+}
+
+#[test]
+fn what_is_not_built_is_named() {
+    let spec = parse("method: bayes\nmetric: {name: loss}\nearly_terminate: {type: hyperband, min_iter: 3}\nparameters: {a: {min: 0, max: 1}}\n").spec;
+    assert_eq!(
+        spec.expect("is valid").unbuilt(),
+        ["method: bayes (use random or grid)", "early_terminate: hyperband (leave it out)"]
+    );
+}
