@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::sweep::SweepState;
+
 /// Where a trial is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TrialState {
@@ -162,40 +164,47 @@ pub struct Ending {
 }
 
 /// Judges how an attempt ended. `detail` is what its agent says; it is kept in the reason.
-pub fn judge(
-    outcome: Outcome,
-    detail: &str,
-    faults: Faults,
-    budget: Budget,
-    sweep_cancelled: bool,
-) -> Ending {
-    let detail = detail.to_owned();
-    // A cancelled sweep takes everything down that did not end well by itself.
-    if sweep_cancelled && outcome != Outcome::Succeeded {
-        return Ending { event: TrialEvent::Cancelled, faults, reason: "sweep cancelled".to_owned() };
-    }
-    match outcome {
-        Outcome::Succeeded => Ending { event: TrialEvent::Succeeded, faults, reason: String::new() },
-        Outcome::Stopped => Ending { event: TrialEvent::StoppedByRule, faults, reason: detail },
-        Outcome::Cancelled => Ending { event: TrialEvent::Cancelled, faults, reason: detail },
-        Outcome::HandedBack => {
-            Ending { event: TrialEvent::Requeued, faults, reason: prefixed("handed back", &detail) }
+///
+/// A success is kept whatever became of the sweep. Otherwise a cancelled sweep takes its trials down with it, and a
+/// stopped one runs nothing again.
+pub fn judge(outcome: Outcome, detail: &str, faults: Faults, budget: Budget, sweep: SweepState) -> Ending {
+    let ending = judge_alone(outcome, detail, faults, budget);
+    match (sweep, ending.event) {
+        (_, TrialEvent::Succeeded) => ending,
+        (SweepState::Cancelled, _) => {
+            Ending { event: TrialEvent::Cancelled, reason: "sweep cancelled".to_owned(), ..ending }
         }
+        (SweepState::Finished, TrialEvent::Requeued) => {
+            let reason = prefixed("the sweep was stopped before it could run again", detail);
+            Ending { event: TrialEvent::Cancelled, reason, ..ending }
+        }
+        _ => ending,
+    }
+}
+
+fn judge_alone(outcome: Outcome, detail: &str, faults: Faults, budget: Budget) -> Ending {
+    let ending = |event, faults, reason| Ending { event, faults, reason };
+    match outcome {
+        Outcome::Succeeded => ending(TrialEvent::Succeeded, faults, String::new()),
+        Outcome::Stopped => ending(TrialEvent::StoppedByRule, faults, detail.to_owned()),
+        Outcome::Cancelled => ending(TrialEvent::Cancelled, faults, detail.to_owned()),
+        Outcome::HandedBack => ending(TrialEvent::Requeued, faults, prefixed("handed back", detail)),
         Outcome::Failed => {
             let faults = Faults { user: faults.user + 1, ..faults };
             if faults.user > budget.user_retries {
-                return Ending { event: TrialEvent::GaveUp, faults, reason: detail };
+                ending(TrialEvent::GaveUp, faults, detail.to_owned())
+            } else {
+                ending(TrialEvent::Requeued, faults, prefixed("to be retried", detail))
             }
-            Ending { event: TrialEvent::Requeued, faults, reason: prefixed("to be retried", &detail) }
         }
         Outcome::Infrastructure => {
             let faults = Faults { infrastructure: faults.infrastructure + 1, ..faults };
             if faults.infrastructure > budget.infrastructure_retries {
-                let reason =
-                    prefixed(&format!("gave up after {} faults of machines", faults.infrastructure), &detail);
-                return Ending { event: TrialEvent::GaveUp, faults, reason };
+                let what = format!("gave up after {} faults of machines", faults.infrastructure);
+                ending(TrialEvent::GaveUp, faults, prefixed(&what, detail))
+            } else {
+                ending(TrialEvent::Requeued, faults, prefixed("to be run again", detail))
             }
-            Ending { event: TrialEvent::Requeued, faults, reason: prefixed("to be run again", &detail) }
         }
     }
 }
@@ -250,7 +259,7 @@ mod tests {
             (Outcome::Failed, TrialEvent::GaveUp),
             (Outcome::Infrastructure, TrialEvent::GaveUp),
         ] {
-            let ending = judge(outcome, "x", faults, budget, false);
+            let ending = judge(outcome, "x", faults, budget, SweepState::Running);
             assert_eq!(ending.event, expected, "{outcome:?} after {faults:?}");
             faults = ending.faults;
         }
@@ -258,10 +267,17 @@ mod tests {
     }
 
     #[test]
-    fn a_late_success_of_a_cancelled_sweep_is_kept() {
-        let verdict = |outcome| judge(outcome, "", Faults::default(), Budget::default(), true).event;
-        assert_eq!(verdict(Outcome::Succeeded), TrialEvent::Succeeded);
-        assert_eq!(verdict(Outcome::Failed), TrialEvent::Cancelled);
-        assert_eq!(verdict(Outcome::HandedBack), TrialEvent::Cancelled);
+    fn a_late_success_is_kept_and_nothing_else_outlives_a_sweep() {
+        for (sweep, outcome, expected) in [
+            (SweepState::Cancelled, Outcome::Succeeded, TrialEvent::Succeeded),
+            (SweepState::Cancelled, Outcome::Failed, TrialEvent::Cancelled),
+            (SweepState::Cancelled, Outcome::HandedBack, TrialEvent::Cancelled),
+            (SweepState::Finished, Outcome::HandedBack, TrialEvent::Cancelled),
+            (SweepState::Finished, Outcome::Failed, TrialEvent::GaveUp),
+            (SweepState::Paused, Outcome::HandedBack, TrialEvent::Requeued),
+        ] {
+            let ending = judge(outcome, "", Faults::default(), Budget::default(), sweep);
+            assert_eq!(ending.event, expected, "{outcome:?} in a {sweep} sweep");
+        }
     }
 }

@@ -1,1 +1,120 @@
+//! The one port to durable state.
+//!
+//! Invariants: a method that changes state answers only after the change is committed; the change feed moves only
+//! after the commit; decisions are core's, this crate only fetches what they need and writes what they say; nothing
+//! outside this crate sees SQL.
+#![forbid(unsafe_code)]
 
+mod codec;
+#[cfg(test)]
+mod contract;
+mod error;
+mod model;
+mod sqlite;
+
+use async_trait::async_trait;
+use sweep_core::curve::Point;
+use sweep_core::lease::Lease;
+use sweep_core::sweep::SweepEvent;
+use sweep_core::trial::TrialState;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+pub use error::StoreError;
+pub use model::*;
+pub use sqlite::SqliteStore;
+
+/// Short for this crate's results.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Durable state of sweeps, trials and attempts. Times are milliseconds since the Unix epoch, given by the caller.
+///
+/// Every backend passes the contract suite of this crate.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Stores a sweep; the same `request_id` again gives the stored one.
+    async fn sweep_create(&self, new: NewSweep) -> Result<Sweep>;
+
+    /// All sweeps, newest first, without their texts.
+    async fn sweep_list(&self) -> Result<Vec<Sweep>>;
+
+    /// One sweep by its id, by a prefix that fits one only, or `-` for the newest.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepNotFound`], [`StoreError::SweepAmbiguous`].
+    async fn sweep_find(&self, name: &str) -> Result<Sweep>;
+
+    /// Moves a sweep by a person's verb. Stop and cancel withdraw what is queued.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepRefuses`] when the move does not exist.
+    async fn sweep_change(&self, sweep: &str, event: SweepEvent, now_ms: i64) -> Result<Sweep>;
+
+    /// Appends proposals numbered from `after + 1`. `false`, and nothing is stored, when the sweep's last proposal is
+    /// not number `after` or it takes no more trials: whoever planned was late. `exhausted`: these are the last.
+    async fn trials_enqueue(
+        &self,
+        sweep: &str,
+        after: u64,
+        trials: Vec<NewTrial>,
+        exhausted: bool,
+        now_ms: i64,
+    ) -> Result<bool>;
+
+    /// Makes an agent known, or brings what is known of it up to date.
+    async fn agent_register(&self, agent: Agent, now_ms: i64) -> Result<()>;
+
+    /// Hands a queued trial to an agent; the same request again gets the same trial.
+    async fn trial_claim(&self, claim: Claim, now_ms: i64) -> Result<Claimed>;
+
+    /// Stores the new ones of an attempt's events, renews its lease, and tells how it stands.
+    ///
+    /// # Errors
+    /// [`StoreError::AttemptStale`], [`StoreError::SeqGap`].
+    async fn attempt_report(
+        &self,
+        key: AttemptKey,
+        first_seq: u64,
+        events: Vec<Event>,
+        now_ms: i64,
+    ) -> Result<Reported>;
+
+    /// Renews leases and tells how each attempt stands, in order.
+    async fn attempts_renew(&self, keys: Vec<AttemptKey>) -> Result<Vec<Reported>>;
+
+    /// Ends an attempt and moves its trial and its sweep on. The same end again is answered as the first time.
+    ///
+    /// # Errors
+    /// [`StoreError::AttemptStale`], [`StoreError::SeqGap`].
+    async fn attempt_finish(&self, finish: Finish, now_ms: i64) -> Result<Finished>;
+
+    /// Every lease in force.
+    async fn leases_live(&self) -> Result<Vec<Lease<AttemptKey>>>;
+
+    /// Takes a lease away, unless it was renewed since it was read. Whether it was taken.
+    async fn lease_expire(&self, lease: Lease<AttemptKey>, now_ms: i64) -> Result<bool>;
+
+    /// Trials of a sweep, by number; with `top`, the best of them, best first.
+    async fn trial_list(&self, sweep: &str, filter: TrialFilter) -> Result<Vec<Trial>>;
+
+    /// One trial with its attempts and records.
+    ///
+    /// # Errors
+    /// [`StoreError::TrialNotFound`].
+    async fn trial_get(&self, trial: &TrialName) -> Result<TrialDetail>;
+
+    /// The visible curves of a trial, by metric name, points in the order they were made. No names: all.
+    async fn curves(&self, trial: Uuid, names: &[String]) -> Result<Vec<(String, Vec<Point>)>>;
+
+    /// Log lines of an attempt, in order; with `tail`, only the last so many.
+    async fn log_lines(&self, trial: Uuid, attempt: u32, tail: Option<usize>) -> Result<Vec<LogEntry>>;
+
+    /// What changed in a sweep after a change number, as it is now.
+    async fn changes_since(&self, sweep: &str, since: u64) -> Result<Changes>;
+
+    /// The number of the last change committed by anyone; moves after each commit.
+    fn feed(&self) -> watch::Receiver<u64>;
+
+    /// How many trials of a sweep are in a state.
+    async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64>;
+}

@@ -1,0 +1,479 @@
+//! The behaviours every backend has, as tests over `dyn Store`.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sweep_core::objective::Goal;
+use sweep_core::sweep::{SweepEvent, SweepState};
+use sweep_core::trial::{Outcome, TrialState};
+use sweep_core::value::Params;
+use uuid::Uuid;
+
+use crate::*;
+
+/// Instantiates the suite for a backend: `store_contract!(make())`, where `make` gives a guard and an empty store.
+macro_rules! store_contract {
+    ($make:expr) => {
+        crate::contract::store_contract!($make;
+            a_creation_sent_twice_is_one_sweep
+            sweeps_are_found_by_prefix
+            the_queue_takes_proposals_once
+            claims_are_idempotent_and_distinct
+            concurrent_claims_never_share_a_trial
+            reports_in_any_portions_are_stored_once
+            a_gap_is_refused_with_the_last_stored
+            a_stale_attempt_cannot_write
+            ends_move_trials_and_sweeps
+            the_same_end_twice_is_one_end
+            an_expired_lease_is_granted_again
+            a_renewed_lease_does_not_expire
+            a_new_attempt_hides_the_curve_of_the_old
+            cancel_reaches_running_attempts_and_withdraws_the_queue
+            stop_withdraws_the_queue_and_lets_trials_finish
+            a_paused_sweep_hands_nothing_out
+            nothing_but_failures_pauses_a_sweep
+            non_finite_objectives_never_count
+            watchers_see_each_change_once
+            top_lists_the_best_first
+            logs_come_back_in_order
+        );
+    };
+    ($make:expr; $($name:ident)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            let (_guard, store) = $make.await;
+            crate::contract::$name(std::sync::Arc::new(store)).await;
+        })*
+    };
+}
+pub(crate) use store_contract;
+
+type Any = Arc<dyn Store>;
+
+const NOW: i64 = 1_700_000_000_000;
+
+pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
+    let id: String = Uuid::now_v7().simple().to_string().chars().rev().take(8).collect();
+    NewSweep {
+        id,
+        request_id: Uuid::now_v7(),
+        name: name.to_owned(),
+        method: "random".to_owned(),
+        objective: Some(Objective { name: "f1".to_owned(), goal: Goal::Maximize }),
+        seed: u64::MAX - 3,
+        planned_trials: planned,
+        text: "method: random\n".to_owned(),
+        created_at_ms: NOW,
+    }
+}
+
+fn trial(number: u64) -> NewTrial {
+    NewTrial { id: Uuid::now_v7(), number, params: Params::from([("n".to_owned(), number.into())]) }
+}
+
+/// A sweep with so many queued trials, and an agent.
+struct Scene {
+    store: Any,
+    sweep: String,
+    agent: Uuid,
+}
+
+impl Scene {
+    async fn new(store: Any, trials: u64) -> Self {
+        let sweep = store.sweep_create(new_sweep("scene", Some(trials))).await.expect("creates").id;
+        let queued = (1..=trials).map(trial).collect();
+        assert!(store.trials_enqueue(&sweep, 0, queued, true, NOW).await.expect("queues"));
+        let agent = Agent {
+            id: Uuid::now_v7(),
+            name: "box".to_owned(),
+            host: "box.local".to_owned(),
+            version: "0".to_owned(),
+            slots: 1,
+            devices: vec!["cuda:0".to_owned()],
+            labels: BTreeMap::new(),
+        };
+        let id = agent.id;
+        store.agent_register(agent, NOW).await.expect("registers");
+        Self { store, sweep, agent: id }
+    }
+
+    async fn claim_as(&self, request_id: Uuid) -> Claimed {
+        let claim = Claim {
+            sweep: self.sweep.clone(),
+            agent: self.agent,
+            request_id,
+            lease: Duration::from_secs(60),
+        };
+        self.store.trial_claim(claim, NOW + 1).await.expect("claims")
+    }
+
+    async fn claim(&self) -> (AttemptKey, u64) {
+        match self.claim_as(Uuid::now_v7()).await {
+            Claimed::Granted(given) => {
+                (AttemptKey { trial: given.trial, attempt: given.attempt }, given.number)
+            }
+            other => panic!("nothing granted: {other:?}"),
+        }
+    }
+
+    async fn report(&self, key: AttemptKey, first_seq: u64, values: &[f64]) -> Result<Reported> {
+        let events = values.iter().zip(first_seq..).map(|(&value, seq)| point(seq * 10, value)).collect();
+        self.store.attempt_report(key, first_seq, events, NOW + 2).await
+    }
+
+    async fn finish(&self, key: AttemptKey, outcome: Outcome, last_seq: u64) -> Result<Finished> {
+        let reason = if outcome == Outcome::Succeeded { "" } else { "because" };
+        let finish =
+            Finish { key, outcome, reason: reason.to_owned(), exit_code: Some(0), signal: None, last_seq };
+        self.store.attempt_finish(finish, NOW + 3).await
+    }
+
+    async fn sweep(&self) -> Sweep {
+        self.store.sweep_find(&self.sweep).await.expect("is there")
+    }
+
+    async fn trial(&self, number: u64) -> Trial {
+        let name = TrialName::Number { sweep: self.sweep.clone(), number };
+        self.store.trial_get(&name).await.expect("is there").trial
+    }
+
+    async fn curve(&self, key: AttemptKey) -> Vec<(u64, f64)> {
+        let curves = self.store.curves(key.trial, &["f1".to_owned()]).await.expect("reads");
+        curves.into_iter().flat_map(|(_, points)| points).map(|point| (point.step, point.value)).collect()
+    }
+}
+
+fn point(step: u64, value: f64) -> Event {
+    let values = BTreeMap::from([("f1".to_owned(), value), ("loss".to_owned(), -value)]);
+    Event { at_ms: NOW, kind: EventKind::Metrics { step, epoch: Some(0.5), values } }
+}
+
+pub(crate) async fn a_creation_sent_twice_is_one_sweep(store: Any) {
+    let new = new_sweep("twice", Some(4));
+    let one = store.sweep_create(new.clone()).await.expect("creates");
+    let again = NewSweep { id: "zzzzzzzz".to_owned(), ..new.clone() };
+    let two = store.sweep_create(again).await.expect("answers");
+    assert_eq!(one.id, two.id);
+    assert_eq!(store.sweep_list().await.expect("lists").len(), 1);
+    assert_eq!((one.seed, one.planned_trials, one.state), (u64::MAX - 3, Some(4), SweepState::Pending));
+    assert_eq!(one.text, new.text);
+}
+
+pub(crate) async fn sweeps_are_found_by_prefix(store: Any) {
+    for id in ["abcd1234", "abce9999", "x0000000"] {
+        store.sweep_create(NewSweep { id: id.to_owned(), ..new_sweep(id, None) }).await.expect("creates");
+    }
+    assert_eq!(store.sweep_find("x").await.expect("fits one").id, "x0000000");
+    assert_eq!(store.sweep_find("abce").await.expect("fits one").id, "abce9999");
+    let Err(StoreError::SweepAmbiguous { matches, .. }) = store.sweep_find("abc").await else {
+        panic!("fits two")
+    };
+    assert_eq!(matches, ["abcd1234", "abce9999"]);
+    for name in ["q", "", "abc%", "ABCD1234"] {
+        assert!(matches!(store.sweep_find(name).await, Err(StoreError::SweepNotFound { .. })), "{name}");
+    }
+}
+
+pub(crate) async fn the_queue_takes_proposals_once(store: Any) {
+    let scene = Scene::new(store, 2).await;
+    let late =
+        scene.store.trials_enqueue(&scene.sweep, 0, vec![trial(1)], false, NOW).await.expect("answers");
+    assert!(!late, "a planner that was late queued a trial again");
+    assert_eq!(scene.sweep().await.counts.queued, 2);
+}
+
+pub(crate) async fn claims_are_idempotent_and_distinct(store: Any) {
+    let scene = Scene::new(store, 2).await;
+    let request = Uuid::now_v7();
+    let given = |claimed: Claimed| match claimed {
+        Claimed::Granted(given) => (given.trial, given.attempt, given.number),
+        other => panic!("{other:?}"),
+    };
+    let first = given(scene.claim_as(request).await);
+    assert_eq!(first, given(scene.claim_as(request).await));
+    assert_eq!((first.1, first.2), (1, 1));
+    assert_eq!(scene.claim().await.1, 2);
+    let nothing = scene.claim_as(Uuid::now_v7()).await;
+    assert!(
+        matches!(nothing, Claimed::Nothing { state: SweepState::Running, exhausted: true, .. }),
+        "{nothing:?}"
+    );
+    let stranger = Claim {
+        sweep: scene.sweep.clone(),
+        agent: Uuid::now_v7(),
+        request_id: Uuid::now_v7(),
+        lease: Duration::ZERO,
+    };
+    assert!(matches!(scene.store.trial_claim(stranger, NOW).await, Err(StoreError::AgentUnknown { .. })));
+}
+
+pub(crate) async fn concurrent_claims_never_share_a_trial(store: Any) {
+    let scene = Arc::new(Scene::new(store, 100).await);
+    let tasks: Vec<_> = (0..32)
+        .map(|_| {
+            let scene = Arc::clone(&scene);
+            tokio::spawn(async move {
+                let mut mine = Vec::new();
+                while let Claimed::Granted(given) = scene.claim_as(Uuid::now_v7()).await {
+                    mine.push(given.number);
+                }
+                mine
+            })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for task in tasks {
+        all.extend(task.await.expect("runs"));
+    }
+    assert_eq!(all.len(), 100);
+    assert_eq!(all.into_iter().collect::<HashSet<_>>(), (1..=100).collect());
+}
+
+pub(crate) async fn reports_in_any_portions_are_stored_once(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    assert_eq!(scene.report(key, 1, &[0.1, 0.2]).await.expect("stores").acknowledged, 2);
+    assert_eq!(scene.report(key, 1, &[0.1, 0.2]).await.expect("knows").acknowledged, 2);
+    assert_eq!(scene.report(key, 2, &[0.2, 0.3]).await.expect("takes the new one").acknowledged, 3);
+    assert_eq!(scene.curve(key).await, [(10, 0.1), (20, 0.2), (30, 0.3)]);
+    let trial = scene.trial(1).await;
+    assert_eq!((trial.state, trial.objective), (TrialState::Running, Some(0.3)));
+    let loss = trial.metrics["loss"];
+    assert_eq!((loss.count, loss.last, loss.min, loss.max, loss.last_step), (3, -0.3, -0.3, -0.1, 30));
+}
+
+pub(crate) async fn a_gap_is_refused_with_the_last_stored(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    scene.report(key, 1, &[0.1]).await.expect("stores");
+    assert!(matches!(scene.report(key, 3, &[0.3]).await, Err(StoreError::SeqGap { acknowledged: 1 })));
+    assert!(matches!(
+        scene.finish(key, Outcome::Succeeded, 2).await,
+        Err(StoreError::SeqGap { acknowledged: 1 })
+    ));
+    assert_eq!(scene.trial(1).await.state, TrialState::Running);
+}
+
+pub(crate) async fn a_stale_attempt_cannot_write(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (old, _) = scene.claim().await;
+    scene.report(old, 1, &[0.9]).await.expect("stores");
+    scene.finish(old, Outcome::HandedBack, 1).await.expect("hands back");
+    let (new, _) = scene.claim().await;
+    assert_eq!(new.attempt, 2);
+    assert!(matches!(scene.report(old, 2, &[0.8]).await, Err(StoreError::AttemptStale { .. })));
+    assert!(matches!(scene.finish(old, Outcome::Succeeded, 1).await, Err(StoreError::AttemptStale { .. })));
+    let standing = scene.store.attempts_renew(vec![old, new]).await.expect("answers");
+    assert!(
+        matches!(standing[0].standing, Standing::Lost(_)) && standing[1].standing == Standing::GoOn,
+        "{standing:?}"
+    );
+    assert_eq!(scene.trial(1).await.state, TrialState::Leased);
+}
+
+pub(crate) async fn ends_move_trials_and_sweeps(store: Any) {
+    let scene = Scene::new(store, 3).await;
+    let outcomes = [
+        (Outcome::Succeeded, TrialState::Finished, ""),
+        (Outcome::Failed, TrialState::Failed, "because"),
+        (Outcome::Stopped, TrialState::StoppedEarly, "because"),
+    ];
+    for (outcome, state, reason) in outcomes {
+        let (key, number) = scene.claim().await;
+        scene.report(key, 1, &[0.1 * number as f64]).await.expect("stores");
+        assert_eq!(scene.sweep().await.state, SweepState::Running);
+        assert_eq!(scene.finish(key, outcome, 1).await.expect("ends").state, state);
+        let trial = scene.trial(number).await;
+        assert_eq!(
+            (trial.state, trial.reason.as_str(), trial.finished_at_ms),
+            (state, reason, Some(NOW + 3))
+        );
+    }
+    let sweep = scene.sweep().await;
+    assert_eq!((sweep.state, sweep.ended_at_ms), (SweepState::Finished, Some(NOW + 3)));
+    assert_eq!((sweep.counts.finished, sweep.counts.failed, sweep.counts.stopped_early), (1, 1, 1));
+    // The failed trial's 0.2 does not count; the stopped one's does.
+    assert_eq!(sweep.best.map(|(_, number)| number), Some(3));
+}
+
+pub(crate) async fn the_same_end_twice_is_one_end(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    scene.finish(key, Outcome::Succeeded, 0).await.expect("ends");
+    assert_eq!(scene.finish(key, Outcome::Succeeded, 0).await.expect("answers").state, TrialState::Finished);
+    assert!(matches!(scene.finish(key, Outcome::Failed, 0).await, Err(StoreError::AttemptStale { .. })));
+    assert_eq!(scene.trial(1).await.state, TrialState::Finished);
+}
+
+pub(crate) async fn an_expired_lease_is_granted_again(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    for attempt in 1..=3 {
+        let (key, number) = scene.claim().await;
+        assert_eq!((key.attempt, number), (attempt, 1));
+        let live = scene.store.leases_live().await.expect("reads");
+        assert_eq!((live.len(), live[0].key, live[0].length), (1, key, Duration::from_secs(60)));
+        assert!(scene.store.lease_expire(live[0], NOW + 9).await.expect("expires"));
+        assert!(!scene.store.lease_expire(live[0], NOW + 9).await.expect("is gone already"));
+    }
+    // The machine's budget is spent: it fails, with the agent's name in the reason.
+    let trial = scene.trial(1).await;
+    assert_eq!(trial.state, TrialState::Failed);
+    assert!(trial.reason.contains("agent box was not heard of for 60 s"), "{}", trial.reason);
+    assert_eq!(scene.sweep().await.state, SweepState::Finished);
+}
+
+pub(crate) async fn a_renewed_lease_does_not_expire(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    let seen = scene.store.leases_live().await.expect("reads")[0];
+    scene.store.attempts_renew(vec![key]).await.expect("renews");
+    assert!(!scene.store.lease_expire(seen, NOW).await.expect("answers"));
+    let seen = scene.store.leases_live().await.expect("reads")[0];
+    scene.report(key, 1, &[0.5]).await.expect("renews too");
+    assert!(!scene.store.lease_expire(seen, NOW).await.expect("answers"));
+    assert_eq!(scene.trial(1).await.state, TrialState::Running);
+}
+
+pub(crate) async fn a_new_attempt_hides_the_curve_of_the_old(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (old, _) = scene.claim().await;
+    scene.report(old, 1, &[0.9, 0.95]).await.expect("stores");
+    scene.finish(old, Outcome::HandedBack, 2).await.expect("hands back");
+    let (new, _) = scene.claim().await;
+    assert_eq!((scene.curve(new).await, scene.trial(1).await.objective), (vec![], None));
+    scene.report(new, 1, &[0.4]).await.expect("stores");
+    assert_eq!(scene.curve(new).await, [(10, 0.4)]);
+    let trial = scene.trial(1).await;
+    assert_eq!((trial.objective, trial.metrics["f1"].count), (Some(0.4), 1));
+}
+
+pub(crate) async fn cancel_reaches_running_attempts_and_withdraws_the_queue(store: Any) {
+    let scene = Scene::new(store, 4).await;
+    let (running, _) = scene.claim().await;
+    let (back, _) = scene.claim().await;
+    scene.finish(back, Outcome::HandedBack, 0).await.expect("hands back");
+    let sweep = scene.store.sweep_change(&scene.sweep, SweepEvent::Cancel, NOW).await.expect("cancels");
+    assert_eq!(
+        (sweep.state, sweep.counts.queued, sweep.counts.cancelled, sweep.proposed),
+        (SweepState::Cancelled, 0, 1, 2)
+    );
+    let reply = scene.report(running, 1, &[0.1]).await.expect("is heard");
+    assert!(matches!(reply.standing, Standing::Cancel(_)));
+    assert_eq!(
+        scene.finish(running, Outcome::Cancelled, 1).await.expect("ends").state,
+        TrialState::Cancelled
+    );
+    assert!(matches!(
+        scene.claim_as(Uuid::now_v7()).await,
+        Claimed::Nothing { state: SweepState::Cancelled, .. }
+    ));
+}
+
+pub(crate) async fn stop_withdraws_the_queue_and_lets_trials_finish(store: Any) {
+    let scene = Scene::new(store, 4).await;
+    let (running, _) = scene.claim().await;
+    let sweep = scene.store.sweep_change(&scene.sweep, SweepEvent::Stop, NOW).await.expect("stops");
+    assert_eq!((sweep.state, sweep.counts.queued, sweep.counts.active), (SweepState::Finished, 0, 1));
+    assert_eq!(scene.report(running, 1, &[0.1]).await.expect("goes on").standing, Standing::GoOn);
+    assert_eq!(scene.finish(running, Outcome::Succeeded, 1).await.expect("ends").state, TrialState::Finished);
+    let refused = scene.store.sweep_change(&scene.sweep, SweepEvent::Pause, NOW).await;
+    assert!(matches!(refused, Err(StoreError::SweepRefuses { state: SweepState::Finished, .. })));
+}
+
+pub(crate) async fn a_paused_sweep_hands_nothing_out(store: Any) {
+    let scene = Scene::new(store, 2).await;
+    let (running, _) = scene.claim().await;
+    scene.store.sweep_change(&scene.sweep, SweepEvent::Pause, NOW).await.expect("pauses");
+    assert!(matches!(
+        scene.claim_as(Uuid::now_v7()).await,
+        Claimed::Nothing { state: SweepState::Paused, .. }
+    ));
+    scene.finish(running, Outcome::Succeeded, 0).await.expect("a running trial goes on");
+    scene.store.sweep_change(&scene.sweep, SweepEvent::Resume, NOW).await.expect("resumes");
+    assert_eq!(scene.claim().await.1, 2);
+}
+
+pub(crate) async fn nothing_but_failures_pauses_a_sweep(store: Any) {
+    let scene = Scene::new(store, 9).await;
+    for _ in 0..5 {
+        assert_eq!(scene.sweep().await.state.hands_out(), true);
+        let (key, _) = scene.claim().await;
+        scene.finish(key, Outcome::Failed, 0).await.expect("fails");
+    }
+    let sweep = scene.sweep().await;
+    assert_eq!(sweep.state, SweepState::Paused);
+    assert!(
+        sweep.reason.contains("all 5 trials so far failed, the last one with: because"),
+        "{}",
+        sweep.reason
+    );
+}
+
+pub(crate) async fn non_finite_objectives_never_count(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    scene.report(key, 1, &[f64::NAN, 0.3, f64::INFINITY]).await.expect("stores");
+    let trial = scene.trial(1).await;
+    assert_eq!(
+        (trial.objective, trial.metrics["f1"].count, trial.metrics["f1"].non_finite),
+        (Some(0.3), 1, 2)
+    );
+    let curve = scene.curve(key).await;
+    assert!(curve[0].1.is_nan() && curve[2].1 == f64::INFINITY, "{curve:?}");
+    assert_eq!(scene.sweep().await.best, Some((0.3, 1)));
+}
+
+pub(crate) async fn watchers_see_each_change_once(store: Any) {
+    let scene = Scene::new(store, 3).await;
+    let mut feed = scene.store.feed();
+    let all = scene.store.changes_since(&scene.sweep, 0).await.expect("reads");
+    assert_eq!(all.trials.len(), 3);
+    assert!(scene.store.changes_since(&scene.sweep, all.change).await.expect("reads").trials.is_empty());
+    feed.mark_unchanged();
+    let (key, number) = scene.claim().await;
+    feed.wait_for(|change| *change > all.change).await.expect("moves");
+    let some = scene.store.changes_since(&scene.sweep, all.change).await.expect("reads");
+    assert_eq!(some.trials.iter().map(|trial| trial.number).collect::<Vec<_>>(), [number]);
+    assert_eq!(some.sweep.state, SweepState::Running);
+    scene.report(key, 1, &[0.5]).await.expect("stores");
+    let more = scene.store.changes_since(&scene.sweep, some.change).await.expect("reads");
+    assert_eq!(more.trials.iter().map(|trial| trial.objective).collect::<Vec<_>>(), [Some(0.5)]);
+}
+
+pub(crate) async fn top_lists_the_best_first(store: Any) {
+    let scene = Scene::new(store, 4).await;
+    for value in [0.2, 0.9, 0.5] {
+        let (key, _) = scene.claim().await;
+        scene.report(key, 1, &[value]).await.expect("stores");
+    }
+    let top = TrialFilter { states: vec![], top: Some(2) };
+    let best = scene.store.trial_list(&scene.sweep, top).await.expect("lists");
+    assert_eq!(best.iter().map(|trial| trial.number).collect::<Vec<_>>(), [2, 3]);
+    let queued = TrialFilter { states: vec![TrialState::Queued], top: None };
+    assert_eq!(scene.store.trial_list(&scene.sweep, queued).await.expect("lists").len(), 1);
+    assert_eq!(scene.store.trials_count(&scene.sweep, TrialState::Running).await.expect("counts"), 3);
+}
+
+pub(crate) async fn logs_come_back_in_order(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    let line = |text: &str| Event {
+        at_ms: NOW,
+        kind: EventKind::Log(LogLine { stream: "stdout".to_owned(), text: text.to_owned() }),
+    };
+    let facts = Facts { host: "box".to_owned(), command: vec!["true".to_owned()], ..Facts::default() };
+    let first = vec![Event { at_ms: NOW, kind: EventKind::Facts(facts) }, line("a"), line("b")];
+    scene.store.attempt_report(key, 1, first, NOW).await.expect("stores");
+    let versions =
+        Facts { versions: BTreeMap::from([("tch".to_owned(), "0.26".to_owned())]), ..Facts::default() };
+    let second = vec![line("c"), Event { at_ms: NOW, kind: EventKind::Facts(versions) }];
+    scene.store.attempt_report(key, 4, second, NOW).await.expect("stores");
+    let texts =
+        |entries: Vec<LogEntry>| entries.into_iter().map(|e| (e.seq, e.line.text)).collect::<Vec<_>>();
+    let all = texts(scene.store.log_lines(key.trial, 1, None).await.expect("reads"));
+    assert_eq!(all, [(2, "a".to_owned()), (3, "b".to_owned()), (4, "c".to_owned())]);
+    assert_eq!(texts(scene.store.log_lines(key.trial, 1, Some(2)).await.expect("reads")), all[1..]);
+    let facts = scene.trial(1).await.facts.expect("are there");
+    assert_eq!((facts.host.as_str(), facts.versions["tch"].as_str()), ("box", "0.26"));
+}

@@ -1,0 +1,337 @@
+//! What goes into a store and comes out of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sweep_core::objective::{Goal, Summary};
+use sweep_core::sweep::{Counts, SweepState};
+use sweep_core::trial::{Outcome, TrialState};
+use sweep_core::value::Params;
+use uuid::Uuid;
+
+/// A sweep to be stored; its file has been parsed and found good.
+#[derive(Debug, Clone)]
+pub struct NewSweep {
+    /// Eight lower-case letters and digits.
+    pub id: String,
+    pub request_id: Uuid,
+    pub name: String,
+    pub method: String,
+    pub objective: Option<Objective>,
+    pub seed: u64,
+    pub planned_trials: Option<u64>,
+    /// The file as it was given.
+    pub text: String,
+    pub created_at_ms: i64,
+}
+
+/// What a sweep is after.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Objective {
+    pub name: String,
+    pub goal: Goal,
+}
+
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    pub id: String,
+    pub name: String,
+    pub state: SweepState,
+    /// Why it is in its state; empty where the state says it all.
+    pub reason: String,
+    pub method: String,
+    pub objective: Option<Objective>,
+    pub seed: u64,
+    pub planned_trials: Option<u64>,
+    /// Trials up to this number have been proposed.
+    pub proposed: u64,
+    /// Nothing is left to propose.
+    pub exhausted: bool,
+    pub counts: Counts,
+    /// The best finite objective, and the number of the trial that has it.
+    pub best: Option<(f64, u64)>,
+    pub created_at_ms: i64,
+    pub ended_at_ms: Option<i64>,
+    /// Empty in lists.
+    pub text: String,
+}
+
+/// A proposal to be queued.
+#[derive(Debug, Clone)]
+pub struct NewTrial {
+    pub id: Uuid,
+    pub number: u64,
+    pub params: Params,
+}
+
+#[derive(Debug, Clone)]
+pub struct Trial {
+    pub id: Uuid,
+    pub sweep_id: String,
+    pub number: u64,
+    pub state: TrialState,
+    pub reason: String,
+    pub params: Params,
+    pub metrics: BTreeMap<String, Summary>,
+    pub objective: Option<f64>,
+    /// 0: never claimed.
+    pub attempt: u32,
+    /// Name of the agent of the current attempt; empty: never claimed.
+    pub agent: String,
+    pub created_at_ms: i64,
+    pub started_at_ms: Option<i64>,
+    pub finished_at_ms: Option<i64>,
+    pub facts: Option<Facts>,
+}
+
+/// How people or programs name a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrialName {
+    Id(Uuid),
+    Number { sweep: String, number: u64 },
+}
+
+impl fmt::Display for TrialName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Number { sweep, number } => write!(f, "{sweep}/{number}"),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct TrialDetail {
+    pub trial: Trial,
+    pub attempts: Vec<AttemptRow>,
+    pub checkpoints: Vec<Checkpoint>,
+    pub media: Vec<Media>,
+}
+
+/// One try of a trial.
+#[derive(Debug, Clone)]
+pub struct AttemptRow {
+    pub number: u32,
+    pub agent: String,
+    pub claimed_at_ms: i64,
+    pub ended_at_ms: Option<i64>,
+    /// How it ended, in words; empty while it runs.
+    pub ended: String,
+    pub facts: Option<Facts>,
+}
+
+/// Which trials of a sweep.
+#[derive(Debug, Clone, Default)]
+pub struct TrialFilter {
+    /// Empty: all.
+    pub states: Vec<TrialState>,
+    /// The best so many by the objective.
+    pub top: Option<u32>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Agent {
+    pub id: Uuid,
+    pub name: String,
+    pub host: String,
+    pub version: String,
+    pub slots: u32,
+    pub devices: Vec<String>,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A wish for a trial.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub sweep: String,
+    pub agent: Uuid,
+    /// Made anew for each trial, kept over resends.
+    pub request_id: Uuid,
+    pub lease: Duration,
+}
+
+/// The answer to a claim.
+#[derive(Debug, Clone)]
+pub enum Claimed {
+    Granted(Box<Assignment>),
+    /// Nothing is queued, or the sweep hands nothing out now.
+    Nothing {
+        state: SweepState,
+        reason: String,
+        exhausted: bool,
+    },
+}
+
+/// A trial handed to an agent.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    pub trial: Uuid,
+    pub sweep: String,
+    pub number: u64,
+    pub attempt: u32,
+    pub params: Params,
+}
+
+/// One attempt of one trial; the number is the fencing token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AttemptKey {
+    pub trial: Uuid,
+    pub attempt: u32,
+}
+
+/// What an attempt told.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The agent's clock, for display.
+    pub at_ms: i64,
+    pub kind: EventKind,
+}
+
+#[derive(Debug, Clone)]
+pub enum EventKind {
+    Metrics { step: u64, epoch: Option<f64>, values: BTreeMap<String, f64> },
+    Log(LogLine),
+    Checkpoint(Checkpoint),
+    Media(Media),
+    Facts(Facts),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// stdout, stderr or event.
+    pub stream: String,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    pub seq: u64,
+    pub at_ms: i64,
+    pub line: LogLine,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    pub step: u64,
+    pub epoch: Option<f64>,
+    /// On the agent's host.
+    pub path: String,
+    pub metrics: BTreeMap<String, f64>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Media {
+    pub name: String,
+    pub step: u64,
+    pub value: Value,
+}
+
+/// What an attempt ran, and on what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    pub command: Vec<String>,
+    pub host: String,
+    pub working_directory: String,
+    pub git_commit: String,
+    pub git_dirty: bool,
+    pub versions: BTreeMap<String, String>,
+    pub devices: Vec<String>,
+}
+
+impl Facts {
+    /// Takes in what a later message adds: what it leaves empty stays.
+    pub fn merge(&mut self, later: Self) {
+        let Self { command, host, working_directory, git_commit, git_dirty, versions, devices } = later;
+        if !command.is_empty() {
+            self.command = command;
+        }
+        for (mine, new) in [
+            (&mut self.host, host),
+            (&mut self.working_directory, working_directory),
+            (&mut self.git_commit, git_commit),
+        ] {
+            if !new.is_empty() {
+                *mine = new;
+            }
+        }
+        self.git_dirty |= git_dirty;
+        self.versions.extend(versions);
+        if !devices.is_empty() {
+            self.devices = devices;
+        }
+    }
+}
+
+/// How an attempt stands with the controller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    GoOn,
+    /// Finish kindly.
+    Stop(String),
+    /// Be killed.
+    Cancel(String),
+    /// It is no longer its agent's.
+    Lost(String),
+}
+
+/// The answer to a report or a renewal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// Events up to here are durable.
+    pub acknowledged: u64,
+    pub standing: Standing,
+}
+
+/// The end of an attempt.
+#[derive(Debug, Clone)]
+pub struct Finish {
+    pub key: AttemptKey,
+    pub outcome: Outcome,
+    /// For people.
+    pub reason: String,
+    pub exit_code: Option<i32>,
+    pub signal: Option<i32>,
+    /// The attempt's last event; 0: there were none.
+    pub last_seq: u64,
+}
+
+/// What an attempt's end came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    pub sweep: String,
+    pub state: TrialState,
+}
+
+/// A sweep and those of its trials that changed.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    /// Ask from here next.
+    pub change: u64,
+    pub sweep: Sweep,
+    pub trials: Vec<Trial>,
+}
+
+/// The word an outcome has in the database.
+pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Failed => "failed",
+        Outcome::Stopped => "stopped",
+        Outcome::Cancelled => "cancelled",
+        Outcome::HandedBack => "handed back",
+        Outcome::Infrastructure => "lost",
+    }
+}
+
+/// How an attempt ended, in words.
+pub(crate) fn ended_words(outcome: Option<&str>, reason: &str) -> String {
+    match (outcome, reason) {
+        (None, _) => String::new(),
+        (Some(outcome), "") => outcome.to_owned(),
+        (Some(outcome), reason) => format!("{outcome}: {reason}"),
+    }
+}

@@ -1,0 +1,138 @@
+//! The one writer: jobs queue up while a commit syncs to disk, and the next transaction takes them all.
+//!
+//! So durability costs one sync a group, not one a request. Each job runs in a savepoint of its own: one that fails
+//! leaves nothing behind and does not disturb its neighbours. Answers go out after the commit.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Connection as _, Executor as _};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::error;
+
+use super::sql;
+use crate::{Result, StoreError};
+
+/// The most jobs in one transaction.
+const GROUP: usize = 256;
+/// Jobs that may wait; more make callers wait, which is the back-pressure.
+const QUEUE: usize = 1024;
+
+pub(super) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
+
+/// The open transaction, as a job sees it.
+pub(super) struct Tx {
+    pub(super) conn: SqliteConnection,
+    /// Last change number given out.
+    change: u64,
+}
+
+impl Tx {
+    /// The number of a new change.
+    pub(super) fn next_change(&mut self) -> i64 {
+        self.change += 1;
+        // A counter that starts at 0 and grows by one does not leave i64.
+        self.change as i64
+    }
+}
+
+/// Tells the caller of a job how it went, once the commit has.
+type Answer = Box<dyn FnOnce(Result<()>) + Send>;
+/// Runs a job; `Err` asks for the job's own rollback, its answer is told the error inside.
+type Job = Box<dyn for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, (bool, Answer)> + Send>;
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    /// Starts the writer on its own connection; the receiver moves after each commit that changed something.
+    pub(super) async fn start(mut conn: SqliteConnection) -> Result<(Self, watch::Receiver<u64>)> {
+        let value: i64 = sqlx::query_scalar(sql::CHANGE_READ)
+            .fetch_one(&mut conn)
+            .await
+            .map_err(StoreError::database("reading the change counter"))?;
+        let change = u64::try_from(value).unwrap_or_default();
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let (feed, watcher) = watch::channel(change);
+        tokio::spawn(run(Tx { conn, change }, queue, feed));
+        Ok((Self { jobs }, watcher))
+    }
+
+    /// Runs a job in the next transaction; returns once that is on disk.
+    pub(super) async fn run<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let boxed: Job = Box::new(move |tx| {
+            Box::pin(async move {
+                let result = job(tx).await;
+                let good = result.is_ok();
+                let answer: Answer = Box::new(move |committed| {
+                    // A caller that went away needs no answer.
+                    let _ = reply.send(committed.and(result));
+                });
+                (good, answer)
+            })
+        });
+        self.jobs.send(boxed).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+async fn run(mut tx: Tx, mut queue: mpsc::Receiver<Job>, feed: watch::Sender<u64>) {
+    while let Some(first) = queue.recv().await {
+        let before = tx.change;
+        let mut answers = Vec::new();
+        let outcome = group(&mut tx, first, &mut queue, &mut answers, before).await;
+        if let Err(cause) = &outcome {
+            error!(error = %cause, "a transaction failed; its {} requests are refused", answers.len());
+            tx.change = before;
+            let _ = tx.conn.execute("rollback").await;
+        }
+        let message = outcome.err().map(|cause| cause.to_string());
+        for answer in answers {
+            answer(match &message {
+                None => Ok(()),
+                Some(text) => {
+                    Err(StoreError::Database { what: "commit", source: sqlx::Error::Protocol(text.clone()) })
+                }
+            });
+        }
+        if tx.change != before {
+            feed.send_replace(tx.change);
+        }
+    }
+    // The last handle is gone: close properly, so that the log is folded into the file.
+    let _ = tx.conn.close().await;
+}
+
+async fn group(
+    tx: &mut Tx,
+    first: Job,
+    queue: &mut mpsc::Receiver<Job>,
+    answers: &mut Vec<Answer>,
+    before: u64,
+) -> std::result::Result<(), sqlx::Error> {
+    tx.conn.execute("begin immediate").await?;
+    let mut next = Some(first);
+    while let Some(job) = next {
+        tx.conn.execute("savepoint job").await?;
+        let (good, answer) = job(tx).await;
+        answers.push(answer);
+        if !good {
+            tx.conn.execute("rollback to job").await?;
+        }
+        tx.conn.execute("release job").await?;
+        next = if answers.len() < GROUP { queue.try_recv().ok() } else { None };
+    }
+    if tx.change != before {
+        sqlx::query(sql::CHANGE_WRITE).bind(tx.change as i64).execute(&mut tx.conn).await?;
+    }
+    tx.conn.execute("commit").await?;
+    Ok(())
+}
