@@ -1,1 +1,16 @@
+//! The server: thin services, use cases, the planner, the reaper.
+//!
+//! Invariants: wire types stay in `service`; SQL is nowhere here; every decision is core's. Listener, store, lease
+//! length and shutdown are given, so tests run the very server on a port of their own.
+#![forbid(unsafe_code)]
 
+pub mod app;
+mod clock;
+pub mod config;
+mod planner;
+mod reaper;
+mod serve;
+mod service;
+
+pub use app::App;
+pub use serve::serve;

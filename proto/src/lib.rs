@@ -4,8 +4,11 @@
 //! types at once; nothing behind them sees a generated type.
 #![forbid(unsafe_code)]
 
+pub mod convert;
+pub mod status;
+
 /// Generated from `sweep/v1/*.proto`.
-#[expect(clippy::all, clippy::pedantic, unreachable_pub, reason = "generated code")]
+#[expect(clippy::all, clippy::pedantic, reason = "generated code")]
 pub mod v1 {
     tonic::include_proto!("sweep.v1");
 }

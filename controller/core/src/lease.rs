@@ -21,18 +21,25 @@ pub struct Lease<K> {
 #[derive(Debug)]
 pub struct LeaseWatch<K> {
     seen: HashMap<K, (u64, Duration)>,
-}
-
-impl<K> Default for LeaseWatch<K> {
-    fn default() -> Self {
-        Self { seen: HashMap::new() }
-    }
+    last_look: Option<Duration>,
+    longest_gap: Duration,
 }
 
 impl<K: Copy + Eq + Hash> LeaseWatch<K> {
+    /// A watcher that looks at least once in `longest_gap`. After a longer absence (it was frozen, or the machine
+    /// slept) it starts afresh: agents could not renew with a controller that was not there.
+    pub fn new(longest_gap: Duration) -> Self {
+        Self { seen: HashMap::new(), last_look: None, longest_gap }
+    }
+
     /// Looks at all live leases at a time of the watcher's own monotonic clock, and names those whose counter has not
     /// moved for their length. Leases that are no longer there are forgotten.
     pub fn look(&mut self, now: Duration, live: &[Lease<K>]) -> Vec<Lease<K>> {
+        let was_away = self.last_look.is_some_and(|last| now.saturating_sub(last) > self.longest_gap);
+        if was_away {
+            self.seen.clear();
+        }
+        self.last_look = Some(now);
         let mut next = HashMap::with_capacity(live.len());
         let mut lost = Vec::new();
         for lease in live {
@@ -60,13 +67,17 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    fn watch() -> LeaseWatch<u32> {
+        LeaseWatch::new(at(100))
+    }
+
     fn lease(key: u32, renewals: u64) -> Lease<u32> {
         Lease { key, renewals, length: LENGTH }
     }
 
     #[test]
     fn a_lease_is_lost_after_its_length_without_renewal() {
-        let mut watch = LeaseWatch::default();
+        let mut watch = watch();
         assert_eq!(watch.look(at(0), &[lease(1, 0)]), []);
         assert_eq!(watch.look(at(59), &[lease(1, 0)]), []);
         assert_eq!(watch.look(at(60), &[lease(1, 0)]), [lease(1, 0)]);
@@ -74,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_renewal_starts_it_afresh() {
-        let mut watch = LeaseWatch::default();
+        let mut watch = watch();
         watch.look(at(0), &[lease(1, 0)]);
         watch.look(at(50), &[lease(1, 1)]);
         assert_eq!(watch.look(at(109), &[lease(1, 1)]), []);
@@ -83,18 +94,26 @@ mod tests {
 
     #[test]
     fn a_new_watcher_gives_every_lease_a_full_length() {
-        let mut old = LeaseWatch::default();
+        let mut old = watch();
         old.look(at(0), &[lease(1, 4)]);
-        let mut new = LeaseWatch::default();
+        let mut new = watch();
         assert_eq!(new.look(at(1_000), &[lease(1, 4)]), []);
         assert_eq!(new.look(at(1_060), &[lease(1, 4)]), [lease(1, 4)]);
     }
 
     #[test]
     fn a_lease_that_went_away_is_forgotten() {
-        let mut watch = LeaseWatch::default();
+        let mut watch = watch();
         watch.look(at(0), &[lease(1, 0)]);
         watch.look(at(10), &[]);
         assert_eq!(watch.look(at(65), &[lease(1, 0)]), []);
+    }
+
+    #[test]
+    fn a_watcher_that_was_frozen_starts_afresh() {
+        let mut watch = watch();
+        watch.look(at(0), &[lease(1, 4)]);
+        assert_eq!(watch.look(at(500), &[lease(1, 4)]), []);
+        assert_eq!(watch.look(at(560), &[lease(1, 4)]), [lease(1, 4)]);
     }
 }

@@ -1,0 +1,224 @@
+//! The use cases. Services call them with checked arguments; they call core to decide and the store to keep.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rand::seq::IndexedRandom as _;
+use sweep_core::spec::{self, Parsed, Severity, SweepSpec};
+use sweep_core::sweep::{SweepEvent, SweepState};
+use sweep_core::trial::TrialState;
+use sweep_store::{
+    AttemptKey, Claim, Claimed, Finish, Finished, NewSweep, Objective, Reported, Standing, Store, StoreError,
+    Sweep,
+};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::clock::now_ms;
+use crate::planner::Wakeup;
+
+/// The longest a call is held open.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// What the use cases share. A clone is a handle.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) store: Arc<dyn Store>,
+    /// How long a trial stays with a silent agent.
+    pub(crate) lease: Duration,
+    /// Sweeps whose queues may need filling.
+    pub(crate) planner: Arc<Wakeup>,
+    /// Moves when a waiting claim or heartbeat may have a new answer.
+    attention: Arc<watch::Sender<u64>>,
+    /// Parsed sweep files by sweep id. A file never changes, so an entry is never wrong.
+    specs: Arc<Mutex<HashMap<String, Arc<SweepSpec>>>>,
+    /// Ends every call that is held open.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Why a sweep was not created.
+#[derive(Debug, Error)]
+pub enum CreateError {
+    /// Every error of the file, rendered.
+    #[error("{0}")]
+    Invalid(String),
+    #[error("not built yet: {}", .0.join("; "))]
+    NotBuilt(Vec<String>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A sweep file as somebody wants it run.
+#[derive(Debug)]
+pub struct Creation {
+    pub text: String,
+    pub request_id: Uuid,
+    /// Overrides the file's name unless empty.
+    pub name: String,
+    /// For messages.
+    pub file_name: String,
+}
+
+/// The answer to a claim.
+#[derive(Debug)]
+pub enum Granted {
+    Trial { assignment: Box<sweep_store::Assignment>, spec: Arc<SweepSpec> },
+    Idle { state: SweepState, reason: String },
+    Over { state: SweepState, reason: String },
+}
+
+impl App {
+    /// A server over a store. `lease`: how long a trial stays with a silent agent.
+    pub fn new(store: Arc<dyn Store>, lease: Duration) -> Self {
+        Self {
+            store,
+            lease,
+            planner: Arc::default(),
+            attention: Arc::new(watch::Sender::new(0)),
+            specs: Arc::default(),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Wakes waiting claims and heartbeats: something they wait for may have happened.
+    pub(crate) fn attend(&self) {
+        self.attention.send_modify(|count| *count += 1);
+    }
+
+    /// Creates a sweep from its file; also every warning about it, rendered.
+    pub(crate) async fn create(&self, creation: Creation) -> Result<(Sweep, Vec<String>), CreateError> {
+        let Creation { text, request_id, name, file_name } = creation;
+        let Parsed { spec, problems } = spec::parse(&text);
+        let rendered = |severity| -> Vec<String> {
+            problems
+                .iter()
+                .filter(|problem| problem.severity == severity)
+                .map(|problem| problem.render(&file_name, &text))
+                .collect()
+        };
+        let spec = spec.ok_or_else(|| CreateError::Invalid(rendered(Severity::Error).join("\n\n")))?;
+        let unbuilt = spec.unbuilt();
+        if !unbuilt.is_empty() {
+            return Err(CreateError::NotBuilt(unbuilt));
+        }
+        let warnings = rendered(Severity::Warning);
+        let new = NewSweep {
+            id: new_sweep_id(),
+            request_id,
+            name: if name.is_empty() { spec.name.clone() } else { name },
+            method: spec.method.word().to_owned(),
+            objective: spec.metric.clone().map(|metric| Objective { name: metric.name, goal: metric.goal }),
+            // Recorded, so that a sweep without a seed can be replayed as well.
+            seed: spec.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
+            planned_trials: spec.planned_trials(),
+            text,
+            created_at_ms: now_ms(),
+        };
+        let sweep = self.store.sweep_create(new).await?;
+        self.planner.wake(&sweep.id);
+        Ok((sweep, warnings))
+    }
+
+    /// A person's verb.
+    pub(crate) async fn change(&self, name: &str, event: SweepEvent) -> Result<Sweep, StoreError> {
+        let id = self.store.sweep_find(name).await?.id;
+        let sweep = self.store.sweep_change(&id, event, now_ms()).await?;
+        self.planner.wake(&id);
+        self.attend();
+        Ok(sweep)
+    }
+
+    /// The parsed file of a sweep.
+    pub(crate) async fn spec(&self, sweep: &str) -> Result<Arc<SweepSpec>, StoreError> {
+        if let Some(spec) = self.specs.lock().unwrap_or_else(PoisonError::into_inner).get(sweep) {
+            return Ok(Arc::clone(spec));
+        }
+        let stored = self.store.sweep_find(sweep).await?;
+        let spec = spec::parse(&stored.text).spec.ok_or_else(|| StoreError::Corrupt {
+            what: format!("the file of sweep {sweep} is no longer understood"),
+        })?;
+        let spec = Arc::new(spec);
+        self.specs.lock().unwrap_or_else(PoisonError::into_inner).insert(stored.id, Arc::clone(&spec));
+        Ok(spec)
+    }
+
+    /// A trial for an agent; waits up to `wait` for one.
+    pub(crate) async fn claim(&self, claim: Claim, wait: Duration) -> Result<Granted, StoreError> {
+        let spec = self.spec(&claim.sweep).await?;
+        let deadline = Instant::now() + wait.min(LONGEST_WAIT);
+        // Subscribed before looking: what happens in between is not missed.
+        let mut attention = self.attention.subscribe();
+        loop {
+            attention.mark_unchanged();
+            let claimed = self.store.trial_claim(claim.clone(), now_ms()).await?;
+            let (state, reason) = match claimed {
+                Claimed::Granted(assignment) => {
+                    self.planner.wake(&claim.sweep);
+                    return Ok(Granted::Trial { assignment, spec });
+                }
+                Claimed::Nothing { state, reason, .. } if state.is_over() => {
+                    return Ok(Granted::Over { state, reason });
+                }
+                Claimed::Nothing { state, reason, exhausted } => {
+                    if !exhausted {
+                        self.planner.wake(&claim.sweep);
+                    }
+                    (state, reason)
+                }
+            };
+            tokio::select! {
+                _ = attention.changed() => {}
+                () = tokio::time::sleep_until(deadline) => return Ok(Granted::Idle { state, reason }),
+                () = self.stop.cancelled() => return Ok(Granted::Idle { state, reason }),
+            }
+        }
+    }
+
+    /// Renews leases; holds the call while there is nothing to say, up to `wait`.
+    pub(crate) async fn heartbeat(
+        &self,
+        held: Vec<AttemptKey>,
+        wait: Duration,
+    ) -> Result<Vec<Reported>, StoreError> {
+        let deadline = Instant::now() + wait.min(LONGEST_WAIT);
+        let mut attention = self.attention.subscribe();
+        loop {
+            attention.mark_unchanged();
+            let answers = self.store.attempts_renew(held.clone()).await?;
+            if wait.is_zero() || answers.iter().any(|answer| answer.standing != Standing::GoOn) {
+                return Ok(answers);
+            }
+            tokio::select! {
+                _ = attention.changed() => {}
+                () = tokio::time::sleep_until(deadline) => return Ok(answers),
+                () = self.stop.cancelled() => return Ok(answers),
+            }
+        }
+    }
+
+    /// Ends an attempt.
+    pub(crate) async fn finish(&self, finish: Finish) -> Result<Finished, StoreError> {
+        let finished = self.store.attempt_finish(finish, now_ms()).await?;
+        self.settled(&finished);
+        Ok(finished)
+    }
+
+    /// A trial moved: the queue may have grown, or the sweep may be over.
+    fn settled(&self, finished: &Finished) {
+        if finished.state == TrialState::Queued || finished.state.is_over() {
+            self.attend();
+        }
+        self.planner.wake(&finished.sweep);
+    }
+}
+
+/// Eight lower-case letters and digits, as W&B's.
+fn new_sweep_id() -> String {
+    const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut rng = rand::rng();
+    (0..8).map(|_| char::from(*LETTERS.choose(&mut rng).unwrap_or(&b'x'))).collect()
+}

@@ -1,0 +1,46 @@
+//! Takes trials from agents that are no longer heard of. Core decides which; this keeps time and asks.
+
+use std::time::Duration;
+
+use sweep_core::lease::LeaseWatch;
+use sweep_store::StoreError;
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{error, warn};
+
+use crate::app::App;
+use crate::clock::now_ms;
+
+/// Looks at the leases until the server stops.
+pub(crate) async fn run(app: App) {
+    // Often enough that a loss is noticed within a tenth of a lease.
+    let period = (app.lease / 10).clamp(Duration::from_millis(50), Duration::from_secs(5));
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let start = Instant::now();
+    let mut watch = LeaseWatch::new(app.lease / 2);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = app.stop.cancelled() => return,
+        }
+        if let Err(cause) = look(&app, &mut watch, start.elapsed()).await {
+            error!(error = %cause, "cannot look at the leases; trying again");
+        }
+    }
+}
+
+async fn look(
+    app: &App,
+    watch: &mut LeaseWatch<sweep_store::AttemptKey>,
+    now: Duration,
+) -> Result<(), StoreError> {
+    let live = app.store.leases_live().await?;
+    for lease in watch.look(now, &live) {
+        if app.store.lease_expire(lease, now_ms()).await? {
+            let trial = lease.key.trial;
+            warn!(trial.id = %trial, attempt = lease.key.attempt, "the agent of trial {trial} was not heard of for {} s; its lease is taken away", lease.length.as_secs());
+            app.attend();
+        }
+    }
+    Ok(())
+}

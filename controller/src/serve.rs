@@ -1,0 +1,70 @@
+//! One port: gRPC, health, reflection, and plain HTTP beside them.
+
+use std::future::Future;
+
+use anyhow::Context as _;
+use sweep_proto::v1::agent_service_server::AgentServiceServer;
+use sweep_proto::v1::sweep_service_server::SweepServiceServer;
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::app::App;
+use crate::service::{Agents, Sweeps};
+use crate::{planner, reaper};
+
+/// The largest request: a batch of long log lines.
+const LARGEST_REQUEST: usize = 32 << 20;
+
+/// Serves until `stop` resolves; then answers what is under way and returns.
+///
+/// # Errors
+/// When the listener breaks.
+pub async fn serve(
+    listener: TcpListener,
+    app: App,
+    stop: impl Future<Output = ()> + Send,
+) -> anyhow::Result<()> {
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<SweepServiceServer<Sweeps>>().await;
+    health.set_serving::<AgentServiceServer<Agents>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(sweep_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .context("building the reflection service")?;
+    let web = axum::Router::new().route("/healthz", axum::routing::get(async || "ok\n")).route(
+        "/",
+        axum::routing::get(
+            async || "Sweep's controller. Talk to it by sweep-ctl, sweep-agent or gRPC (sweep.v1).\n",
+        ),
+    );
+    let routes = Routes::from(web)
+        .add_service(SweepServiceServer::new(Sweeps::new(app.clone())))
+        .add_service(
+            AgentServiceServer::new(Agents::new(app.clone())).max_decoding_message_size(LARGEST_REQUEST),
+        )
+        .add_service(health_service)
+        .add_service(reflection);
+
+    let planner = tokio::spawn(planner::run(app.clone()));
+    let reaper = tokio::spawn(reaper::run(app.clone()));
+    let token = app.stop.clone();
+    let ended = async move {
+        stop.await;
+        // Calls that are held open end now, so that the server can.
+        token.cancel();
+    };
+    let served = Server::builder()
+        .accept_http1(true)
+        .http2_keepalive_interval(Some(std::time::Duration::from_secs(20)))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), ended)
+        .await
+        .context("serving");
+    app.stop.cancel();
+    planner.await.context("the planner died")?;
+    reaper.await.context("the reaper died")?;
+    served
+}

@@ -1,0 +1,134 @@
+//! What agents ask.
+
+use std::time::Duration;
+
+use sweep_proto::v1::agent_service_server::AgentService;
+use sweep_proto::v1::{self, claim_response};
+use sweep_store::{Agent, Claim, Finish};
+use tonic::{Request, Response, Status};
+use tracing::info;
+
+use super::{convert, refuse};
+use crate::app::{App, Granted};
+use crate::clock::now_ms;
+
+pub(crate) struct Agents {
+    app: App,
+}
+
+impl Agents {
+    pub(crate) fn new(app: App) -> Self {
+        Self { app }
+    }
+
+    fn lease_ms(&self) -> u64 {
+        u64::try_from(self.app.lease.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[tonic::async_trait]
+impl AgentService for Agents {
+    async fn register(
+        &self,
+        request: Request<v1::RegisterRequest>,
+    ) -> Result<Response<v1::RegisterResponse>, Status> {
+        let told = request.into_inner();
+        let sweep = self.app.store.sweep_find(&told.sweep_id).await.map_err(refuse::store)?;
+        let held = told.held.iter().map(convert::attempt_key).collect::<Result<Vec<_>, _>>()?;
+        info!(agent.name = %told.name, sweep.id = %sweep.id, "agent {} with {} slots joins sweep {}", told.name, told.slots, sweep.id);
+        let agent = Agent {
+            id: convert::uuid("agent_id", &told.agent_id)?,
+            name: told.name,
+            host: told.host,
+            version: told.version,
+            slots: told.slots,
+            devices: told.devices,
+            labels: convert::labels(told.labels),
+        };
+        self.app.store.agent_register(agent, now_ms()).await.map_err(refuse::store)?;
+        let answers = self.app.store.attempts_renew(held).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::RegisterResponse {
+            lease_ms: self.lease_ms(),
+            controller_version: env!("CARGO_PKG_VERSION").to_owned(),
+            sweep: Some(convert::sweep(sweep)),
+            verdicts: convert::verdicts(told.held, answers),
+        }))
+    }
+
+    async fn claim(&self, request: Request<v1::ClaimRequest>) -> Result<Response<v1::ClaimResponse>, Status> {
+        let asked = request.into_inner();
+        let claim = Claim {
+            sweep: self.app.store.sweep_find(&asked.sweep_id).await.map_err(refuse::store)?.id,
+            agent: convert::uuid("agent_id", &asked.agent_id)?,
+            request_id: convert::uuid("request_id", &asked.request_id)?,
+            lease: self.app.lease,
+        };
+        let granted =
+            self.app.claim(claim, Duration::from_millis(asked.wait_ms)).await.map_err(refuse::store)?;
+        let outcome = match granted {
+            Granted::Trial { assignment, spec } => claim_response::Outcome::Assignment(v1::Assignment {
+                trial_id: assignment.trial.to_string(),
+                sweep_id: assignment.sweep.clone(),
+                number: assignment.number,
+                attempt: assignment.attempt,
+                params_json: convert::json(&assignment.params),
+                program: spec.program.clone(),
+                command: spec.command.clone(),
+                lease_ms: self.lease_ms(),
+                checkpoint: None,
+            }),
+            Granted::Idle { state, reason } => {
+                claim_response::Outcome::Idle(v1::Idle { state: v1::SweepState::from(state).into(), reason })
+            }
+            Granted::Over { state, reason } => claim_response::Outcome::Over(v1::SweepOver {
+                state: v1::SweepState::from(state).into(),
+                reason,
+            }),
+        };
+        Ok(Response::new(v1::ClaimResponse { outcome: Some(outcome) }))
+    }
+
+    async fn report(
+        &self,
+        request: Request<v1::ReportRequest>,
+    ) -> Result<Response<v1::ReportResponse>, Status> {
+        let told = request.into_inner();
+        let key = convert::attempt_key(&v1::AttemptRef { trial_id: told.trial_id, attempt: told.attempt })?;
+        let (first_seq, events) = convert::events(told.events)?;
+        let reported =
+            self.app.store.attempt_report(key, first_seq, events, now_ms()).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::ReportResponse {
+            acknowledged_seq: reported.acknowledged,
+            verdict: Some(convert::verdict(reported.standing)),
+        }))
+    }
+
+    async fn heartbeat(
+        &self,
+        request: Request<v1::HeartbeatRequest>,
+    ) -> Result<Response<v1::HeartbeatResponse>, Status> {
+        let told = request.into_inner();
+        let held = told.held.iter().map(convert::attempt_key).collect::<Result<Vec<_>, _>>()?;
+        let answers =
+            self.app.heartbeat(held, Duration::from_millis(told.wait_ms)).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::HeartbeatResponse { verdicts: convert::verdicts(told.held, answers) }))
+    }
+
+    async fn finish(
+        &self,
+        request: Request<v1::FinishRequest>,
+    ) -> Result<Response<v1::FinishResponse>, Status> {
+        let told = request.into_inner();
+        let outcome = v1::Outcome::try_from(told.outcome).ok().and_then(v1::Outcome::to_core);
+        let finish = Finish {
+            key: convert::attempt_key(&v1::AttemptRef { trial_id: told.trial_id, attempt: told.attempt })?,
+            outcome: outcome.ok_or_else(|| refuse::field("outcome", "is unspecified or unknown"))?,
+            reason: told.reason,
+            exit_code: told.exit_code,
+            signal: told.signal,
+            last_seq: told.last_seq,
+        };
+        let finished = self.app.finish(finish).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::FinishResponse { state: v1::TrialState::from(finished.state).into() }))
+    }
+}

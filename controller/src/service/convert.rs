@@ -1,0 +1,240 @@
+//! Between wire messages and the store's types.
+
+use std::collections::BTreeMap;
+
+use sweep_core::curve::Point;
+use sweep_proto::v1;
+use sweep_store::{
+    AttemptKey, AttemptRow, Checkpoint, Event, EventKind, Facts, LogEntry, LogLine, Media, Reported,
+    Standing, Sweep, Trial, TrialName,
+};
+use tonic::Status;
+use uuid::Uuid;
+
+use super::refuse;
+
+pub(super) fn uuid(name: &str, text: &str) -> Result<Uuid, Status> {
+    text.parse().map_err(|_| refuse::field(name, &format!("`{text}` is not a UUID")))
+}
+
+/// `SWEEP/NUMBER`, or a UUID.
+pub(super) fn trial_name(text: &str) -> Result<TrialName, Status> {
+    if let Some((sweep, number)) = text.split_once('/') {
+        let number = number
+            .parse()
+            .map_err(|_| refuse::field("trial", &format!("`{number}` is not a trial's number")))?;
+        return Ok(TrialName::Number { sweep: sweep.to_owned(), number });
+    }
+    let wanted = "a trial is SWEEP/NUMBER, for example k3x9q2ab/7";
+    text.parse()
+        .map(TrialName::Id)
+        .map_err(|_| refuse::field("trial", &format!("`{text}` is not a trial: {wanted}")))
+}
+
+pub(super) fn attempt_key(held: &v1::AttemptRef) -> Result<AttemptKey, Status> {
+    Ok(AttemptKey { trial: uuid("trial_id", &held.trial_id)?, attempt: held.attempt })
+}
+
+pub(super) fn sweep(sweep: Sweep) -> v1::Sweep {
+    let counts = sweep.counts;
+    let (best_objective, best_trial_number) =
+        sweep.best.map_or((None, 0), |(value, number)| (Some(value), number));
+    v1::Sweep {
+        id: sweep.id,
+        name: sweep.name,
+        state: v1::SweepState::from(sweep.state).into(),
+        reason: sweep.reason,
+        method: sweep.method,
+        goal: sweep.objective.as_ref().map_or(0, |objective| v1::Goal::from(objective.goal).into()),
+        objective_name: sweep.objective.map(|objective| objective.name).unwrap_or_default(),
+        seed: sweep.seed,
+        planned_trials: sweep.planned_trials,
+        counts: Some(v1::TrialCounts {
+            queued: counts.queued,
+            active: counts.active,
+            paused: counts.paused,
+            finished: counts.finished,
+            stopped_early: counts.stopped_early,
+            failed: counts.failed,
+            cancelled: counts.cancelled,
+        }),
+        best_objective,
+        best_trial_number,
+        created_at_ms: sweep.created_at_ms,
+        ended_at_ms: sweep.ended_at_ms.unwrap_or_default(),
+        text: sweep.text,
+    }
+}
+
+pub(super) fn trial(trial: Trial) -> v1::Trial {
+    let metrics = trial
+        .metrics
+        .into_iter()
+        .map(|(name, summary)| v1::MetricSummary {
+            name,
+            last: summary.last,
+            last_step: summary.last_step,
+            min: summary.min,
+            max: summary.max,
+            count: summary.count,
+            non_finite: summary.non_finite,
+        })
+        .collect();
+    v1::Trial {
+        id: trial.id.to_string(),
+        sweep_id: trial.sweep_id,
+        number: trial.number,
+        state: v1::TrialState::from(trial.state).into(),
+        reason: trial.reason,
+        params_json: json(&trial.params),
+        metrics,
+        objective: trial.objective,
+        attempt: trial.attempt,
+        agent: trial.agent,
+        created_at_ms: trial.created_at_ms,
+        started_at_ms: trial.started_at_ms.unwrap_or_default(),
+        finished_at_ms: trial.finished_at_ms.unwrap_or_default(),
+        facts: trial.facts.map(facts),
+    }
+}
+
+/// Parameters are JSON values by name, which always print.
+pub(super) fn json(params: &sweep_core::value::Params) -> String {
+    serde_json::to_string(params).unwrap_or_default()
+}
+
+fn facts(facts: Facts) -> v1::AttemptFacts {
+    v1::AttemptFacts {
+        command: facts.command,
+        host: facts.host,
+        working_directory: facts.working_directory,
+        git_commit: facts.git_commit,
+        git_dirty: facts.git_dirty,
+        versions: facts.versions.into_iter().collect(),
+        devices: facts.devices,
+    }
+}
+
+pub(super) fn attempt(row: AttemptRow) -> v1::Attempt {
+    v1::Attempt {
+        number: row.number,
+        agent: row.agent,
+        claimed_at_ms: row.claimed_at_ms,
+        ended_at_ms: row.ended_at_ms.unwrap_or_default(),
+        ended: row.ended,
+        facts: row.facts.map(facts),
+    }
+}
+
+pub(super) fn checkpoint(checkpoint: Checkpoint) -> v1::CheckpointRecord {
+    v1::CheckpointRecord {
+        step: checkpoint.step,
+        epoch: checkpoint.epoch,
+        path: checkpoint.path,
+        metrics: checkpoint.metrics.into_iter().collect(),
+    }
+}
+
+pub(super) fn media(media: Media) -> v1::MediaRecord {
+    v1::MediaRecord { name: media.name, step: media.step, value_json: media.value.to_string() }
+}
+
+/// The events of a report, and the number of the first.
+pub(super) fn events(events: Vec<v1::Event>) -> Result<(u64, Vec<Event>), Status> {
+    let first = events.first().map_or(0, |event| event.seq);
+    let mut out = Vec::with_capacity(events.len());
+    for (event, expected) in events.into_iter().zip(first..) {
+        if event.seq != expected {
+            return Err(refuse::field(
+                "events",
+                &format!("seq {} stands where {expected} should", event.seq),
+            ));
+        }
+        let kind =
+            event.kind.ok_or_else(|| refuse::field("events", &format!("event {expected} has no kind")))?;
+        out.push(Event { at_ms: event.at_ms, kind: event_kind(kind)? });
+    }
+    Ok((first, out))
+}
+
+fn event_kind(kind: v1::event::Kind) -> Result<EventKind, Status> {
+    Ok(match kind {
+        v1::event::Kind::Metrics(point) => EventKind::Metrics {
+            step: step(point.step)?,
+            epoch: point.epoch,
+            values: point.values.into_iter().collect(),
+        },
+        v1::event::Kind::Log(line) => EventKind::Log(LogLine { stream: line.stream, text: line.text }),
+        v1::event::Kind::Checkpoint(record) => EventKind::Checkpoint(Checkpoint {
+            step: step(record.step)?,
+            epoch: record.epoch,
+            path: record.path,
+            metrics: record.metrics.into_iter().filter(|(_, value)| value.is_finite()).collect(),
+        }),
+        v1::event::Kind::Media(record) => EventKind::Media(Media {
+            name: record.name,
+            step: step(record.step)?,
+            value: serde_json::from_str(&record.value_json)
+                .map_err(|error| refuse::field("events.media.value_json", &error.to_string()))?,
+        }),
+        v1::event::Kind::Facts(told) => EventKind::Facts(Facts {
+            command: told.command,
+            host: told.host,
+            working_directory: told.working_directory,
+            git_commit: told.git_commit,
+            git_dirty: told.git_dirty,
+            versions: told.versions.into_iter().collect(),
+            devices: told.devices,
+        }),
+    })
+}
+
+/// Databases count in signed 64 bits.
+fn step(step: u64) -> Result<u64, Status> {
+    if i64::try_from(step).is_ok() {
+        Ok(step)
+    } else {
+        Err(refuse::field("events.step", "is beyond 2^63 - 1"))
+    }
+}
+
+pub(super) fn verdict(standing: Standing) -> v1::Verdict {
+    let (kind, reason) = match standing {
+        Standing::GoOn => (v1::VerdictKind::GoOn, String::new()),
+        Standing::Stop(reason) => (v1::VerdictKind::Stop, reason),
+        Standing::Cancel(reason) => (v1::VerdictKind::Cancel, reason),
+        Standing::Lost(reason) => (v1::VerdictKind::Lost, reason),
+    };
+    v1::Verdict { kind: kind.into(), reason }
+}
+
+pub(super) fn verdicts(held: Vec<v1::AttemptRef>, answers: Vec<Reported>) -> Vec<v1::AttemptVerdict> {
+    held.into_iter()
+        .zip(answers)
+        .map(|(attempt, answer)| v1::AttemptVerdict {
+            attempt: Some(attempt),
+            verdict: Some(verdict(answer.standing)),
+            acknowledged_seq: answer.acknowledged,
+        })
+        .collect()
+}
+
+pub(super) fn curve(name: String, points: &[Point], most: usize) -> v1::Curve {
+    let thinned = sweep_core::curve::thin(points, most);
+    v1::Curve {
+        name,
+        steps: thinned.iter().map(|point| point.step).collect(),
+        values: thinned.iter().map(|point| point.value).collect(),
+        epochs: thinned.iter().map(|point| point.epoch).collect(),
+        total: points.len() as u64,
+    }
+}
+
+pub(super) fn log_entry(entry: LogEntry) -> v1::LogEntry {
+    let line = v1::LogLine { stream: entry.line.stream, text: entry.line.text };
+    v1::LogEntry { seq: entry.seq, at_ms: entry.at_ms, line: Some(line) }
+}
+
+pub(super) fn labels(labels: std::collections::HashMap<String, String>) -> BTreeMap<String, String> {
+    labels.into_iter().collect()
+}

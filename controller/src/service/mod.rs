@@ -1,0 +1,9 @@
+//! The gRPC services: in, do, out. Nothing is decided here.
+
+mod agents;
+mod convert;
+mod refuse;
+mod sweeps;
+
+pub(crate) use agents::Agents;
+pub(crate) use sweeps::Sweeps;

@@ -1,0 +1,43 @@
+//! Errors to statuses: one mapping, two audiences. The client is told what it can act on; causes go to the log.
+
+use std::collections::HashMap;
+
+use sweep_proto::status::Reason;
+use sweep_store::StoreError;
+use tonic::Status;
+use tracing::error;
+
+use crate::app::CreateError;
+
+/// A store's error as the client sees it.
+pub(super) fn store(error: StoreError) -> Status {
+    let message = error.to_string();
+    match error {
+        StoreError::SweepNotFound { .. } => Reason::SweepNotFound.status(message),
+        StoreError::SweepAmbiguous { .. } => Reason::SweepAmbiguous.status(message),
+        StoreError::SweepRefuses { .. } => Reason::SweepRefuses.status(message),
+        StoreError::TrialNotFound { .. } => Reason::TrialNotFound.status(message),
+        StoreError::AttemptStale { .. } => Reason::AttemptStale.status(message),
+        StoreError::AgentUnknown { .. } => Reason::AgentUnknown.status(message),
+        StoreError::SeqGap { acknowledged } => Reason::SeqGap
+            .status_with(message, HashMap::from([("acknowledged_seq".to_owned(), acknowledged.to_string())])),
+        StoreError::Closed => Reason::ShuttingDown.status(message),
+        StoreError::Open { .. } | StoreError::Database { .. } | StoreError::Corrupt { .. } => {
+            error!(error = ?error, "the store failed");
+            Reason::Storage.status("the controller's storage failed; its log says why")
+        }
+    }
+}
+
+pub(super) fn create(error: CreateError) -> Status {
+    match error {
+        CreateError::Invalid(_) => Reason::InvalidSweep.status(error.to_string()),
+        CreateError::NotBuilt(_) => Reason::NotBuilt.status(error.to_string()),
+        CreateError::Store(error) => store(error),
+    }
+}
+
+/// A field that cannot be read.
+pub(super) fn field(name: &str, what: &str) -> Status {
+    Reason::InvalidArgument.status(format!("{name}: {what}"))
+}

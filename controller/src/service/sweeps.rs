@@ -1,0 +1,220 @@
+//! What people and programs ask.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use sweep_core::sweep::SweepEvent;
+use sweep_proto::v1;
+use sweep_proto::v1::sweep_service_server::SweepService;
+use sweep_store::TrialFilter;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use tracing::info;
+
+use super::{convert, refuse};
+use crate::app::{App, Creation};
+
+/// Points of a curve when nobody says how many.
+const POINTS: u32 = 1000;
+/// A watcher is told at most so often; changes in between come together.
+const WATCH_PAUSE: Duration = Duration::from_millis(50);
+
+pub(crate) struct Sweeps {
+    app: App,
+}
+
+impl Sweeps {
+    pub(crate) fn new(app: App) -> Self {
+        Self { app }
+    }
+
+    async fn change(&self, name: &str, event: SweepEvent) -> Result<Option<v1::Sweep>, Status> {
+        let sweep = self.app.change(name, event).await.map_err(refuse::store)?;
+        info!(sweep.id = %sweep.id, state = %sweep.state, "{} sweep {}", event.word(), sweep.id);
+        Ok(Some(convert::sweep(sweep)))
+    }
+
+    async fn resolve(&self, name: &str) -> Result<String, Status> {
+        Ok(self.app.store.sweep_find(name).await.map_err(refuse::store)?.id)
+    }
+}
+
+#[tonic::async_trait]
+impl SweepService for Sweeps {
+    async fn create_sweep(
+        &self,
+        request: Request<v1::CreateSweepRequest>,
+    ) -> Result<Response<v1::CreateSweepResponse>, Status> {
+        let asked = request.into_inner();
+        let creation = Creation {
+            text: asked.text,
+            request_id: convert::uuid("request_id", &asked.request_id)?,
+            name: asked.name,
+            file_name: if asked.file_name.is_empty() { "sweep.yaml".to_owned() } else { asked.file_name },
+        };
+        let (sweep, warnings) = self.app.create(creation).await.map_err(refuse::create)?;
+        info!(sweep.id = %sweep.id, "created sweep {}", sweep.id);
+        Ok(Response::new(v1::CreateSweepResponse { sweep: Some(convert::sweep(sweep)), warnings }))
+    }
+
+    async fn list_sweeps(
+        &self,
+        request: Request<v1::ListSweepsRequest>,
+    ) -> Result<Response<v1::ListSweepsResponse>, Status> {
+        let states: Vec<_> = request.into_inner().states().filter_map(v1::SweepState::to_core).collect();
+        let sweeps = self.app.store.sweep_list().await.map_err(refuse::store)?;
+        let wanted = sweeps.into_iter().filter(|sweep| states.is_empty() || states.contains(&sweep.state));
+        Ok(Response::new(v1::ListSweepsResponse { sweeps: wanted.map(convert::sweep).collect() }))
+    }
+
+    async fn get_sweep(
+        &self,
+        request: Request<v1::GetSweepRequest>,
+    ) -> Result<Response<v1::GetSweepResponse>, Status> {
+        let sweep = self.app.store.sweep_find(&request.into_inner().sweep).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::GetSweepResponse { sweep: Some(convert::sweep(sweep)) }))
+    }
+
+    async fn pause_sweep(
+        &self,
+        request: Request<v1::PauseSweepRequest>,
+    ) -> Result<Response<v1::PauseSweepResponse>, Status> {
+        let sweep = self.change(&request.into_inner().sweep, SweepEvent::Pause).await?;
+        Ok(Response::new(v1::PauseSweepResponse { sweep }))
+    }
+
+    async fn resume_sweep(
+        &self,
+        request: Request<v1::ResumeSweepRequest>,
+    ) -> Result<Response<v1::ResumeSweepResponse>, Status> {
+        let sweep = self.change(&request.into_inner().sweep, SweepEvent::Resume).await?;
+        Ok(Response::new(v1::ResumeSweepResponse { sweep }))
+    }
+
+    async fn stop_sweep(
+        &self,
+        request: Request<v1::StopSweepRequest>,
+    ) -> Result<Response<v1::StopSweepResponse>, Status> {
+        let sweep = self.change(&request.into_inner().sweep, SweepEvent::Stop).await?;
+        Ok(Response::new(v1::StopSweepResponse { sweep }))
+    }
+
+    async fn cancel_sweep(
+        &self,
+        request: Request<v1::CancelSweepRequest>,
+    ) -> Result<Response<v1::CancelSweepResponse>, Status> {
+        let sweep = self.change(&request.into_inner().sweep, SweepEvent::Cancel).await?;
+        Ok(Response::new(v1::CancelSweepResponse { sweep }))
+    }
+
+    async fn list_trials(
+        &self,
+        request: Request<v1::ListTrialsRequest>,
+    ) -> Result<Response<v1::ListTrialsResponse>, Status> {
+        let asked = request.into_inner();
+        let id = self.resolve(&asked.sweep).await?;
+        let filter = TrialFilter {
+            states: asked.states().filter_map(v1::TrialState::to_core).collect(),
+            top: (asked.top > 0).then_some(asked.top),
+        };
+        let trials = self.app.store.trial_list(&id, filter).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::ListTrialsResponse { trials: trials.into_iter().map(convert::trial).collect() }))
+    }
+
+    async fn get_trial(
+        &self,
+        request: Request<v1::GetTrialRequest>,
+    ) -> Result<Response<v1::GetTrialResponse>, Status> {
+        let name = convert::trial_name(&request.into_inner().trial)?;
+        let detail = self.app.store.trial_get(&name).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::GetTrialResponse {
+            trial: Some(convert::trial(detail.trial)),
+            attempts: detail.attempts.into_iter().map(convert::attempt).collect(),
+            checkpoints: detail.checkpoints.into_iter().map(convert::checkpoint).collect(),
+            media: detail.media.into_iter().map(convert::media).collect(),
+        }))
+    }
+
+    async fn get_metrics(
+        &self,
+        request: Request<v1::GetMetricsRequest>,
+    ) -> Result<Response<v1::GetMetricsResponse>, Status> {
+        let asked = request.into_inner();
+        let name = convert::trial_name(&asked.trial)?;
+        let trial = self.app.store.trial_get(&name).await.map_err(refuse::store)?.trial.id;
+        let most = if asked.max_points == 0 { POINTS } else { asked.max_points } as usize;
+        let curves = self.app.store.curves(trial, &asked.names).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::GetMetricsResponse {
+            trial_id: trial.to_string(),
+            curves: curves.into_iter().map(|(name, points)| convert::curve(name, &points, most)).collect(),
+        }))
+    }
+
+    async fn get_logs(
+        &self,
+        request: Request<v1::GetLogsRequest>,
+    ) -> Result<Response<v1::GetLogsResponse>, Status> {
+        let asked = request.into_inner();
+        let name = convert::trial_name(&asked.trial)?;
+        let trial = self.app.store.trial_get(&name).await.map_err(refuse::store)?.trial;
+        let attempt = if asked.attempt == 0 { trial.attempt } else { asked.attempt };
+        let tail = (asked.tail > 0).then_some(asked.tail as usize);
+        let lines = self.app.store.log_lines(trial.id, attempt, tail).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::GetLogsResponse {
+            attempt,
+            lines: lines.into_iter().map(convert::log_entry).collect(),
+        }))
+    }
+
+    type WatchStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<v1::WatchResponse, Status>> + Send>>;
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let asked = request.into_inner();
+        let id = self.resolve(&asked.sweep).await?;
+        // One message may wait; a slow reader gets later states instead of a longer queue.
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(watch(self.app.clone(), id, asked.since, sender));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+/// Tells a watcher what changed until it goes away or the server stops.
+async fn watch(
+    app: App,
+    id: String,
+    mut since: u64,
+    sender: mpsc::Sender<Result<v1::WatchResponse, Status>>,
+) {
+    let mut feed = app.store.feed();
+    let mut told = None;
+    loop {
+        feed.mark_unchanged();
+        let message = match app.store.changes_since(&id, since).await {
+            Ok(changes) => {
+                since = changes.change;
+                let sweep = convert::sweep(changes.sweep);
+                let news = !changes.trials.is_empty() || told.as_ref() != Some(&sweep);
+                told = Some(sweep.clone());
+                let trials = changes.trials.into_iter().map(convert::trial).collect();
+                news.then_some(Ok(v1::WatchResponse { change: since, sweep: Some(sweep), trials }))
+            }
+            Err(error) => Some(Err(refuse::store(error))),
+        };
+        if let Some(message) = message {
+            let failed = message.is_err();
+            if sender.send(message).await.is_err() || failed {
+                return;
+            }
+        }
+        let next = async {
+            tokio::time::sleep(WATCH_PAUSE).await;
+            feed.changed().await
+        };
+        tokio::select! {
+            moved = next => if moved.is_err() { return },
+            () = sender.closed() => return,
+            () = app.stop.cancelled() => return,
+        }
+    }
+}

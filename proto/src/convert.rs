@@ -1,0 +1,45 @@
+//! Between wire enums and core's types.
+
+use sweep_core::objective::Goal;
+use sweep_core::sweep::SweepState;
+use sweep_core::trial::{Outcome, TrialState};
+
+use crate::v1;
+
+/// Pairs a wire enum with a core enum, both ways. Unspecified has no counterpart.
+macro_rules! pair {
+    ($wire:ident, $core:ident, $($variant:ident),*) => {
+        impl From<$core> for v1::$wire {
+            fn from(state: $core) -> Self {
+                match state {
+                    $($core::$variant => Self::$variant,)*
+                }
+            }
+        }
+
+        impl v1::$wire {
+            /// The core value; `None` for unspecified.
+            pub fn to_core(self) -> Option<$core> {
+                match self {
+                    Self::Unspecified => None,
+                    $(Self::$variant => Some($core::$variant),)*
+                }
+            }
+        }
+    };
+}
+
+pair!(SweepState, SweepState, Pending, Running, Paused, Finished, Cancelled);
+pair!(TrialState, TrialState, Queued, Leased, Running, Paused, Finished, StoppedEarly, Failed, Cancelled);
+pair!(Goal, Goal, Minimize, Maximize);
+pair!(Outcome, Outcome, Succeeded, Failed, Stopped, Cancelled, HandedBack, Infrastructure);
+
+/// The word for a state number from the wire; `unknown` for one from the future.
+pub fn trial_state_word(state: i32) -> &'static str {
+    v1::TrialState::try_from(state).ok().and_then(v1::TrialState::to_core).map_or("unknown", TrialState::word)
+}
+
+/// As [`trial_state_word`], for sweeps.
+pub fn sweep_state_word(state: i32) -> &'static str {
+    v1::SweepState::try_from(state).ok().and_then(v1::SweepState::to_core).map_or("unknown", SweepState::word)
+}
