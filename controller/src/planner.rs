@@ -50,7 +50,7 @@ pub(crate) async fn run(app: App) {
             .filter(|sweep| sweep.state.hands_out())
             .for_each(|sweep| app.planner.wake(&sweep.id)),
         Err(cause) => {
-            error!(error = %cause, "cannot look for sweeps to plan; they are planned once an agent asks")
+            error!(error = %cause, "cannot look for sweeps to plan; they are planned once an agent asks");
         }
     }
     loop {

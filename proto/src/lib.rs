@@ -8,7 +8,7 @@ pub mod convert;
 pub mod status;
 
 /// Generated from `sweep/v1/*.proto`.
-#[expect(clippy::all, clippy::pedantic, reason = "generated code")]
+#[expect(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
 pub mod v1 {
     tonic::include_proto!("sweep.v1");
 }

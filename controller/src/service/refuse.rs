@@ -10,6 +10,7 @@ use tracing::error;
 use crate::app::CreateError;
 
 /// A store's error as the client sees it.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(super) fn store(error: StoreError) -> Status {
     let message = error.to_string();
     match error {

@@ -397,7 +397,7 @@ pub(crate) async fn a_paused_sweep_hands_nothing_out(store: Any) {
 pub(crate) async fn nothing_but_failures_pauses_a_sweep(store: Any) {
     let scene = Scene::new(store, 9).await;
     for _ in 0..5 {
-        assert_eq!(scene.sweep().await.state.hands_out(), true);
+        assert!(scene.sweep().await.state.hands_out());
         let (key, _) = scene.claim().await;
         scene.finish(key, Outcome::Failed, 0).await.expect("fails");
     }

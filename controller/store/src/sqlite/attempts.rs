@@ -306,7 +306,7 @@ impl Batch {
                     }
                 }
                 EventKind::Log(line) => {
-                    batch.logs.push(LogEntry { seq: batch.last_seq, at_ms: event.at_ms, line })
+                    batch.logs.push(LogEntry { seq: batch.last_seq, at_ms: event.at_ms, line });
                 }
                 other => batch.others.push((batch.last_seq, other)),
             }

@@ -1,0 +1,130 @@
+//! The command line, as given.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Creates, watches and queries sweeps.
+///
+/// Examples:
+///   sweep-ctl create sweep_configuration.yaml
+///   sweep-ctl watch -
+///   sweep-ctl trials k3x9q2ab --top 3
+///   sweep-ctl best k3x9q2ab -o json
+///
+/// A SWEEP is its id, the first letters of it, or `-` for the newest. A TRIAL is SWEEP/NUMBER.
+#[derive(Debug, Parser)]
+#[command(name = "sweep-ctl", version, verbatim_doc_comment)]
+pub(crate) struct Cli {
+    /// The controller.
+    #[arg(
+        long,
+        global = true,
+        env = "SWEEP_SERVER",
+        default_value = "http://127.0.0.1:7878",
+        value_name = "URL"
+    )]
+    pub(crate) server: String,
+
+    /// How data is printed on standard output.
+    #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table")]
+    pub(crate) output: Format,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+    Csv,
+    /// Ids alone, one a line.
+    Name,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a sweep from a file; prints its id and the agent command to run next.
+    ///
+    /// Examples:
+    ///   sweep-ctl create sweep_configuration.yaml
+    ///   sweep-agent "$(sweep-ctl create sweep.yaml -o name)"
+    #[command(verbatim_doc_comment)]
+    Create {
+        /// The sweep file; `-` reads standard input.
+        file: PathBuf,
+        /// Instead of the file's name.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// List sweeps, newest first.
+    #[command(visible_alias = "ls")]
+    List {
+        /// Only these states: pending, running, paused, finished, cancelled.
+        #[arg(long, value_delimiter = ',', value_name = "STATE")]
+        state: Vec<String>,
+    },
+    /// Show one sweep, or one trial with its attempts.
+    Show {
+        /// SWEEP or SWEEP/NUMBER.
+        #[arg(default_value = "-", allow_hyphen_values = true)]
+        what: String,
+    },
+    /// List the trials of a sweep.
+    Trials {
+        #[arg(default_value = "-")]
+        sweep: String,
+        /// The best so many, best first.
+        #[arg(long, value_name = "N")]
+        top: Option<u32>,
+        /// Only these states: queued, running, finished, failed, ...
+        #[arg(long, value_delimiter = ',', value_name = "STATE")]
+        state: Vec<String>,
+    },
+    /// Show the best trial of a sweep.
+    Best {
+        #[arg(default_value = "-")]
+        sweep: String,
+    },
+    /// Print the curves of a trial, also while it runs.
+    Metrics(MetricsArgs),
+    /// Print the log of a trial.
+    Logs {
+        /// SWEEP/NUMBER.
+        #[arg(allow_hyphen_values = true)]
+        trial: String,
+        /// Only the last so many lines.
+        #[arg(long, value_name = "N")]
+        tail: Option<u32>,
+        /// The log of this attempt instead of the current one.
+        #[arg(long, value_name = "N")]
+        attempt: Option<u32>,
+    },
+    /// Follow a sweep until it is over. Ctrl-C leaves; the sweep goes on.
+    Watch {
+        #[arg(default_value = "-")]
+        sweep: String,
+    },
+    /// Start no new trials; running ones go on.
+    Pause { sweep: String },
+    /// Go on after a pause.
+    Resume { sweep: String },
+    /// Start no new trials ever; running ones finish.
+    Stop { sweep: String },
+    /// Start no new trials ever, and kill the running ones.
+    Cancel { sweep: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MetricsArgs {
+    /// SWEEP/NUMBER.
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) trial: String,
+    /// Only these metrics.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    pub(crate) name: Vec<String>,
+    /// At most so many points a curve; thinning keeps ends and extremes.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) points: u32,
+}

@@ -1,0 +1,101 @@
+//! Exit codes: an API for scripts, listed in docs/cli.md.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use sweep_proto::status::{Reason, reason};
+use tonic::{Code, Status};
+
+/// How the command went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Something nobody expected.
+    Unexpected = 1,
+    /// The command line or the sweep file is wrong.
+    Usage = 2,
+    /// No such sweep, trial or file.
+    NotFound = 3,
+    /// No controller answers.
+    Unreachable = 5,
+    /// The state does not allow it.
+    Conflict = 6,
+    /// Nothing matched.
+    Nothing = 8,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// What failed, why, and what to do: one paragraph and an exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// No connection to the controller.
+    pub(crate) fn unreachable(server: &str, cause: &str) -> Self {
+        Self::new(
+            Exit::Unreachable,
+            format!(
+                "cannot reach the controller at {server} ({cause})\n  start one here:  sweep-controller\n  \
+                 or name another: sweep-ctl --server http://HOST:7878 ... (or set SWEEP_SERVER)"
+            ),
+        )
+    }
+
+    /// A call's answer that is no success.
+    pub(crate) fn from_status(server: &str, status: &Status) -> Self {
+        let message = status.message();
+        match reason(status) {
+            Some(Reason::SweepNotFound) => {
+                Self::new(Exit::NotFound, format!("{message}\n  see which there are: sweep-ctl list"))
+            }
+            Some(Reason::TrialNotFound) => Self::new(
+                Exit::NotFound,
+                format!("{message}\n  a trial is SWEEP/NUMBER; see them: sweep-ctl trials SWEEP"),
+            ),
+            Some(Reason::SweepAmbiguous) => {
+                Self::new(Exit::Usage, format!("{message}\n  give more of its letters"))
+            }
+            Some(Reason::InvalidArgument | Reason::InvalidSweep | Reason::NotBuilt) => {
+                Self::new(Exit::Usage, message)
+            }
+            Some(Reason::SweepRefuses) => Self::new(Exit::Conflict, message),
+            Some(_) => Self::new(Exit::Unexpected, message),
+            None => match status.code() {
+                Code::Unavailable => Self::unreachable(server, &root_cause(status)),
+                Code::Unimplemented => Self::new(
+                    Exit::Unexpected,
+                    format!("{server} is no Sweep controller, or one of another version: {message}"),
+                ),
+                code => Self::new(Exit::Unexpected, format!("{server} answered {code:?}: {message}")),
+            },
+        }
+    }
+}
+
+/// The innermost cause, which is the one that says `connection refused`.
+pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
