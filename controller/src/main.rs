@@ -1,7 +1,7 @@
 //! The controller's process: arguments, log, database, port, signals.
 #![forbid(unsafe_code)]
 
-use std::io::{ErrorKind, IsTerminal as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -41,10 +41,17 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let address = listener.local_addr().context("reading the address")?;
     let store = SqliteStore::open(&path).await?;
     info!("listening on http://{address}, database {}", path.display());
+    announce(address)?;
     let app = App::new(Arc::new(store), args.lease());
     serve(listener, app, stopped()?).await?;
     info!("stopped; everything acknowledged is on disk");
     Ok(())
+}
+
+/// The address on standard output, for scripts: it can be talked to from now on.
+fn announce(address: std::net::SocketAddr) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "http://{address}").and_then(|()| out.flush()).context("writing the address to standard output")
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {
