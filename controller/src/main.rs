@@ -51,7 +51,9 @@ async fn run(args: &Args) -> anyhow::Result<()> {
 /// The address on standard output, for scripts: it can be talked to from now on.
 fn announce(address: std::net::SocketAddr) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "http://{address}").and_then(|()| out.flush()).context("writing the address to standard output")
+    writeln!(out, "http://{address}")
+        .and_then(|()| out.flush())
+        .context("writing the address to standard output")
 }
 
 async fn listen(address: &str) -> anyhow::Result<TcpListener> {

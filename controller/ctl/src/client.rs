@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use sweep_proto::status::root_cause;
 use sweep_proto::v1::sweep_service_client::SweepServiceClient;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::exit::{Exit, Failure, root_cause};
+use crate::exit::{Exit, Failure};
 
 /// A client of one controller, which knows its name for messages.
 pub(crate) struct Client {

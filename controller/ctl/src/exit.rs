@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use sweep_proto::status::{Reason, reason};
+use sweep_proto::status::{Reason, reason, root_cause};
 use tonic::{Code, Status};
 
 /// How the command went.
@@ -89,13 +89,4 @@ impl Failure {
             },
         }
     }
-}
-
-/// The innermost cause, which is the one that says `connection refused`.
-pub(crate) fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }

@@ -1,0 +1,220 @@
+//! The ledger: numbers what happens, keeps it in the spool, and tells who waits for it once it is on disk.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::grammar::{self, Told};
+use crate::trial::event::{Event, EventKind, Facts, Stream};
+use crate::trial::now_ms;
+use crate::trial::spool::{SpoolError, SpoolWriter};
+
+/// Shortest time between two syncs, so that a chatty program does not keep the disk busy.
+const PACE: Duration = Duration::from_millis(25);
+/// So many bytes are synced whatever the pace.
+const MOST_PENDING: usize = 1 << 20;
+
+pub(crate) struct Ledger {
+    spool: SpoolWriter,
+    /// The last event's number.
+    last_seq: u64,
+    last_sync: Option<Instant>,
+    /// Connections and how many of their lines were taken, told at the next sync.
+    acks: Vec<(Arc<watch::Sender<u64>>, u64)>,
+    facts: Facts,
+    last_step: u64,
+    last_stderr: String,
+    /// The last line of standard error that says it is an error.
+    last_error: String,
+}
+
+impl Ledger {
+    /// An empty ledger. `facts` become the first event.
+    pub(crate) fn new(spool: SpoolWriter, facts: Facts) -> Result<Self, SpoolError> {
+        let mut ledger = Self {
+            spool,
+            last_seq: 0,
+            last_sync: None,
+            acks: Vec::new(),
+            facts: facts.clone(),
+            last_step: 0,
+            last_stderr: String::new(),
+            last_error: String::new(),
+        };
+        ledger.record(EventKind::Facts(facts))?;
+        Ok(ledger)
+    }
+
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// The line of standard error that tells most: the last that calls itself an error, or simply the last.
+    pub(crate) fn telling_line(&self) -> &str {
+        if self.last_error.is_empty() { &self.last_stderr } else { &self.last_error }
+    }
+
+    /// Takes a line of the program's output.
+    pub(crate) fn log(&mut self, stream: Stream, text: String) -> Result<(), SpoolError> {
+        if stream == Stream::Stderr && !text.trim().is_empty() {
+            text.trim().clone_into(&mut self.last_stderr);
+            if is_error(&self.last_stderr) {
+                self.last_error.clone_from(&self.last_stderr);
+            }
+        }
+        self.record(EventKind::Log { stream, text })
+    }
+
+    /// Takes lines of the event channel. After the next sync, `acks` is told `count`.
+    pub(crate) fn told(
+        &mut self,
+        lines: &[String],
+        acks: Arc<watch::Sender<u64>>,
+        count: u64,
+    ) -> Result<(), SpoolError> {
+        for line in lines.iter().filter(|line| !line.trim().is_empty()) {
+            let kind = match grammar::parse(line) {
+                Ok(told) => self.kind(told),
+                Err(warning) => EventKind::Log { stream: Stream::Event, text: warning },
+            };
+            self.record(kind)?;
+        }
+        self.acks.push((acks, count));
+        Ok(())
+    }
+
+    /// When to sync next; `None`: all is on disk.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
+        if self.spool.pending() == 0 && self.acks.is_empty() {
+            return None;
+        }
+        let pace = if self.spool.pending() >= MOST_PENDING { Duration::ZERO } else { PACE };
+        Some(self.last_sync.map_or(now, |last| last + pace))
+    }
+
+    /// Puts all on disk and tells the connections; returns the spool's length in bytes.
+    pub(crate) fn sync(&mut self) -> Result<u64, SpoolError> {
+        let length = self.spool.sync()?;
+        for (connection, count) in self.acks.drain(..) {
+            connection.send_replace(count);
+        }
+        self.last_sync = Some(Instant::now());
+        Ok(length)
+    }
+
+    fn record(&mut self, kind: EventKind) -> Result<(), SpoolError> {
+        let event = Event { seq: self.last_seq + 1, at_ms: now_ms(), kind };
+        self.spool.push(&event)?;
+        self.last_seq = event.seq;
+        Ok(())
+    }
+
+    fn kind(&mut self, told: Told) -> EventKind {
+        match told {
+            Told::Metrics { step, epoch, values } => {
+                self.last_step = step;
+                EventKind::Metrics { step, epoch, values }
+            }
+            Told::Log { text } => EventKind::Log { stream: Stream::Event, text },
+            Told::Checkpoint { step, epoch, path, metrics } => {
+                EventKind::Checkpoint { step, epoch, path: self.absolute(path), metrics }
+            }
+            Told::Media { name, step, value } => {
+                EventKind::Media { name, step: step.unwrap_or(self.last_step), value }
+            }
+            Told::Info { versions } => {
+                self.facts.versions.extend::<BTreeMap<_, _>>(versions);
+                EventKind::Facts(self.facts.clone())
+            }
+        }
+    }
+
+    /// Programs name files from where they work.
+    fn absolute(&self, path: String) -> String {
+        let from = PathBuf::from(&self.facts.working_directory);
+        from.join(&path).to_str().map_or(path, str::to_owned)
+    }
+}
+
+/// Whether a line says of itself that it is an error: `error: ...`, `ValueError: ...`.
+fn is_error(line: &str) -> bool {
+    let head = line.split(':').next().unwrap_or_default();
+    let head = head.split('[').next().unwrap_or_default();
+    head.len() < line.len()
+        && !head.contains(' ')
+        && (head.to_ascii_lowercase().ends_with("error") || head.ends_with("Exception"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::spool::SpoolReader;
+
+    fn ledger(folder: &tempfile::TempDir) -> Ledger {
+        let spool = SpoolWriter::create(&folder.path().join("spool")).unwrap();
+        Ledger::new(spool, Facts { working_directory: "/work".to_owned(), ..Facts::default() }).unwrap()
+    }
+
+    fn events(folder: &tempfile::TempDir) -> Vec<EventKind> {
+        let mut reader = SpoolReader::open(&folder.path().join("spool")).unwrap();
+        std::iter::from_fn(|| reader.next(u64::MAX).unwrap()).map(|event| event.kind).collect()
+    }
+
+    #[test]
+    fn a_connection_is_told_only_what_is_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(&folder);
+        let acks = Arc::new(watch::Sender::new(0));
+        let lines = [r#"{"type":"log","text":"a"}"#.to_owned(), "nonsense".to_owned()];
+        ledger.told(&lines, Arc::clone(&acks), 2).unwrap();
+        assert_eq!(*acks.borrow(), 0);
+        ledger.sync().unwrap();
+        assert_eq!(*acks.borrow(), 2);
+        assert_eq!(ledger.due(Instant::now()), None);
+        assert_eq!(events(&folder).len(), 3);
+        assert_eq!(ledger.last_seq(), 3);
+    }
+
+    #[test]
+    fn what_the_program_leaves_out_is_filled_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(&folder);
+        let lines = [
+            r#"{"type":"metrics","step":7,"values":{"a":1}}"#,
+            r#"{"type":"media","name":"m","value":1}"#,
+            r#"{"type":"checkpoint","step":7,"path":"out/7"}"#,
+            r#"{"type":"info","versions":{"torch":"2"}}"#,
+        ];
+        ledger.told(&lines.map(str::to_owned), Arc::new(watch::Sender::new(0)), 4).unwrap();
+        ledger.sync().unwrap();
+        let found = events(&folder);
+        assert!(matches!(&found[2], EventKind::Media { step: 7, .. }));
+        assert!(matches!(&found[3], EventKind::Checkpoint { path, .. } if path == "/work/out/7"));
+        assert!(matches!(&found[4], EventKind::Facts(facts) if facts.versions["torch"] == "2"));
+    }
+
+    #[test]
+    fn the_line_that_names_the_error_tells_most() {
+        for (lines, expected) in [
+            (vec!["one", "two", "  "], "two"),
+            (
+                vec!["error: no data in ./faces", "  make some: sweep-train synth"],
+                "error: no data in ./faces",
+            ),
+            (vec!["Traceback (most recent call last):", "ValueError: bad lr"], "ValueError: bad lr"),
+            (vec!["torch.cuda.OutOfMemoryError: CUDA", "bye"], "torch.cuda.OutOfMemoryError: CUDA"),
+            (vec!["there was no error: fine", "last"], "last"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut ledger = ledger(&folder);
+            for line in lines {
+                ledger.log(Stream::Stderr, line.to_owned()).unwrap();
+            }
+            assert_eq!(ledger.telling_line(), expected);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! One attempt from its keeper's first word to the controller's last: events up, verdicts down, the end told.
+
+use std::fs;
+use std::time::Duration;
+
+use sweep_core::trial::Outcome;
+use sweep_proto::status::Reason;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::held::Holding;
+use super::link::{Keeper, Link, reach};
+use super::reporter::{ReportError, Reporter, refusal};
+use super::stage::{Stage, Standing, reached};
+use super::{Agent, ending};
+use crate::process::kill_leftovers;
+use crate::session::{CallError, Ending, Verdict, insist};
+use crate::trial::control::Command;
+use crate::trial::dir::TrialDir;
+use crate::trial::exit_record::{Cause, ExitRecord};
+use crate::trial::spool::SpoolReader;
+use crate::trial::task::Task;
+
+/// How long an agent that goes down tries to tell the ends of its attempts; told to kill, it is shorter of patience.
+const LAST_TRIES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(2));
+
+/// What became of an attempt.
+pub(crate) enum Fate {
+    /// The controller knows.
+    Told(Ending),
+    /// It was given to somebody else; here it is no more.
+    Lost(String),
+    /// It lies in its directory, for the agent's next start.
+    Left(String),
+}
+
+/// How an attempt ended on this side.
+enum End {
+    Record(ExitRecord),
+    Gone,
+    Broken(ReportError),
+}
+
+/// Supervises the attempt to its end; removes its directory when that is told.
+pub(crate) async fn supervise(agent: &Agent, dir: &TrialDir, task: &Task, holding: Holding) -> Fate {
+    let mut relay = Relay { agent, dir, task, holding, standing: agent.standing.clone(), link: None };
+    let fate = match relay.run().await {
+        Ok(fate) => fate,
+        Err(error) => Fate::Left(error.to_string()),
+    };
+    if let Some(mut link) = relay.link.take() {
+        link.command(&Command::Bye).await;
+    }
+    if !matches!(fate, Fate::Left(_)) {
+        match dir.remove() {
+            Ok(None) => {}
+            Ok(Some(kept)) => {
+                tracing::info!("trial {}: its checkpoints are in {}", task.name(), kept.display());
+            }
+            Err(error) => tracing::warn!("cannot remove {}: {error}", dir.path().display()),
+        }
+    }
+    fate
+}
+
+struct Relay<'a> {
+    agent: &'a Agent,
+    dir: &'a TrialDir,
+    task: &'a Task,
+    holding: Holding,
+    standing: watch::Receiver<Standing>,
+    link: Option<Link>,
+}
+
+impl Relay<'_> {
+    async fn run(&mut self) -> std::io::Result<Fate> {
+        let mut reporter = None;
+        let end = self.follow(&mut reporter).await?;
+        let ending = match end {
+            End::Record(record) => match ending::of_record(&record) {
+                Some(ending) => ending,
+                None => return Ok(Fate::Lost(record.stop_reason)),
+            },
+            End::Gone => {
+                let killed = kill_leftovers(self.dir.read_keeper(), self.task.key);
+                if killed > 0 {
+                    tracing::warn!("trial {}: killed {killed} processes of a lost keeper", self.task.name());
+                }
+                ending::keeper_lost(0)
+            }
+            End::Broken(ReportError::Lost(why)) => return Ok(Fate::Lost(why)),
+            End::Broken(error) => {
+                tracing::error!("trial {}: {error}", self.task.name());
+                Ending { reason: error.to_string(), ..ending::keeper_lost(0) }
+            }
+        };
+        let told = self.tell(reporter, ending);
+        let mut standing = self.agent.standing.clone();
+        tokio::select! {
+            fate = told => Ok(fate),
+            () = last_try(&mut standing) => Ok(Fate::Left(
+                "the controller does not answer; the agent's next start tells it".to_owned(),
+            )),
+        }
+    }
+
+    /// Follows the keeper until the attempt is over.
+    async fn follow(&mut self, reporter: &mut Option<Reporter>) -> std::io::Result<End> {
+        loop {
+            let mut link = match reach(self.dir, self.task).await? {
+                Keeper::Alive(link) => link,
+                Keeper::Ended(record) => return Ok(End::Record(record)),
+                Keeper::Gone => return Ok(End::Gone),
+            };
+            // What was asked before a connection broke is asked again; a keeper takes it once.
+            let verdict = self.holding.verdict.borrow_and_update().clone();
+            obey(&verdict, &mut link).await;
+            let stage = self.standing.borrow_and_update().stage;
+            hand_back(stage, &mut link).await;
+            let followed = self.converse(&mut link, reporter).await;
+            self.link = Some(link);
+            if let Some(end) = followed {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Until the attempt is over, or (`None`) the keeper is silent.
+    async fn converse(&mut self, link: &mut Link, reporter: &mut Option<Reporter>) -> Option<End> {
+        loop {
+            let verdict = tokio::select! {
+                notice = link.notice() => {
+                    let notice = notice?;
+                    if reporter.is_none() && notice.bytes > 0 {
+                        match self.reporter() {
+                            Ok(made) => *reporter = Some(made),
+                            Err(error) => return Some(self.give_up(error, link).await),
+                        }
+                    }
+                    if let Some(reporter) = reporter {
+                        reporter.extend(notice.bytes);
+                    }
+                    if let Some(record) = notice.exit {
+                        return Some(End::Record(record));
+                    }
+                    continue;
+                }
+                changed = self.holding.verdict.changed() => {
+                    changed.ok()?;
+                    self.holding.verdict.borrow_and_update().clone()
+                }
+                changed = self.standing.changed() => {
+                    changed.ok()?;
+                    let stage = self.standing.borrow_and_update().stage;
+                    hand_back(stage, link).await;
+                    continue;
+                }
+                answer = step(reporter) => match answer {
+                    Ok(verdict) => verdict,
+                    Err(ReportError::Lost(why)) => Verdict::Lost(why),
+                    Err(error) => return Some(self.give_up(error, link).await),
+                },
+            };
+            if let Verdict::Lost(why) = &verdict {
+                // Nothing it says is wanted any more.
+                *reporter = None;
+                tracing::warn!("trial {}: lost ({why}); killing it", self.task.name());
+            }
+            obey(&verdict, link).await;
+        }
+    }
+
+    /// Kills an attempt whose events cannot be delivered.
+    async fn give_up(&self, error: ReportError, link: &mut Link) -> End {
+        link.command(&Command::Kill { cause: Cause::HandBack, reason: error.to_string() }).await;
+        while let Some(notice) = link.notice().await {
+            if notice.exit.is_some() {
+                break;
+            }
+        }
+        End::Broken(error)
+    }
+
+    fn reporter(&self) -> Result<Reporter, ReportError> {
+        let spool = SpoolReader::open(&self.dir.spool())?;
+        let what = format!("trial {}", self.task.name());
+        Ok(Reporter::new(self.agent.session.clone(), self.task.key, what, spool))
+    }
+
+    /// Sends what is left of the spool, then the end.
+    async fn tell(&self, reporter: Option<Reporter>, mut ending: Ending) -> Fate {
+        let spool = self.dir.spool();
+        let mut reporter = match reporter {
+            Some(reporter) => Some(reporter),
+            None if spool.exists() => match self.reporter() {
+                Ok(reporter) => Some(reporter),
+                Err(error) => return Fate::Left(error.to_string()),
+            },
+            None => None,
+        };
+        loop {
+            if let Some(reporter) = &mut reporter {
+                reporter.extend(fs::metadata(&spool).map_or(0, |file| file.len()));
+                match reporter.flush().await {
+                    Ok(()) => ending.last_seq = reporter.acknowledged,
+                    Err(ReportError::Lost(why)) => return Fate::Lost(why),
+                    // Its program may have ended well, but without its events that is worth nothing.
+                    Err(error) if ending.outcome != Outcome::Infrastructure => {
+                        ending.outcome = Outcome::Infrastructure;
+                        ending.reason = error.to_string();
+                        ending.last_seq = reporter.acknowledged;
+                    }
+                    Err(_) => ending.last_seq = reporter.acknowledged,
+                }
+            }
+            let what = format!("the end of trial {}", self.task.name());
+            let answer = insist(&what, || self.agent.session.finish(self.task.key, &ending)).await;
+            match (answer, &mut reporter) {
+                (Ok(()), _) => return Fate::Told(ending),
+                (
+                    Err(CallError::Refused { reason: Some(Reason::SeqGap), acknowledged: Some(seq), .. }),
+                    Some(reporter),
+                ) if ending.outcome != Outcome::Infrastructure => {
+                    if let Err(error) = reporter.resume_after(seq) {
+                        return Fate::Left(error.to_string());
+                    }
+                }
+                (Err(error), _) => {
+                    return match refusal(error) {
+                        ReportError::Lost(why) => Fate::Lost(why),
+                        error => Fate::Left(error.to_string()),
+                    };
+                }
+            }
+        }
+    }
+}
+
+async fn step(reporter: &mut Option<Reporter>) -> Result<Verdict, ReportError> {
+    match reporter {
+        Some(reporter) => reporter.step().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn obey(verdict: &Verdict, link: &mut Link) {
+    let command = match verdict.clone() {
+        Verdict::GoOn => return,
+        Verdict::Stop(reason) => Command::Stop { cause: Cause::Stop, reason },
+        Verdict::Cancel(reason) => Command::Kill { cause: Cause::Cancel, reason },
+        Verdict::Lost(reason) => Command::Kill { cause: Cause::Lost, reason },
+    };
+    link.command(&command).await;
+}
+
+async fn hand_back(stage: Stage, link: &mut Link) {
+    let reason = "its agent was stopped".to_owned();
+    match stage {
+        Stage::Work | Stage::Drain => {}
+        Stage::HandBack => link.command(&Command::Terminate { cause: Cause::HandBack, reason }).await,
+        Stage::Kill => link.command(&Command::Kill { cause: Cause::HandBack, reason }).await,
+    }
+}
+
+/// Resolves when an agent that goes down has tried for long enough.
+async fn last_try(standing: &mut watch::Receiver<Standing>) {
+    reached(standing, Stage::HandBack).await;
+    let killed = async {
+        reached(standing, Stage::Kill).await;
+        sleep(LAST_TRIES.1).await;
+    };
+    tokio::select! {
+        () = sleep(LAST_TRIES.0) => {}
+        () = killed => {}
+    }
+}

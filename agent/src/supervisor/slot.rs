@@ -1,0 +1,161 @@
+//! One slot: what it finds of an earlier life first, then claim after claim.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sweep_core::trial::Outcome;
+use sweep_proto::status::Reason;
+use uuid::Uuid;
+
+use super::launch::{LaunchError, launch};
+use super::relay::{Fate, supervise};
+use super::stage::{Stage, reached};
+use super::{Agent, ending};
+use crate::exit::{Exit, Failure};
+use crate::home::LeftBehind;
+use crate::session::{Assignment, CallError, Claimed, Ending, Verdict, insist};
+use crate::slots::Slot;
+
+/// How long the controller may hold a claim.
+const WAIT: Duration = Duration::from_secs(20);
+/// How long a claim that a signal cut short is asked after.
+const LAST_TRY: Duration = Duration::from_secs(5);
+
+/// Runs trials until there is nothing more to do.
+pub(super) async fn run(
+    agent: Arc<Agent>,
+    slot: Slot,
+    left: Vec<(LeftBehind, Verdict)>,
+) -> Result<(), Failure> {
+    for (LeftBehind { dir, task }, verdict) in left {
+        let holding = agent.held.hold(task.key, verdict);
+        announce(&task.name(), &supervise(&agent, &dir, &task, holding).await);
+    }
+    while agent.stage() == Stage::Work && agent.permit() {
+        let Some(assignment) = claim(&agent).await? else { break };
+        if agent.stage() == Stage::Work {
+            run_one(&agent, &assignment, &slot).await?;
+        } else {
+            hand_back(&agent, &assignment, "its agent was stopped before it began").await;
+        }
+    }
+    Ok(())
+}
+
+/// The next trial; `None`: there will be none, or the agent is told to end.
+async fn claim(agent: &Agent) -> Result<Option<Assignment>, Failure> {
+    loop {
+        let request_id = Uuid::now_v7();
+        let ask = |wait| agent.session.claim(agent.agent_id(), &agent.sweep, request_id, wait);
+        let mut standing = agent.standing.clone();
+        let answer = tokio::select! {
+            answer = insist("claiming a trial", || ask(WAIT)) => answer,
+            () = reached(&mut standing, Stage::Drain) => {
+                // The controller may have granted one meanwhile: the same question gets the same answer.
+                let last = insist("claiming a trial", || ask(Duration::ZERO));
+                match tokio::time::timeout(LAST_TRY, last).await {
+                    Ok(answer) => answer,
+                    Err(_) => return Ok(None),
+                }
+            }
+        };
+        match answer {
+            Ok(Claimed::Trial(assignment)) => return Ok(Some(*assignment)),
+            Ok(Claimed::Over(why)) => {
+                tracing::info!("sweep {} is over: {why}", agent.sweep);
+                return Ok(None);
+            }
+            Ok(Claimed::Idle(why)) => {
+                if agent.stage() != Stage::Work {
+                    return Ok(None);
+                }
+                tracing::debug!("nothing to do now: {why}");
+            }
+            Err(CallError::Refused { reason, message, .. }) => return Err(refused(agent, reason, &message)),
+            Err(CallError::Away(cause)) => return Err(super::unreachable(&agent.session.server, &cause)),
+        }
+    }
+}
+
+fn refused(agent: &Agent, reason: Option<Reason>, message: &str) -> Failure {
+    match reason {
+        Some(Reason::SweepNotFound | Reason::AgentUnknown) => Failure::new(
+            Exit::NotFound,
+            format!(
+                "the controller no longer knows sweep {}: {message}\n  was its database replaced? see: sweep-ctl list",
+                agent.sweep
+            ),
+        ),
+        _ => Failure::new(Exit::Unexpected, format!("the controller refuses to give out trials: {message}")),
+    }
+}
+
+async fn run_one(agent: &Arc<Agent>, assignment: &Assignment, slot: &Slot) -> Result<(), Failure> {
+    let name = format!("{}/{}", assignment.sweep, assignment.number);
+    let holding = agent.held.hold(assignment.key, Verdict::GoOn);
+    let fate = match launch(agent, assignment, slot).await {
+        Ok((dir, task)) => {
+            tracing::info!(
+                "trial {name} (attempt {}) starts: {}",
+                task.key.attempt,
+                task.facts.command.join(" ")
+            );
+            supervise(agent, &dir, &task, holding).await
+        }
+        Err(LaunchError::Command(error)) => {
+            let ending =
+                Ending { outcome: Outcome::Failed, reason: error.to_string(), ..ending::keeper_lost(0) };
+            finish(agent, assignment, ending).await
+        }
+        Err(LaunchError::Machine(error)) => {
+            // The next trial would fare no better: other machines may do what this one cannot.
+            hand_back(agent, assignment, "its agent's machine could not start it").await;
+            return Err(Failure::new(
+                Exit::Unexpected,
+                format!(
+                    "this machine cannot start trials: {error}\n  trial {name} was handed back to the sweep"
+                ),
+            ));
+        }
+    };
+    announce(&name, &fate);
+    Ok(())
+}
+
+async fn hand_back(agent: &Agent, assignment: &Assignment, reason: &str) {
+    let ending = Ending { outcome: Outcome::HandedBack, reason: reason.to_owned(), ..ending::keeper_lost(0) };
+    let told = finish(agent, assignment, ending);
+    if tokio::time::timeout(LAST_TRY, told).await.is_err() {
+        tracing::warn!(
+            "the controller does not answer; the lease of trial {} will expire",
+            assignment.number
+        );
+    }
+}
+
+async fn finish(agent: &Agent, assignment: &Assignment, ending: Ending) -> Fate {
+    let told = insist("ending a trial", || agent.session.finish(assignment.key, &ending)).await;
+    match told {
+        Ok(()) => Fate::Told(ending),
+        Err(CallError::Refused { message, .. } | CallError::Away(message)) => Fate::Lost(message),
+    }
+}
+
+fn announce(name: &str, fate: &Fate) {
+    match fate {
+        Fate::Told(ending) if ending.outcome == Outcome::Succeeded => tracing::info!("trial {name} finished"),
+        Fate::Told(ending) => {
+            let what = match ending.outcome {
+                Outcome::Succeeded => "finished",
+                Outcome::Failed => "failed",
+                Outcome::Stopped => "stopped early",
+                Outcome::Cancelled => "cancelled",
+                Outcome::HandedBack => "handed back",
+                Outcome::Infrastructure => "not run to its end by this machine",
+            };
+            tracing::warn!("trial {name} {what}: {}", ending.reason);
+        }
+        Fate::Lost(why) => tracing::warn!("trial {name} was lost: {why}"),
+        Fate::Left(why) => tracing::warn!("trial {name} is left for later: {why}"),
+    }
+}

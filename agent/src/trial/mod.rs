@@ -1,0 +1,18 @@
+//! What lies in an attempt's directory, and how its keeper and its supervisor speak.
+
+pub(crate) mod control;
+pub(crate) mod dir;
+pub(crate) mod durable;
+pub(crate) mod event;
+pub(crate) mod exit_record;
+mod params_file;
+pub(crate) mod spool;
+pub(crate) mod task;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Now by this machine's clock, in milliseconds since the Unix epoch. For display only: nothing is decided by it.
+pub(crate) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
