@@ -1,0 +1,262 @@
+//! Where images come from: a folder, a `.tar`, a `.tar.gz`.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::TrainError;
+use crate::labels::Labels;
+
+/// One image that can be used.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Path within the source, for people.
+    pub name: String,
+    pub labels: Labels,
+    /// SHA-256 of the file's bytes: what the split goes by.
+    pub hash: [u8; 32],
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    File(PathBuf),
+    /// Bytes of the archive.
+    Slice {
+        offset: u64,
+        length: usize,
+    },
+    Memory(Vec<u8>),
+}
+
+/// A data set's files.
+pub struct Source {
+    path: PathBuf,
+    archive: Option<File>,
+    /// Sorted by name.
+    pub(super) entries: Vec<Entry>,
+    /// Names that say not all labels, sorted.
+    pub(super) malformed: Vec<String>,
+}
+
+impl Source {
+    /// Lists what is there and hashes it.
+    ///
+    /// # Errors
+    /// When the path does not exist, cannot be read, or holds no image with a usable name.
+    pub fn open(path: &Path) -> Result<Self, TrainError> {
+        let kind = fs::metadata(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => TrainError::NoSuchPath(path.to_owned()),
+            _ => TrainError::read(path)(error),
+        })?;
+        let mut source =
+            Self { path: path.to_owned(), archive: None, entries: Vec::new(), malformed: Vec::new() };
+        if kind.is_dir() {
+            source.list_folder()?;
+        } else {
+            let file = File::open(path).map_err(TrainError::read(path))?;
+            let packed = is_gzip(&file).map_err(TrainError::read(path))?;
+            let listed = if packed { source.list_packed(&file) } else { source.list_tar(&file) };
+            listed.map_err(|error| {
+                TrainError::Config(format!(
+                    "path={} is neither a folder nor a .tar or .tar.gz that can be read: {error}",
+                    path.display()
+                ))
+            })?;
+            source.archive = Some(file);
+        }
+        source.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        source.malformed.sort();
+        if source.entries.is_empty() {
+            let (found, malformed) = (source.files(), source.malformed.len());
+            return Err(TrainError::NoImages { path: path.to_owned(), found, malformed });
+        }
+        Ok(source)
+    }
+
+    /// Image files, whatever their names say.
+    pub fn files(&self) -> usize {
+        self.entries.len() + self.malformed.len()
+    }
+
+    /// The bytes of an image file.
+    ///
+    /// # Errors
+    /// When the disk gives them no more.
+    pub fn bytes(&self, entry: &Entry) -> Result<Vec<u8>, TrainError> {
+        match &entry.place {
+            Place::File(path) => fs::read(path).map_err(TrainError::read(path)),
+            Place::Memory(bytes) => Ok(bytes.clone()),
+            Place::Slice { offset, length } => {
+                let mut bytes = vec![0; *length];
+                let archive = self.archive.as_ref().ok_or_else(|| io::Error::other("the archive is closed"));
+                archive
+                    .and_then(|archive| archive.read_exact_at(&mut bytes, *offset))
+                    .map_err(TrainError::read(&self.path))?;
+                Ok(bytes)
+            }
+        }
+    }
+
+    fn list_folder(&mut self) -> Result<(), TrainError> {
+        let mut folders = vec![self.path.clone()];
+        let mut files = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).map_err(TrainError::read(&folder))? {
+                let path = entry.map_err(TrainError::read(&folder))?.path();
+                // Links are followed: data sets are often gathered by them.
+                if path.is_dir() {
+                    folders.push(path);
+                } else if let Some(labels) = self.sort_out(&self.within(&path)) {
+                    files.push((path, labels));
+                }
+            }
+        }
+        let read = |(path, labels): (PathBuf, Labels)| {
+            let bytes = fs::read(&path).map_err(TrainError::read(&path))?;
+            Ok(Entry { name: self.within(&path), labels, hash: hash(&bytes), place: Place::File(path) })
+        };
+        self.entries = files.into_par_iter().map(read).collect::<Result<_, TrainError>>()?;
+        Ok(())
+    }
+
+    fn list_tar(&mut self, file: &File) -> io::Result<()> {
+        for entry in tar::Archive::new(file).entries()? {
+            let mut entry = entry?;
+            let Some((name, labels)) = self.member(&entry)? else { continue };
+            let (offset, length) = (entry.raw_file_position(), entry.size() as usize);
+            let mut bytes = Vec::with_capacity(length);
+            entry.read_to_end(&mut bytes)?;
+            self.entries.push(Entry {
+                name,
+                labels,
+                hash: hash(&bytes),
+                place: Place::Slice { offset, length },
+            });
+        }
+        Ok(())
+    }
+
+    /// A packed archive cannot be read here and there, so its images are held in memory as they are.
+    fn list_packed(&mut self, file: &File) -> io::Result<()> {
+        for entry in tar::Archive::new(MultiGzDecoder::new(file)).entries()? {
+            let mut entry = entry?;
+            let Some((name, labels)) = self.member(&entry)? else { continue };
+            let mut bytes = Vec::with_capacity(entry.size() as usize);
+            entry.read_to_end(&mut bytes)?;
+            self.entries.push(Entry { name, labels, hash: hash(&bytes), place: Place::Memory(bytes) });
+        }
+        Ok(())
+    }
+
+    fn member<R: Read>(&mut self, entry: &tar::Entry<'_, R>) -> io::Result<Option<(String, Labels)>> {
+        if !entry.header().entry_type().is_file() {
+            return Ok(None);
+        }
+        let name = entry.path()?.to_string_lossy().into_owned();
+        Ok(self.sort_out(&name).map(|labels| (name, labels)))
+    }
+
+    /// Labels of an image file; other files are passed over, and malformed names listed.
+    fn sort_out(&mut self, name: &str) -> Option<Labels> {
+        let file = name.rsplit('/').next().unwrap_or(name);
+        // `._x.jpg` is what macOS adds to archives; `...357jpg` is a real name of the data set.
+        let lower = file.to_ascii_lowercase();
+        if file.starts_with('.') || !(lower.ends_with("jpg") || lower.ends_with(".jpeg")) {
+            return None;
+        }
+        let labels = Labels::from_file_name(file);
+        if labels.is_none() {
+            self.malformed.push(name.to_owned());
+        }
+        labels
+    }
+
+    fn within(&self, path: &Path) -> String {
+        path.strip_prefix(&self.path).unwrap_or(path).to_string_lossy().into_owned()
+    }
+}
+
+fn is_gzip(file: &File) -> io::Result<bool> {
+    let mut mark = [0; 2];
+    let read = file.read_at(&mut mark, 0)?;
+    Ok(read == 2 && mark == [0x1f, 0x8b])
+}
+
+fn hash(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const NAMES: [&str; 4] =
+        ["part1/24_1_3_2017.jpg", "part2/80_0_0_2017.jpg.chip.jpg", "39_1_2017.jpg", "read.me"];
+
+    fn tar_of_names() -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (at, name) in NAMES.iter().enumerate() {
+            let content = vec![at as u8; 700];
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            header.set_cksum();
+            tar.append_data(&mut header, name, &*content).unwrap();
+        }
+        tar.into_inner().unwrap()
+    }
+
+    #[test]
+    fn folder_tar_and_packed_tar_hold_the_same() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("faces");
+        for (at, name) in NAMES.iter().enumerate() {
+            let path = folder.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, vec![at as u8; 700]).unwrap();
+        }
+        let tar = place.path().join("faces.tar");
+        fs::write(&tar, tar_of_names()).unwrap();
+        let packed = place.path().join("faces.tar.gz");
+        let mut gz =
+            flate2::write::GzEncoder::new(File::create(&packed).unwrap(), flate2::Compression::fast());
+        gz.write_all(&tar_of_names()).unwrap();
+        gz.finish().unwrap();
+        for path in [folder, tar, packed] {
+            let source = Source::open(&path).unwrap();
+            let names: Vec<_> = source.entries.iter().map(|entry| &*entry.name).collect();
+            assert_eq!(names, [NAMES[0], NAMES[1]], "{}", path.display());
+            assert_eq!(source.malformed, [NAMES[2]]);
+            for (at, entry) in source.entries.iter().enumerate() {
+                assert_eq!(source.bytes(entry).unwrap(), vec![at as u8; 700]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said_with_the_fix() {
+        let place = tempfile::tempdir().unwrap();
+        let missing = Source::open(&place.path().join("nowhere")).err().unwrap().to_string();
+        assert!(missing.contains("nowhere") && missing.contains("sweep-train synth"), "{missing}");
+        let empty = Source::open(place.path()).err().unwrap().to_string();
+        assert!(empty.contains("AGE_SEX_RACE_DATE"), "{empty}");
+        let text = place.path().join("x.tar");
+        fs::write(&text, "no archive at all, but long enough to look like a header ".repeat(20)).unwrap();
+        assert!(Source::open(&text).err().unwrap().to_string().contains(".tar"));
+    }
+}
+
+#[cfg(test)]
+impl Entry {
+    pub(super) fn for_tests(labels: Labels, hash: [u8; 32]) -> Self {
+        Self { name: String::new(), labels, hash, place: Place::Memory(Vec::new()) }
+    }
+}

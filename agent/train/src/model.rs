@@ -1,0 +1,77 @@
+//! The whole model: a ResNet backbone and three heads, with the Python project's parameter names.
+
+use std::collections::BTreeMap;
+
+use tch::nn::{self, ModuleT as _, VarStore};
+use tch::{Device, Tensor, no_grad};
+
+use crate::config::{Activation, Config};
+use crate::labels::Head;
+use crate::resnet::{ResNet, linear};
+
+/// A model and its parameters.
+pub struct Model {
+    pub store: VarStore,
+    backbone: ResNet,
+    heads: [Layers; 3],
+    activation: Activation,
+    dropout: f64,
+}
+
+struct Layers {
+    linear1: nn::Linear,
+    linear2: nn::Linear,
+    out: nn::Linear,
+}
+
+impl Model {
+    /// A freshly initialised model: a function of the configuration and of libtorch's seed at this moment.
+    pub fn new(config: &Config, device: Device) -> Self {
+        let mut store = VarStore::new(device);
+        let root = store.root();
+        let backbone = ResNet::new(&(&root / "model"), config.resnet_type, config.layer1);
+        let heads = Head::ALL.map(|head| {
+            let name = head.parameter();
+            Layers {
+                linear1: linear(&(&root / format!("{name}_linear1")), config.layer1, config.layer2),
+                linear2: linear(&(&root / format!("{name}_linear2")), config.layer2, config.layer3),
+                out: linear(&(&root / format!("{name}_out")), config.layer3, config.classes(head)),
+            }
+        });
+        channels_last(&mut store);
+        Self { store, backbone, heads, activation: config.activation, dropout: config.dropout_val }
+    }
+
+    /// Logits of the three heads for `[images, 3, size, size]`: `[images, classes]` each.
+    pub fn forward(&self, images: &Tensor, train: bool) -> [Tensor; 3] {
+        let shared = self.activate(&self.backbone.forward_t(images, train));
+        [0, 1, 2].map(|head: usize| {
+            let layers = &self.heads[head];
+            let x = self.activate(&shared.apply(&layers.linear1).dropout(self.dropout, train));
+            let x = self.activate(&x.apply(&layers.linear2).dropout(self.dropout, train));
+            x.apply(&layers.out)
+        })
+    }
+
+    /// Every parameter and buffer by name.
+    pub fn tensors(&self) -> BTreeMap<String, Tensor> {
+        self.store.variables().into_iter().collect()
+    }
+
+    fn activate(&self, x: &Tensor) -> Tensor {
+        match self.activation {
+            Activation::Gelu => x.gelu("none"),
+            Activation::Relu => x.relu(),
+        }
+    }
+}
+
+/// Lays convolution weights out as their inputs are, which oneDNN and cuDNN are faster with.
+fn channels_last(store: &mut VarStore) {
+    no_grad(|| {
+        for mut tensor in store.variables().into_values().filter(|tensor| tensor.dim() == 4) {
+            let laid_out = tensor.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]);
+            tensor.set_data(&laid_out);
+        }
+    });
+}
