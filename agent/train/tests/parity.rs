@@ -1,0 +1,153 @@
+//! The same numbers as torchvision: its state dicts load, and its logits come out.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sweep_train::config::ResnetType;
+use sweep_train::resnet::ResNet;
+use sweep_train::weights::{apply_exactly, read};
+use tch::nn::{ModuleT as _, VarStore};
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// The bar: logits of a few units, computed in single precision by other kernels.
+const TOLERANCE: f64 = 1e-4;
+const MODELS: [(&str, ResnetType); 2] =
+    [("resnet18", ResnetType::Resnet18), ("resnet50", ResnetType::Resnet50)];
+/// torchvision's classes.
+const CLASSES: i64 = 1000;
+
+type Logits = BTreeMap<String, Vec<Vec<f64>>>;
+
+fn tests() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+/// As `uniform` in parity.py.
+fn uniform(count: usize, stream: u64) -> Vec<f32> {
+    let one = |index: usize| {
+        let mut h =
+            ((index as u64).wrapping_mul(2_654_435_761).wrapping_add(stream * 40_503 + 12_345)) & 0xffff_ffff;
+        h = ((h ^ (h >> 15)) * 2_246_822_519) & 0xffff_ffff;
+        h = ((h ^ (h >> 13)) * 3_266_489_917) & 0xffff_ffff;
+        h ^= h >> 16;
+        (h as f64 / 2_147_483_648.0 - 1.0) as f32
+    };
+    (0..count).map(one).collect()
+}
+
+fn image() -> Tensor {
+    (Tensor::from_slice(&uniform(2 * 3 * 64 * 64, 1000)) * 2.0).view([2, 3, 64, 64])
+}
+
+fn build(depth: ResnetType) -> (VarStore, ResNet) {
+    let store = VarStore::new(Device::Cpu);
+    let model = ResNet::new(&store.root(), depth, CLASSES);
+    (store, model)
+}
+
+fn check(model: &ResNet, expected: &[Vec<f64>], what: &str) {
+    // As parity.py: sums over other numbers of threads round otherwise, by more than the bar where logits are large.
+    tch::set_num_threads(1);
+    let logits = no_grad(|| model.forward_t(&image(), false));
+    let size = logits.abs().max().double_value(&[]);
+    let mut largest = 0f64;
+    for (row, expected) in expected.iter().enumerate() {
+        for (column, expected) in expected.iter().enumerate() {
+            largest = largest.max((logits.double_value(&[row as i64, column as i64]) - expected).abs());
+        }
+    }
+    assert!(largest < TOLERANCE, "{what}: logits differ by up to {largest:.1e}; the largest is {size:.2}");
+    eprintln!("{what}: logits differ by at most {largest:.1e}; the largest is {size:.2}");
+}
+
+/// A Python that has torch and torchvision: `SWEEP_TEST_PYTHON`, or `python3`.
+fn python() -> Option<String> {
+    let python = std::env::var("SWEEP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let probe = Command::new(&python).args(["-c", "import torch, torchvision, safetensors, numpy"]).output();
+    probe.is_ok_and(|probe| probe.status.success()).then_some(python)
+}
+
+#[test]
+fn state_dicts_written_by_python_give_its_logits() {
+    let Some(python) = python() else {
+        eprintln!(
+            "SKIPPED: no Python with torch, torchvision and safetensors (name one in SWEEP_TEST_PYTHON); the committed numbers are checked by another test"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let made = Command::new(python).arg(tests().join("parity.py")).arg(folder.path()).status().unwrap();
+    assert!(made.success());
+    let expected: Logits =
+        serde_json::from_slice(&std::fs::read(folder.path().join("logits.json")).unwrap()).unwrap();
+    for (name, depth) in MODELS {
+        for kind in ["pth", "legacy.pth", "nested.pth", "safetensors"] {
+            let path = folder.path().join(format!("{name}.{kind}"));
+            // A new model each time: what was loaded before proves nothing.
+            let (store, model) = build(depth);
+            apply_exactly(&store, &read(&path).unwrap(), &path).unwrap();
+            check(&model, &expected[name], &format!("{name}.{kind}"));
+        }
+    }
+}
+
+/// Weights by the formula of parity.py, in the state dict's order.
+fn by_formula(store: &VarStore) {
+    let mut names: Vec<String> = store.variables().into_keys().collect();
+    let counters: Vec<String> = names
+        .iter()
+        .filter_map(|name| Some(format!("{}num_batches_tracked", name.strip_suffix("running_mean")?)))
+        .collect();
+    names.extend(counters);
+    names.sort();
+    let variables = store.variables();
+    for (stream, name) in names.iter().enumerate() {
+        let Some(tensor) = variables.get(name) else { continue };
+        let size = tensor.size();
+        let noise = Tensor::from_slice(&uniform(tensor.numel(), stream as u64)).view(&size[..]);
+        let value = if name.ends_with("running_var") {
+            noise * 0.25 + 1.0
+        } else if name.ends_with("running_mean") || name.ends_with("bias") {
+            noise * 0.1
+        } else if size.len() == 1 {
+            noise * 0.1 + 1.0
+        } else {
+            let fan_in: i64 = size[1..].iter().product();
+            noise * f64::from((3.0 / fan_in as f64).sqrt() as f32)
+        };
+        no_grad(|| tensor.shallow_clone().copy_(&value.to_kind(Kind::Float)));
+    }
+}
+
+#[test]
+fn committed_logits_come_out_again() {
+    let expected: Logits =
+        serde_json::from_slice(&std::fs::read(tests().join("fixtures/logits.json")).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (name, depth) in MODELS {
+        let (written, _) = build(depth);
+        by_formula(&written);
+        let path = folder.path().join(format!("{name}.safetensors"));
+        written.save(&path).unwrap();
+        let (store, model) = build(depth);
+        apply_exactly(&store, &read(&path).unwrap(), &path).unwrap();
+        check(&model, &expected[name], &format!("{name} by formula"));
+    }
+}
+
+#[test]
+fn both_forms_of_torch_save_are_read() {
+    for name in ["small.pth", "small.legacy.pth"] {
+        let dict = read(&tests().join("fixtures").join(name)).unwrap();
+        assert_eq!(dict.keys().collect::<Vec<_>>(), ["a", "b", "c", "count", "half"], "{name}");
+        let numbers = |key: &str| Vec::<f64>::try_from(&dict[key].to_kind(Kind::Double).view([-1])).unwrap();
+        let whole: Vec<f64> = (0..24).map(f64::from).collect();
+        assert_eq!(numbers("a"), whole);
+        assert_eq!(numbers("c"), whole);
+        assert_eq!(dict["b"].size(), [2, 4]);
+        assert_eq!(numbers("b"), [1.0, 7.0, 13.0, 19.0, 2.0, 8.0, 14.0, 20.0]);
+        assert_eq!(numbers("count"), [7.0]);
+        assert_eq!(numbers("half"), [1.5, -2.0]);
+    }
+}
