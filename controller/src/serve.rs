@@ -17,6 +17,9 @@ use crate::{planner, reaper};
 /// The largest request: a batch of long log lines.
 const LARGEST_REQUEST: usize = 32 << 20;
 
+/// How long answers under way may take once the server is told to stop.
+const LAST_ANSWERS: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Serves until `stop` resolves; then answers what is under way and returns.
 ///
 /// # Errors
@@ -56,13 +59,20 @@ pub async fn serve(
         // Calls that are held open end now, so that the server can.
         token.cancel();
     };
-    let served = Server::builder()
+    let serving = Server::builder()
         .accept_http1(true)
         .http2_keepalive_interval(Some(std::time::Duration::from_secs(20)))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), ended)
-        .await
-        .context("serving");
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), ended);
+    let patience = async {
+        app.stop.cancelled().await;
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    let served = tokio::select! {
+        served = serving => served.context("serving"),
+        // A peer that hangs keeps its connection; what was acknowledged is on disk, so nothing is lost by leaving.
+        () = patience => Ok(()),
+    };
     app.stop.cancel();
     planner.await.context("the planner died")?;
     reaper.await.context("the reaper died")?;

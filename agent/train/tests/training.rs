@@ -261,6 +261,8 @@ fn trains_by_hand_with_lines_of_progress() {
 #[test]
 fn trains_made_up_faces_to_nine_tenths_within_300_steps() {
     let data = faces(1500);
+    // How far it gets does not hang on the last digits of its sums.
+    tch::set_num_threads(std::thread::available_parallelism().map_or(1, |cores| cores.get() as i32));
     let config = config(
         data.path(),
         &[

@@ -38,6 +38,7 @@ pub(crate) struct Cli {
 pub(crate) enum Format {
     Table,
     Json,
+    Yaml,
     Csv,
     /// Ids alone, one a line.
     Name,

@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn trials_print_in_every_format() {
         let rows = [trial(1, 0.001, Some(0.5)), trial(2, 0.00002, None)];
-        for format in [Format::Table, Format::Csv, Format::Name, Format::Json] {
+        for format in [Format::Table, Format::Csv, Format::Name, Format::Json, Format::Yaml] {
             let text = render(&trials(&rows, "f1"), format, false).expect("renders");
             insta::assert_snapshot!(format!("trials_{format:?}").to_lowercase(), text);
         }

@@ -40,12 +40,17 @@ pub(crate) fn render<R>(sheet: &Sheet<'_, R>, format: Format, one: bool) -> Resu
         Format::Table => Ok(table(sheet)),
         Format::Name => Ok(sheet.rows.iter().map(|row| (sheet.name)(row) + "\n").collect()),
         Format::Csv => csv(sheet),
-        Format::Json => {
+        Format::Json | Format::Yaml => {
             let mut values: Vec<_> = sheet.rows.iter().map(|row| (sheet.json)(row)).collect();
             let value = if one { values.pop().unwrap_or(Value::Null) } else { Value::Array(values) };
-            json(&value)
+            if format == Format::Json { json(&value) } else { yaml(&value) }
         }
     }
+}
+
+fn yaml(value: &Value) -> Result<String, Failure> {
+    serde_yaml::to_string(value)
+        .map_err(|error| Failure::new(Exit::Unexpected, format!("cannot print YAML: {error}")))
 }
 
 /// Pretty JSON with a newline at its end.

@@ -1,0 +1,159 @@
+//! The command line as a process, against a real controller.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sweep_controller::{App, serve};
+use sweep_store::SqliteStore;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// What a command did.
+#[derive(Debug)]
+struct Done {
+    code: i32,
+    out: String,
+    talk: String,
+}
+
+struct Place {
+    folder: TempDir,
+    url: String,
+}
+
+impl Place {
+    /// A controller that lives as long as the test.
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let store = SqliteStore::open(&folder.path().join("sweep.db")).await.unwrap();
+        let app = App::new(Arc::new(store), Duration::from_secs(60));
+        tokio::spawn(serve(listener, app, std::future::pending()));
+        Self { folder, url }
+    }
+
+    async fn ctl(&self, arguments: &[&str]) -> Done {
+        let (url, folder) = (self.url.clone(), self.folder.path().to_owned());
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        tokio::task::spawn_blocking(move || ctl(&url, &folder, &arguments)).await.unwrap()
+    }
+
+    fn file(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.path().join(name), text).unwrap();
+    }
+}
+
+fn ctl(url: &str, folder: &Path, arguments: &[impl AsRef<std::ffi::OsStr>]) -> Done {
+    let output = Command::new(env!("CARGO_BIN_EXE_sweep-ctl"))
+        .args(arguments)
+        .env("SWEEP_SERVER", url)
+        .env("COLUMNS", "200")
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    Done {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        talk: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+const GRID: &str = "program: train.py\nmethod: grid\nparameters: {a: {values: [1, 2]}}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sweep_file_of_the_project_is_accepted() {
+    let place = Place::start().await;
+    let seeds = std::fs::read_to_string(root().join("sweep_configuration.yaml")).unwrap();
+    let seeds = seeds.replace("program: sweep-train", "program: train.py").replace("resnet152", "resnet150");
+    assert!(seeds.contains("train.py") && seeds.contains("resnet150"));
+    place.file("seed.yaml", &seeds);
+    let mut files = vec![root().join("sweep_configuration.yaml"), place.folder.path().join("seed.yaml")];
+    files.extend(std::fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path()));
+    for file in files {
+        let done = place.ctl(&["create", file.to_str().unwrap()]).await;
+        assert_eq!(done.code, 0, "{}: {}", file.display(), done.talk);
+        assert_eq!(done.out.trim().len(), 8);
+        assert!(done.talk.contains(&format!("sweep-agent {}", done.out.trim())), "{}", done.talk);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_verb_prints_data_and_says_the_rest() {
+    let place = Place::start().await;
+    place.file("grid.yaml", GRID);
+    let id = place.ctl(&["create", "grid.yaml", "-o", "name"]).await.out;
+    let id = id.trim();
+    assert_eq!(place.ctl(&["list", "-o", "name"]).await.out.trim(), id);
+    for format in ["json", "yaml"] {
+        let shown = place.ctl(&["show", id, "-o", format]).await.out;
+        let shown: serde_json::Value = serde_yaml::from_str(&shown).unwrap();
+        assert_eq!((&shown["id"], &shown["method"]), (&id.into(), &"grid".into()));
+    }
+    let mut trials = place.ctl(&["trials", id, "-o", "json"]).await;
+    while trials.out.matches("\"number\"").count() < 2 {
+        trials = place.ctl(&["trials", id, "-o", "json"]).await;
+    }
+    let trials: serde_json::Value = serde_json::from_str(&trials.out).unwrap();
+    assert_eq!((&trials[0]["state"], &trials[0]["params"]["a"]), (&"queued".into(), &1.into()));
+    for field in [
+        "id",
+        "number",
+        "state",
+        "params",
+        "metrics",
+        "objective",
+        "attempt",
+        "agent",
+        "started_at",
+        "finished_at",
+        "reason",
+    ] {
+        assert!(trials[0].get(field).is_some(), "{field}");
+    }
+    for (verb, state) in [("pause", "paused"), ("resume", "pending"), ("stop", "finished")] {
+        let done = place.ctl(&[verb, id]).await;
+        assert_eq!(done.code, 0, "{verb}: {}", done.talk);
+        assert!(done.out.contains(state) || state == "pending", "{verb}: {}", done.out);
+    }
+    assert_eq!(
+        place.ctl(&["trials", id, "-o", "csv"]).await.out.lines().count(),
+        1,
+        "a heading and no trial"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_have_codes_and_name_the_fix() {
+    let place = Place::start().await;
+    place.file("grid.yaml", GRID);
+    place.file(
+        "bad.yaml",
+        "program: train.py\nmethod: grd\nparameters:\n  lr: {min: 1, max: 0}\n  a: {vales: [1]}\n",
+    );
+    let id = place.ctl(&["create", "grid.yaml", "-o", "name"]).await.out.trim().to_owned();
+    place.ctl(&["cancel", &id]).await;
+    for (arguments, code, words) in [
+        (vec!["show", "nosuch00"], 3, "sweep-ctl list"),
+        (vec!["metrics", "nosuch00/1"], 3, "nosuch00"),
+        (vec!["create", "missing.yaml"], 3, "missing.yaml"),
+        (vec!["create", "bad.yaml"], 2, "bad.yaml"),
+        (vec!["resume", &id], 6, "cancelled"),
+        (vec!["trials", &id, "-o", "xml"], 2, "xml"),
+        (vec!["best", &id], 8, "best"),
+    ] {
+        let done = place.ctl(&arguments).await;
+        assert_eq!(done.code, code, "{arguments:?}: {}", done.talk);
+        assert!(done.talk.contains(words), "{arguments:?}: {}", done.talk);
+        assert!(done.out.is_empty(), "{arguments:?}: {}", done.out);
+    }
+    insta::assert_snapshot!("bad_file", place.ctl(&["create", "bad.yaml"]).await.talk);
+    insta::assert_snapshot!("unknown_sweep", place.ctl(&["show", "nosuch00"]).await.talk);
+    insta::assert_snapshot!("unreachable", ctl("http://127.0.0.1:1", place.folder.path(), &["list"]).talk);
+}
