@@ -1,4 +1,5 @@
 //! The server as a process and over the wire, as a stranger meets it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;

@@ -54,7 +54,7 @@ pub fn fit(
     config.check()?;
     let device = device(&config.device)?;
     let mut teller = Teller { observer, stop: None };
-    teller.tell(Event::Versions(versions()))?;
+    teller.tell(&Event::Versions(versions()))?;
     if config.resnet_type != config.resnet_type.effective() {
         teller.warn(
             "resnet150 is no ResNet; training resnet152, as the Python project did under that name"
@@ -124,7 +124,7 @@ impl Training<'_> {
             epochs = epoch;
             let score = validated["total-f1score"];
             let values: Values = trained.into_iter().chain(validated).collect();
-            teller.tell(Event::Metrics { step: self.step, epoch: epoch as f64, values: values.clone() })?;
+            teller.tell(&Event::Metrics { step: self.step, epoch: epoch as f64, values: values.clone() })?;
             self.keep(epoch, score, &values, teller)?;
             if best.is_none_or(|best| score > best) {
                 (best, best_epoch) = (Some(score), epoch);
@@ -147,7 +147,7 @@ impl Training<'_> {
             census: self.data.census,
             stopped: teller.stop.clone(),
         };
-        teller.tell(Event::Media {
+        teller.tell(&Event::Media {
             name: "summary".to_owned(),
             step: summary.steps,
             value: json!(summary),
@@ -162,7 +162,7 @@ impl Training<'_> {
         order.shuffle(&mut stream(self.config.seed as u64, "shuffle", epoch as u64));
         let size = self.config.batch_size as usize;
         let steps = order.len().div_ceil(size);
-        teller.tell(Event::EpochBegins { epoch, epochs: self.config.epochs, steps })?;
+        teller.tell(&Event::EpochBegins { epoch, epochs: self.config.epochs, steps })?;
         let mut tally = Tally::new(self.config);
         for (at, indices) in order.chunks(size).enumerate() {
             let Some(batch) = self.data.images.batch(indices)? else { continue };
@@ -180,7 +180,7 @@ impl Training<'_> {
             let due = self.step % self.config.log_every == 0;
             let values = if due { step_values(losses) } else { Values::new() };
             let done = (epoch - 1) as f64 + (at + 1) as f64 / steps as f64;
-            teller.tell(Event::Step { step: self.step, epoch: done, loss: total, values })?;
+            teller.tell(&Event::Step { step: self.step, epoch: done, loss: total, values })?;
             if teller.stop.is_some() {
                 break;
             }
@@ -203,7 +203,7 @@ impl Training<'_> {
         for (head, confusion) in Head::ALL.iter().zip(&tally.confusions) {
             let rows: Vec<&[u64]> = confusion.rows().collect();
             let value = json!({"epoch": epoch, "labels": head.classes(), "rows": rows});
-            teller.tell(Event::Media {
+            teller.tell(&Event::Media {
                 name: format!("{}-confusion", head.word()),
                 step: self.step,
                 value,
@@ -230,7 +230,7 @@ impl Training<'_> {
         let moment = Moment { epoch, step: self.step, score, values, census: &self.data.census };
         if let Some(path) = self.checkpoints.offer(&self.model, self.config, &moment)? {
             let values = Values::from([("total-f1score".to_owned(), score)]);
-            teller.tell(Event::Checkpoint { step: self.step, epoch, path, values })?;
+            teller.tell(&Event::Checkpoint { step: self.step, epoch, path, values })?;
         }
         Ok(())
     }
@@ -265,7 +265,7 @@ impl Training<'_> {
             values.insert(format!("majority-{}-acc", head.word()), accuracy);
             values.insert(format!("majority-{}-f1score", head.word()), f1);
         }
-        teller.tell(Event::Metrics { step: 0, epoch: 0.0, values })
+        teller.tell(&Event::Metrics { step: 0, epoch: 0.0, values })
     }
 }
 
@@ -381,8 +381,8 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn tell(&mut self, event: Event) -> Result<(), TrainError> {
-        match self.observer.hear(&event) {
+    fn tell(&mut self, event: &Event) -> Result<(), TrainError> {
+        match self.observer.hear(event) {
             Flow::GoOn => {}
             Flow::Stop(why) => drop(self.stop.get_or_insert(why)),
             Flow::Abort(why) => return Err(TrainError::Observer(why)),
@@ -391,11 +391,11 @@ impl Teller<'_> {
     }
 
     fn log(&mut self, text: String) -> Result<(), TrainError> {
-        self.tell(Event::Log { level: Level::Info, text })
+        self.tell(&Event::Log { level: Level::Info, text })
     }
 
     fn warn(&mut self, text: String) -> Result<(), TrainError> {
-        self.tell(Event::Log { level: Level::Warning, text })
+        self.tell(&Event::Log { level: Level::Warning, text })
     }
 
     /// Counts and lists files.

@@ -1,5 +1,6 @@
 //! The whole house: a sweep file goes in, two agents train real models, the best trial comes out. The other programs
 //! are those that lie beside `sweep-train`, built with the workspace.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -58,7 +58,6 @@ fn check(model: &ResNet, expected: &[Vec<f64>], what: &str) {
         }
     }
     assert!(largest < TOLERANCE, "{what}: logits differ by up to {largest:.1e}; the largest is {size:.2}");
-    eprintln!("{what}: logits differ by at most {largest:.1e}; the largest is {size:.2}");
 }
 
 /// A Python that has torch and torchvision: `SWEEP_TEST_PYTHON`, or `python3`.

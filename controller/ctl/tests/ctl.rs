@@ -1,4 +1,5 @@
 //! The command line as a process, against a real controller.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -193,6 +193,13 @@ fn hash(bytes: &[u8]) -> [u8; 32] {
 }
 
 #[cfg(test)]
+impl Entry {
+    pub(super) fn for_tests(labels: Labels, hash: [u8; 32]) -> Self {
+        Self { name: String::new(), labels, hash, place: Place::Memory(Vec::new()) }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::io::Write as _;
 
@@ -251,12 +258,5 @@ mod tests {
         let text = place.path().join("x.tar");
         fs::write(&text, "no archive at all, but long enough to look like a header ".repeat(20)).unwrap();
         assert!(Source::open(&text).err().unwrap().to_string().contains(".tar"));
-    }
-}
-
-#[cfg(test)]
-impl Entry {
-    pub(super) fn for_tests(labels: Labels, hash: [u8; 32]) -> Self {
-        Self { name: String::new(), labels, hash, place: Place::Memory(Vec::new()) }
     }
 }

@@ -80,7 +80,7 @@ pub fn apply_exactly(store: &VarStore, dict: &StateDict, path: &Path) -> Result<
                 no_grad(|| parameter.f_copy_(value))?;
             }
             Some(parameter) => {
-                wrong.push(format!("`{name}` is {:?}, wanted {:?}", value.size(), parameter.size()))
+                wrong.push(format!("`{name}` is {:?}, wanted {:?}", value.size(), parameter.size()));
             }
             None => wrong.push(format!("`{name}` is unknown")),
         }

@@ -110,7 +110,7 @@ impl Machine<'_> {
             b']' => self.push(Value::List(Rc::default()))?,
             b')' => self.push(Value::Tuple(Rc::new([])))?,
             b't' => {
-                let items = self.to_mark()?;
+                let items = self.above_mark()?;
                 self.push(Value::Tuple(items.into()))?;
             }
             0x85..=0x87 => {
@@ -307,7 +307,7 @@ impl Machine<'_> {
         }
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Value>, WeightsError> {
+    fn above_mark(&mut self) -> Result<Vec<Value>, WeightsError> {
         let count = self.since_mark()?;
         Ok(self.stack.split_off(self.height(count)?))
     }
