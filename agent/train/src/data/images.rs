@@ -16,7 +16,7 @@ use crate::error::TrainError;
 use crate::labels::{Head, Labels};
 
 /// Pixels that are kept decoded at most, in bytes; beyond, decoding again costs little beside training.
-const MOST_CACHED: usize = 1_500_000_000;
+pub(super) const MOST_CACHED: usize = 1_500_000_000;
 /// Largest side that is decoded: more is no photograph of a face, but a trap for memory.
 const LARGEST_SIDE: usize = 16_384;
 /// ImageNet's, which the backbone's weights were made with.
@@ -45,10 +45,16 @@ pub struct Batch {
 }
 
 impl Images {
-    pub(super) fn load(source: Source, entries: Vec<Entry>, size: u32) -> Result<Self, TrainError> {
+    /// Decodes them all if they fit into `most_cached` bytes.
+    pub(super) fn load(
+        source: Source,
+        entries: Vec<Entry>,
+        size: u32,
+        most_cached: usize,
+    ) -> Result<Self, TrainError> {
         let mut images = Self { source, entries, size, cache: Vec::new(), corrupt: Mutex::default() };
         let each = images.bytes_each();
-        if images.entries.len() * each <= MOST_CACHED {
+        if images.entries.len() * each <= most_cached {
             let mut cache = vec![0; images.entries.len() * each];
             cache
                 .par_chunks_mut(each)
@@ -199,6 +205,31 @@ mod tests {
         assert_eq!(pixels.len(), 20 * 20 * 3);
         assert!(pixels[0] > 220 && pixels[2] < 40, "the left half is red");
         assert!(pixels[19 * 3] < 40 && pixels[19 * 3 + 2] > 220, "the right half is blue");
+    }
+
+    #[test]
+    fn batches_are_the_same_whether_decoded_before_or_now_and_without_the_corrupt() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::synth::synth(folder.path(), 6, 7, 40).unwrap();
+        std::fs::write(folder.path().join("99_1_1_20000101.jpg"), b"no image").unwrap();
+        let batch = |most_cached| {
+            let mut source = Source::open(folder.path()).unwrap();
+            let entries = std::mem::take(&mut source.entries);
+            let images = Images::load(source, entries, 32, most_cached).unwrap();
+            let corrupt = images.take_corrupt();
+            let batch = images.batch(&[0, 1, 2, 3, 4, 5, 6]).unwrap().unwrap();
+            let later = images.take_corrupt();
+            (corrupt, later, images.name(6).to_owned(), batch)
+        };
+        let (found, later, name, before) = batch(usize::MAX);
+        assert_eq!((found, later, &*name), (vec![6], vec![], "99_1_1_20000101.jpg"));
+        assert_eq!(before.truth.len(), 7, "who decodes beforehand leaves corrupt images out of the split");
+        let (found, later, _, now) = batch(0);
+        assert_eq!((found, later), (vec![], vec![6]));
+        assert_eq!((now.truth.len(), now.pixels.size()), (6, vec![6, 3, 32, 32]));
+        assert_eq!(now.truth, before.truth[..6]);
+        let apart = (&now.pixels - before.pixels.narrow(0, 0, 6)).abs().max();
+        assert_eq!(apart.double_value(&[]), 0.0);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Dataset {
         }
         let splits = Splits::of(&entries, config.split_seed as u64);
         let counts = counts(&entries, config);
-        let images = Images::load(source, entries, config.image_size as u32)?;
+        let images = Images::load(source, entries, config.image_size as u32, images::MOST_CACHED)?;
         let mut dataset = Self { images, splits, census, counts };
         dataset.drop_corrupt()?;
         Ok(dataset)
