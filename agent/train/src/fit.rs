@@ -1,7 +1,5 @@
 //! The training loop: epochs of steps, validation after each, the best kept, ended early when nothing gets better.
 
-use std::collections::BTreeMap;
-
 use rand::seq::SliceRandom as _;
 use serde::Serialize;
 use serde_json::json;
@@ -11,18 +9,19 @@ use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoints, Moment, versions};
 use crate::config::Config;
 use crate::data::{Batch, Census, Dataset, Split};
+use crate::device::device;
 use crate::error::TrainError;
 use crate::labels::Head;
 use crate::model::Model;
-use crate::observe::{Event, Flow, Level, Observer, Values};
-use crate::score::{Confusion, class_weights, majority};
+use crate::observe::{Event, Observer, Values};
+use crate::score::{class_weights, majority};
 use crate::seeds::stream;
+use crate::tally::{Tally, step_values};
+use crate::teller::Teller;
 use crate::weights;
 
 /// Validation takes so many times the training batch.
 const VALIDATION_BATCH: i64 = 4;
-/// How many file names a log line lists.
-const LISTED: usize = 10;
 
 /// How a training went.
 #[derive(Debug, Clone, Serialize)]
@@ -53,7 +52,7 @@ pub fn fit(
 ) -> Result<Summary, TrainError> {
     config.check()?;
     let device = device(&config.device)?;
-    let mut teller = Teller { observer, stop: None };
+    let mut teller = Teller::new(observer);
     teller.tell(&Event::Versions(versions()))?;
     if config.resnet_type != config.resnet_type.effective() {
         teller.warn(
@@ -269,72 +268,6 @@ impl Training<'_> {
     }
 }
 
-/// Counts over an epoch.
-struct Tally {
-    losses: [f64; 3],
-    confusions: [Confusion; 3],
-    images: u64,
-}
-
-impl Tally {
-    fn new(config: &Config) -> Self {
-        let confusions = Head::ALL.map(|head| Confusion::new(config.classes(head) as usize));
-        Self { losses: [0.0; 3], confusions, images: 0 }
-    }
-
-    fn add(&mut self, logits: &[Tensor; 3], batch: &Batch, losses: [f64; 3]) {
-        let images = batch.truth.len() as u64;
-        self.images += images;
-        for head in 0..3 {
-            self.losses[head] += losses[head] * images as f64;
-            let predicted = logits[head].argmax(1, false).to_device(Device::Cpu);
-            let predicted = Vec::<i64>::try_from(&predicted).unwrap_or_default();
-            for (labels, predicted) in batch.truth.iter().zip(predicted) {
-                self.confusions[head].add(usize::from(labels.of(Head::ALL[head])), predicted as usize);
-            }
-        }
-    }
-
-    fn training(&self) -> Values {
-        let mut values = Values::new();
-        let accuracies = self.confusions.each_ref().map(Confusion::accuracy);
-        for (at, head) in Head::ALL.iter().enumerate() {
-            values.insert(format!("{}-loss", head.word()), self.loss(at));
-            values.insert(format!("{}-acc", head.word()), accuracies[at]);
-        }
-        values.insert("total-loss".to_owned(), (0..3).map(|head| self.loss(head)).sum());
-        values.insert("total-train-acc".to_owned(), accuracies.iter().sum::<f64>() / 3.0);
-        values
-    }
-
-    fn validation(&self) -> Values {
-        let mut values = Values::new();
-        let scores = self.confusions.each_ref().map(Confusion::macro_f1);
-        for (at, head) in Head::ALL.iter().enumerate() {
-            values.insert(format!("val-{}-acc", head.word()), self.confusions[at].accuracy());
-            values.insert(format!("{}-f1score", head.word()), scores[at]);
-        }
-        values.insert("val-total-loss".to_owned(), (0..3).map(|head| self.loss(head)).sum());
-        values.insert("total-f1score".to_owned(), scores.iter().sum::<f64>() / 3.0);
-        values
-    }
-
-    /// A head's loss, averaged over images.
-    fn loss(&self, head: usize) -> f64 {
-        if self.images == 0 { f64::NAN } else { self.losses[head] / self.images as f64 }
-    }
-}
-
-fn step_values(losses: [f64; 3]) -> Values {
-    let mut values: BTreeMap<_, _> = Head::ALL
-        .iter()
-        .zip(losses)
-        .map(|(head, loss)| (format!("{}-loss_step", head.word()), loss))
-        .collect();
-    values.insert("total-loss_step".to_owned(), losses.iter().sum());
-    values
-}
-
 fn closing(summary: &Summary) -> String {
     let best = summary.best_score.map_or_else(
         || "no epoch was completed".to_owned(),
@@ -347,64 +280,4 @@ fn closing(summary: &Summary) -> String {
         summary.census.corrupt.len(),
         summary.census.malformed.len()
     )
-}
-
-/// `auto`, `cpu` or `cuda:N`.
-fn device(name: &str) -> Result<Device, TrainError> {
-    let no_cuda = || {
-        TrainError::Config(format!(
-            "device={name}, but this libtorch finds no such GPU\n  use --device auto, or set up the CUDA libtorch: SWEEP_TORCH=cuda ./dev setup"
-        ))
-    };
-    match name {
-        "cpu" => Ok(Device::Cpu),
-        "auto" => Ok(Device::cuda_if_available()),
-        _ => {
-            let index = match name.strip_prefix("cuda") {
-                Some("") => Some(0),
-                Some(rest) => rest.strip_prefix(':').and_then(|index| index.parse().ok()),
-                None => None,
-            };
-            let index: usize = index.ok_or_else(|| {
-                TrainError::Config(format!("device is `{name}`, but must be auto, cpu or cuda:N"))
-            })?;
-            let there = tch::Cuda::is_available() && (index as i64) < tch::Cuda::device_count();
-            if there { Ok(Device::Cuda(index)) } else { Err(no_cuda()) }
-        }
-    }
-}
-
-/// Passes events on and remembers a wish to stop.
-struct Teller<'a> {
-    observer: &'a mut dyn Observer,
-    stop: Option<String>,
-}
-
-impl Teller<'_> {
-    fn tell(&mut self, event: &Event) -> Result<(), TrainError> {
-        match self.observer.hear(event) {
-            Flow::GoOn => {}
-            Flow::Stop(why) => drop(self.stop.get_or_insert(why)),
-            Flow::Abort(why) => return Err(TrainError::Observer(why)),
-        }
-        Ok(())
-    }
-
-    fn log(&mut self, text: String) -> Result<(), TrainError> {
-        self.tell(&Event::Log { level: Level::Info, text })
-    }
-
-    fn warn(&mut self, text: String) -> Result<(), TrainError> {
-        self.tell(&Event::Log { level: Level::Warning, text })
-    }
-
-    /// Counts and lists files.
-    fn left_out(&mut self, what: &str, names: &[String]) -> Result<(), TrainError> {
-        if names.is_empty() {
-            return Ok(());
-        }
-        let listed = names[..names.len().min(LISTED)].join(", ");
-        let more = if names.len() > LISTED { ", ..." } else { "" };
-        self.warn(format!("{} {what}: {listed}{more}", names.len()))
-    }
 }

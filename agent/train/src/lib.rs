@@ -7,6 +7,7 @@ pub mod adamw;
 pub mod checkpoint;
 pub mod config;
 pub mod data;
+mod device;
 pub mod error;
 pub mod fit;
 pub mod labels;
@@ -16,6 +17,8 @@ pub mod resnet;
 pub mod score;
 pub mod seeds;
 pub mod synth;
+mod tally;
+mod teller;
 pub mod weights;
 
 pub use config::Config;

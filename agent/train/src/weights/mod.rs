@@ -4,6 +4,7 @@ mod apply;
 mod pickle;
 mod pth;
 mod safe;
+mod value;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -8,7 +8,8 @@ use std::path::Path;
 use tch::{Kind, Tensor};
 use zip::ZipArchive;
 
-use super::pickle::{self, TensorRecord, Value};
+use super::pickle;
+use super::value::{TensorRecord, Value};
 use super::{StateDict, WeightsError, malformed, tensor};
 
 /// The low 64 bits of the number that a legacy file begins with, 0x1950a86a20f9469cfc6c.

@@ -1,18 +1,21 @@
 //! The conversation with the controller. Wire types stop here.
 
+mod wire;
+
 use std::time::Duration;
 
 use sweep_core::trial::Outcome;
 use sweep_core::value::Params;
 use sweep_proto::status::{Reason, metadata, reason, root_cause};
 use sweep_proto::v1::agent_service_client::AgentServiceClient;
-use sweep_proto::v1::{self, claim_response, event};
+use sweep_proto::v1::{self, claim_response};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
+use self::wire::{attempt_ref, read_assignment, read_verdict, write_event};
 use crate::exit::{Exit, Failure};
-use crate::trial::event::{Event, EventKind, Facts, Stream};
+use crate::trial::event::Event;
 use crate::trial::task::AttemptKey;
 
 /// How long an ordinary call may take.
@@ -283,79 +286,6 @@ fn nonsense(what: &str) -> CallError {
         reason: None,
         message: format!("the controller's answer is not understood: {what}; is it of another version?"),
         acknowledged: None,
-    }
-}
-
-fn read_assignment(told: v1::Assignment) -> Result<Assignment, CallError> {
-    let trial = told.trial_id.parse().map_err(|_| nonsense("a trial without an id"))?;
-    let params =
-        serde_json::from_str(&told.params_json).map_err(|_| nonsense("parameters that are no object"))?;
-    Ok(Assignment {
-        key: AttemptKey { trial, attempt: told.attempt },
-        sweep: told.sweep_id,
-        number: told.number,
-        params,
-        program: told.program,
-        command: told.command,
-    })
-}
-
-fn read_verdict(verdict: Option<v1::Verdict>) -> Verdict {
-    let Some(verdict) = verdict else { return Verdict::GoOn };
-    match v1::VerdictKind::try_from(verdict.kind) {
-        Ok(v1::VerdictKind::Stop) => Verdict::Stop(verdict.reason),
-        Ok(v1::VerdictKind::Cancel) => Verdict::Cancel(verdict.reason),
-        Ok(v1::VerdictKind::Lost) => Verdict::Lost(verdict.reason),
-        // One from the future changes nothing here.
-        Ok(v1::VerdictKind::GoOn | v1::VerdictKind::Unspecified) | Err(_) => Verdict::GoOn,
-    }
-}
-
-fn attempt_ref(key: AttemptKey) -> v1::AttemptRef {
-    v1::AttemptRef { trial_id: key.trial.to_string(), attempt: key.attempt }
-}
-
-fn write_event(told: Event) -> v1::Event {
-    let kind = match told.kind {
-        EventKind::Facts(facts) => event::Kind::Facts(write_facts(facts)),
-        EventKind::Log { stream, text } => {
-            event::Kind::Log(v1::LogLine { stream: word(stream).to_owned(), text })
-        }
-        EventKind::Metrics { step, epoch, values } => {
-            event::Kind::Metrics(v1::MetricPoint { step, epoch, values: values.into_iter().collect() })
-        }
-        EventKind::Checkpoint { step, epoch, path, metrics } => {
-            event::Kind::Checkpoint(v1::CheckpointRecord {
-                step,
-                epoch,
-                path,
-                metrics: metrics.into_iter().collect(),
-            })
-        }
-        EventKind::Media { name, step, value } => {
-            event::Kind::Media(v1::MediaRecord { name, step, value_json: value })
-        }
-    };
-    v1::Event { seq: told.seq, at_ms: told.at_ms, kind: Some(kind) }
-}
-
-fn write_facts(facts: Facts) -> v1::AttemptFacts {
-    v1::AttemptFacts {
-        command: facts.command,
-        host: facts.host,
-        working_directory: facts.working_directory,
-        git_commit: facts.git_commit,
-        git_dirty: facts.git_dirty,
-        versions: facts.versions.into_iter().collect(),
-        devices: facts.devices,
-    }
-}
-
-fn word(stream: Stream) -> &'static str {
-    match stream {
-        Stream::Stdout => "stdout",
-        Stream::Stderr => "stderr",
-        Stream::Event => "event",
     }
 }
 
