@@ -32,11 +32,15 @@ pub async fn serve(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<SweepServiceServer<Sweeps>>().await;
     health.set_serving::<AgentServiceServer<Agents>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(sweep_proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .context("building the reflection service")?;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(sweep_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let broken = "building the reflection service";
+    let reflection_v1 = reflection().build_v1().context(broken)?;
+    // What older clients ask, Python's among them.
+    let reflection_v1alpha = reflection().build_v1alpha().context(broken)?;
     let web = axum::Router::new().route("/healthz", axum::routing::get(async || "ok\n")).route(
         "/",
         axum::routing::get(
@@ -49,7 +53,8 @@ pub async fn serve(
             AgentServiceServer::new(Agents::new(app.clone())).max_decoding_message_size(LARGEST_REQUEST),
         )
         .add_service(health_service)
-        .add_service(reflection);
+        .add_service(reflection_v1)
+        .add_service(reflection_v1alpha);
 
     let planner = tokio::spawn(planner::run(app.clone()));
     let reaper = tokio::spawn(reaper::run(app.clone()));
