@@ -5,6 +5,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use serde_json::Value;
+
 use crate::spec::{Method, SweepSpec};
 use crate::value::Params;
 
@@ -18,7 +20,10 @@ pub fn propose(spec: &SweepSpec, seed: u64, number: u64) -> Option<Params> {
     }
     match spec.method {
         Method::Grid => grid_cell(spec, u128::from(number) - 1),
-        Method::Random => Some(random_point(spec, seed, number)),
+        Method::Random => match finite_space(spec) {
+            Some(axes) => finite_point(spec, &axes, seed, number),
+            None => Some(random_point(spec, seed, number)),
+        },
         Method::Bayes => None,
     }
 }
@@ -38,6 +43,58 @@ fn grid_cell(spec: &SweepSpec, at: u128) -> Option<Params> {
 fn random_point(spec: &SweepSpec, seed: u64, number: u64) -> Params {
     let mut stream = stream(seed, number);
     spec.assemble(spec.parameters.iter().map(|parameter| parameter.domain.at(unit(&mut stream))))
+}
+
+/// Most points of a space that random search walks without repeating any: beyond, a repeat is rare anyway.
+const SMALL: usize = 4096;
+
+/// Every value of every parameter with its probability, if the points are few.
+fn finite_space(spec: &SweepSpec) -> Option<Vec<Vec<(Value, f64)>>> {
+    let mut points = 1_usize;
+    let mut axes = Vec::with_capacity(spec.parameters.len());
+    for parameter in &spec.parameters {
+        let axis = parameter.domain.support(SMALL)?;
+        points = points.checked_mul(axis.len()).filter(|&points| points <= SMALL)?;
+        axes.push(axis);
+    }
+    Some(axes)
+}
+
+/// How many different points random search has, if it will walk them all.
+pub(crate) fn finite_points(spec: &SweepSpec) -> Option<u64> {
+    let axes = finite_space(spec)?;
+    Some(axes.iter().map(|axis| axis.len() as u64).product())
+}
+
+/// Point `number` of a random order without repeats, in which likelier points tend to come earlier: as drawing without
+/// replacement does (Efraimidis and Spirakis, 2006, whose keys these are, in logarithms).
+fn finite_point(spec: &SweepSpec, axes: &[Vec<(Value, f64)>], seed: u64, number: u64) -> Option<Params> {
+    let points: usize = axes.iter().map(Vec::len).product();
+    let place = usize::try_from(number - 1).ok().filter(|&place| place < points)?;
+    let mut keys = stream(seed, u64::MAX);
+    let mut order: Vec<(f64, usize)> = (0..points)
+        .map(|point| {
+            let weight: f64 = coordinates(axes, point).map(|(_, share)| *share).product();
+            // Above 0, so that the logarithm is finite.
+            let u = 1.0 - unit(&mut keys);
+            (-u.ln() / weight, point)
+        })
+        .collect();
+    let (_, &mut (_, point), _) =
+        order.select_nth_unstable_by(place, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut values: Vec<Value> = coordinates(axes, point).map(|(value, _)| value.clone()).collect();
+    values.reverse();
+    Some(spec.assemble(values.into_iter()))
+}
+
+/// The coordinates of a point, last parameter first.
+fn coordinates(axes: &[Vec<(Value, f64)>], point: usize) -> impl Iterator<Item = &(Value, f64)> {
+    let mut rest = point;
+    axes.iter().rev().map(move |axis| {
+        let at = rest % axis.len();
+        rest /= axis.len();
+        &axis[at]
+    })
 }
 
 /// The random stream of one trial: `ChaCha8` keyed by (seed, number). `ChaCha`, because its output is fixed for good.
@@ -89,6 +146,30 @@ mod tests {
         assert_eq!(spec.grid_cells(), Some(10_u128.pow(36)));
         let last = propose(&spec, 0, 1_000_001).expect("is a cell");
         assert_eq!((&last["p09"], &last["p10"], &last["p11"]), (&json!(2), &json!(1), &json!(1)));
+    }
+
+    #[test]
+    fn a_small_space_is_walked_at_random_without_repeats_and_then_ends() {
+        let spec = spec(
+            "method: random\nparameters:\n  a: {values: [x, y, z]}\n  b: {min: 1, max: 5}\n  c: {distribution: q_uniform, min: 0.0, max: 1.0, q: 0.5}\n  d: {value: 1}\n",
+        );
+        assert_eq!(spec.planned_trials(), Some(45));
+        let walk = |seed| -> Vec<_> { (1..).map_while(|number| propose(&spec, seed, number)).collect() };
+        let one = walk(7);
+        let distinct: HashSet<_> = one.iter().map(|params| format!("{params:?}")).collect();
+        assert_eq!((one.len(), distinct.len()), (45, 45));
+        assert_eq!(one, walk(7));
+        assert_ne!(one, walk(8));
+    }
+
+    #[test]
+    fn likelier_points_of_a_small_space_come_earlier() {
+        let spec =
+            spec("method: random\nparameters: {a: {values: [often, seldom], probabilities: [0.9, 0.1]}}\n");
+        let often =
+            (0..1000).filter(|&seed| propose(&spec, seed, 1).is_some_and(|params| params["a"] == "often"));
+        let often = often.count();
+        assert!((860..940).contains(&often), "{often} of 1000");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a parameter may be: W&B's distributions (the reference's section 1.4) as functions of one number in [0, 1).
 
 use serde_json::{Number, Value};
+use statrs::distribution::{Beta, ContinuousCDF as _};
+use statrs::function::erf::erfc_inv;
 
 /// Which scale a range is uniform on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +11,17 @@ pub enum Scale {
     Linear,
     /// Its natural logarithm.
     Log,
+}
+
+impl Scale {
+    /// From a value onto the scale.
+    fn forth(self, value: f64) -> f64 {
+        if self == Self::Log { value.ln() } else { value }
+    }
+
+    fn back(self, on_scale: f64) -> f64 {
+        if self == Self::Log { on_scale.exp() } else { on_scale }
+    }
 }
 
 /// The set of values of one parameter, with its distribution.
@@ -22,6 +35,10 @@ pub enum Domain {
     Integer { min: i64, max: i64 },
     /// Between two real bounds (in value, also on a log scale), rounded to multiples of `step` when there is one.
     Real { scale: Scale, min: f64, max: f64, step: Option<Step> },
+    /// Normal on its scale: `mu` and `sigma` are those of the logarithm on [`Scale::Log`].
+    Normal { scale: Scale, mu: f64, sigma: f64, step: Option<Step> },
+    /// Beta over [0, 1].
+    Beta { a: f64, b: f64, step: Option<Step> },
 }
 
 /// Quantisation: values are multiples of `size`, and integers when the file wrote `q` as one.
@@ -55,12 +72,51 @@ impl Domain {
                 Value::from(i64::try_from(value).unwrap_or(*max))
             }
             Self::Real { scale, min, max, step } => {
-                let value = match scale {
-                    Scale::Linear => min + u * (max - min),
-                    Scale::Log => (min.ln() + u * (max.ln() - min.ln())).exp().clamp(*min, *max),
-                };
+                let (low, high) = (scale.forth(*min), scale.forth(*max));
+                let value = scale.back(low + u * (high - low)).clamp(*min, *max);
                 step.map_or_else(|| real(value), |step| step.value(step.nearest(value, *min, *max)))
             }
+            Self::Normal { scale, mu, sigma, step } => {
+                let value = scale.back(mu + sigma * standard_normal(u)).clamp(f64::MIN, f64::MAX);
+                step.map_or_else(
+                    || real(value),
+                    |step| step.value(step.nearest(value, f64::NEG_INFINITY, f64::INFINITY)),
+                )
+            }
+            Self::Beta { a, b, step } => {
+                let value = beta(*a, *b, u);
+                step.map_or_else(|| real(value), |step| step.value(step.nearest(value, 0.0, 1.0)))
+            }
+        }
+    }
+
+    /// Every value with its probability, if they are at most `most`; `None`: they are more, or a continuum.
+    pub fn support(&self, most: usize) -> Option<Vec<(Value, f64)>> {
+        let even = |count: usize, value: &dyn Fn(usize) -> Value| {
+            (count <= most).then(|| (0..count).map(|at| (value(at), 1.0 / count as f64)).collect())
+        };
+        match self {
+            Self::Constant(value) => even(1, &|_| value.clone()),
+            Self::Categorical { values, weights: None } => even(values.len(), &|at| values[at].clone()),
+            Self::Categorical { values, weights: Some(weights) } => {
+                let possible =
+                    values.iter().cloned().zip(weights.iter().copied()).filter(|(_, weight)| *weight > 0.0);
+                let possible: Vec<_> = possible.collect();
+                (possible.len() <= most).then_some(possible)
+            }
+            Self::Integer { min, max } => {
+                let count = usize::try_from(i128::from(*max) - i128::from(*min) + 1).ok()?;
+                even(count, &|at| Value::from(min.saturating_add_unsigned(at as u64)))
+            }
+            Self::Real { scale, min, max, step } => {
+                let (low, high) = (scale.forth(*min), scale.forth(*max));
+                let share = |value: f64| {
+                    ((scale.forth(value.clamp(*min, *max)) - low) / (high - low)).clamp(0.0, 1.0)
+                };
+                (*step)?.support(*min, *max, most, &share)
+            }
+            Self::Beta { a, b, step } => (*step)?.support(0.0, 1.0, most, &|value| beta_share(*a, *b, value)),
+            Self::Normal { .. } => None,
         }
     }
 
@@ -75,7 +131,7 @@ impl Domain {
                 let cells = ((max - min) / step.size - 1e-9).ceil();
                 Some(if cells < 1.0 { 1 } else { cells as u128 })
             }
-            Self::Categorical { .. } | Self::Real { .. } => None,
+            Self::Categorical { .. } | Self::Real { .. } | Self::Normal { .. } | Self::Beta { .. } => None,
         }
     }
 
@@ -94,6 +150,8 @@ impl Domain {
                 let value = min + cell as f64 * size;
                 step.map_or_else(|| real(value), |step| step.value(tidy(value)))
             }
+            // No grid walks these: grid_len is None.
+            Self::Normal { .. } | Self::Beta { .. } => Value::Null,
         }
     }
 }
@@ -118,9 +176,52 @@ impl Step {
         tidy(kept * self.size)
     }
 
+    /// The multiples that [`Self::nearest`] can give, each with the share of values that are rounded to it.
+    fn support(
+        self,
+        min: f64,
+        max: f64,
+        most: usize,
+        share: &dyn Fn(f64) -> f64,
+    ) -> Option<Vec<(Value, f64)>> {
+        let low = (self.nearest(min, min, max) / self.size).round();
+        let high = (self.nearest(max, min, max) / self.size).round();
+        if high - low + 1.0 > most as f64 {
+            return None;
+        }
+        let count = (high - low) as usize + 1;
+        // The outermost take what lies beyond them.
+        let edge = |at: usize| match at {
+            0 => 0.0,
+            at if at == count => 1.0,
+            at => share((low + at as f64 - 0.5) * self.size),
+        };
+        let one = |at: usize| (self.value(tidy((low + at as f64) * self.size)), edge(at + 1) - edge(at));
+        Some((0..count).map(one).filter(|(_, share)| *share > 0.0).collect())
+    }
+
     fn value(self, value: f64) -> Value {
         if self.integer && value.abs() < 9e15 { Value::from(value as i64) } else { real(value) }
     }
+}
+
+/// The smallest quantile that is told from 0: the random stream's own resolution.
+const SMALLEST: f64 = 1.0 / (1_u64 << 54) as f64;
+
+/// The quantile of the standard normal distribution, finite also at the ends.
+fn standard_normal(u: f64) -> f64 {
+    let u = u.clamp(SMALLEST, 1.0 - SMALLEST);
+    -std::f64::consts::SQRT_2 * erfc_inv(2.0 * u)
+}
+
+/// The quantile of a beta distribution.
+fn beta(a: f64, b: f64, u: f64) -> f64 {
+    Beta::new(a, b).map_or(u, |beta| beta.inverse_cdf(u.clamp(0.0, 1.0)))
+}
+
+/// The share of a beta distribution below a value.
+fn beta_share(a: f64, b: f64, value: f64) -> f64 {
+    Beta::new(a, b).map_or(value, |beta| beta.cdf(value.clamp(0.0, 1.0)))
 }
 
 /// Takes the dust off a product of decimals: 3 × 0.1 is 0.3 here.
@@ -129,74 +230,4 @@ fn tidy(value: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn quantiles_hit_both_ends() {
-        let integer = Domain::Integer { min: 3, max: 5 };
-        assert_eq!([integer.at(0.0), integer.at(0.5), integer.at(0.999)], [json!(3), json!(4), json!(5)]);
-        let choice =
-            Domain::Categorical { values: vec![json!("a"), json!("b")], weights: Some(vec![0.25, 0.75]) };
-        assert_eq!(
-            [choice.at(0.0), choice.at(0.2499), choice.at(0.25)],
-            [json!("a"), json!("a"), json!("b")]
-        );
-        let log = Domain::Real { scale: Scale::Log, min: 1e-4, max: 1e-2, step: None };
-        assert!((log.at(0.5).as_f64().expect("is a number") - 1e-3).abs() < 1e-12);
-    }
-
-    #[test]
-    fn quantised_values_are_multiples_within_the_bounds() {
-        let domain = Domain::Real {
-            scale: Scale::Linear,
-            min: 1.0,
-            max: 11.0,
-            step: Some(Step { size: 4.0, integer: true }),
-        };
-        for u in [0.0, 0.1, 0.5, 0.99] {
-            let value = domain.at(u).as_i64().expect("is an integer");
-            assert!(value == 4 || value == 8, "{value}");
-        }
-        let tenths = Domain::Real {
-            scale: Scale::Linear,
-            min: 0.0,
-            max: 1.0,
-            step: Some(Step { size: 0.1, integer: false }),
-        };
-        assert_eq!(tenths.at(0.3), json!(0.3));
-    }
-
-    #[test]
-    fn a_quantised_grid_excludes_its_maximum() {
-        let domain = Domain::Real {
-            scale: Scale::Linear,
-            min: 0.0,
-            max: 1.0,
-            step: Some(Step { size: 0.25, integer: false }),
-        };
-        let cells: Vec<_> =
-            (0..domain.grid_len().expect("is finite")).map(|cell| domain.grid_value(cell)).collect();
-        assert_eq!(cells, [json!(0.0), json!(0.25), json!(0.5), json!(0.75)]);
-    }
-
-    proptest! {
-        #[test]
-        fn reals_stay_within_their_bounds(u in 0.0..1.0_f64, low in 1e-6..1.0_f64, width in 1e-6..1e3_f64, log in any::<bool>()) {
-            let scale = if log { Scale::Log } else { Scale::Linear };
-            let high = low + width;
-            let value = Domain::Real { scale, min: low, max: high, step: None }.at(u).as_f64().expect("is a number");
-            prop_assert!((low..=high).contains(&value), "{value} not in {low}..={high}");
-        }
-
-        #[test]
-        fn integers_stay_within_their_bounds(u in 0.0..1.0_f64, a in any::<i64>(), b in any::<i64>()) {
-            let (min, max) = (a.min(b), a.max(b));
-            let value = Domain::Integer { min, max }.at(u).as_i64().expect("is an integer");
-            prop_assert!((min..=max).contains(&value));
-        }
-    }
-}
+mod tests;

@@ -59,6 +59,28 @@ pub(crate) enum Command {
         #[arg(long)]
         name: Option<String>,
     },
+    /// Check sweep files as `create` would, without a controller.
+    ///
+    /// Examples:
+    ///   sweep-ctl validate sweeps/*.yaml
+    ///   sweep-ctl validate sweep.yaml -o json
+    #[command(verbatim_doc_comment)]
+    Validate {
+        /// The sweep files; `-` reads standard input.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Show what a sweep file would run: how many trials, and the first command lines. Needs no controller.
+    Plan {
+        /// The sweep file; `-` reads standard input.
+        file: PathBuf,
+        /// How many trials to show.
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        count: u64,
+        /// Instead of the file's seed.
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// List sweeps, newest first.
     #[command(visible_alias = "ls")]
     List {

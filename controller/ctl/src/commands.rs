@@ -1,9 +1,8 @@
 //! What each command does: ask, render, print.
 
-use std::io::Read as _;
 use std::path::Path;
 
-use sweep_core::spec::{self, Severity};
+use sweep_core::spec;
 use sweep_core::sweep::SweepState;
 use sweep_core::trial::TrialState;
 use sweep_proto::convert::{sweep_state_word, trial_state_word};
@@ -14,18 +13,23 @@ use crate::args::{Cli, Command, Format, MetricsArgs};
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::table::{Column, Sheet, object, put, render, say};
-use crate::{show, watch};
+use crate::{local, show, watch};
 
 type Done = Result<(), Failure>;
 
 pub(crate) async fn run(cli: Cli) -> Done {
     let Cli { server, output, command } = cli;
-    if let Command::Create { file, name } = command {
-        return create(&server, output, &file, name.unwrap_or_default()).await;
+    match &command {
+        Command::Create { file, name } => {
+            return create(&server, output, file, name.clone().unwrap_or_default()).await;
+        }
+        Command::Validate { files } => return local::validate(output, files),
+        Command::Plan { file, count, seed } => return local::plan(output, file, *count, *seed),
+        _ => {}
     }
     let mut client = Client::connect(&server).await?;
     match command {
-        Command::Create { .. } => Ok(()),
+        Command::Create { .. } | Command::Validate { .. } | Command::Plan { .. } => Ok(()),
         Command::List { state } => list(&mut client, output, &state).await,
         Command::Show { what } if what.contains('/') => show_trial(&mut client, output, what).await,
         Command::Show { what } => show_sweep(&mut client, output, what).await,
@@ -60,36 +64,12 @@ fn present<T>(value: Option<T>) -> Result<T, Failure> {
     })
 }
 
-fn read_file(file: &Path) -> Result<String, Failure> {
-    if file.as_os_str() == "-" {
-        let mut text = String::new();
-        return match std::io::stdin().read_to_string(&mut text) {
-            Ok(_) => Ok(text),
-            Err(error) => Err(Failure::new(Exit::Unexpected, format!("cannot read standard input: {error}"))),
-        };
-    }
-    std::fs::read_to_string(file).map_err(|error| {
-        let exit =
-            if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Unexpected };
-        Failure::new(exit, format!("cannot read the sweep file {}: {error}", file.display()))
-    })
-}
-
 async fn create(server: &str, output: Format, file: &Path, name: String) -> Done {
-    let text = read_file(file)?;
+    let text = local::read_file(file)?;
     let file_name = file.display().to_string();
     // The same check as the controller's, so a mistake is shown even while no controller runs.
     let parsed = spec::parse(&text);
-    let errors: Vec<_> =
-        parsed.of(Severity::Error).map(|problem| problem.render(&file_name, &text)).collect();
-    if !errors.is_empty() {
-        let count = errors.len();
-        let problems = if count == 1 { "1 problem".to_owned() } else { format!("{count} problems") };
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("{file_name} has {problems}\n\n{}", errors.join("\n\n")),
-        ));
-    }
+    local::check(&parsed, &file_name, &text)?;
     let mut client = Client::connect(server).await?;
     let request = v1::CreateSweepRequest { text, request_id: Uuid::now_v7().to_string(), name, file_name };
     let reply =

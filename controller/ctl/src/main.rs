@@ -5,6 +5,7 @@ mod args;
 mod client;
 mod commands;
 mod exit;
+mod local;
 mod show;
 mod table;
 mod watch;

@@ -158,3 +158,55 @@ async fn failures_have_codes_and_name_the_fix() {
     insta::assert_snapshot!("unknown_sweep", place.ctl(&["show", "nosuch00"]).await.talk);
     insta::assert_snapshot!("unreachable", ctl("http://127.0.0.1:1", place.folder.path(), &["list"]).talk);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_plan_is_what_the_controller_proposes() {
+    let place = Place::start().await;
+    place.file(
+        "random.yaml",
+        "program: train.py\nmethod: random\nseed: 11\nrun_cap: 5\nparameters:\n  lr: {distribution: log_normal, mu: -7, sigma: 1}\n  depth: {min: 1, max: 9}\n",
+    );
+    let planned = place.ctl(&["plan", "random.yaml", "-o", "json"]).await;
+    let planned: Vec<serde_json::Value> = serde_json::from_str(&planned.out).unwrap();
+    assert_eq!(planned.len(), 5);
+    let command = planned[0]["command"].as_array().unwrap();
+    assert_eq!(command[..3], ["/usr/bin/env", "python", "train.py"]);
+    let id = place.ctl(&["create", "random.yaml", "-o", "name"]).await.out.trim().to_owned();
+    let trials = loop {
+        let listed = place.ctl(&["trials", &id, "-o", "json"]).await.out;
+        let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).unwrap();
+        if listed.len() == planned.len() {
+            break listed;
+        }
+    };
+    for trial in trials {
+        let twin = planned.iter().find(|planned| planned["number"] == trial["number"]).unwrap();
+        assert_eq!(trial["params"], twin["params"]);
+    }
+}
+
+#[test]
+fn files_are_checked_without_a_controller() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("good.yaml", GRID);
+    write("bad.yaml", "method: grid\nparameters: {a: {min: 0.0, max: 1.0}}\n");
+    write("later.yaml", "method: bayes\nmetric: {name: loss}\nparameters: {a: {min: 0.0, max: 1.0}}\n");
+    let ctl = |arguments: &[&str]| ctl("http://127.0.0.1:1", folder.path(), arguments);
+    assert_eq!(ctl(&["validate", "good.yaml"]).code, 0);
+    let later = ctl(&["validate", "later.yaml"]);
+    assert!(later.code == 0 && later.talk.contains("not built yet: method: bayes"), "{later:?}");
+    let both = ctl(&["validate", "good.yaml", "bad.yaml", "-o", "json"]);
+    assert_eq!(both.code, 2);
+    let problems: Vec<serde_json::Value> = serde_json::from_str(&both.out).unwrap();
+    assert_eq!(
+        (problems.len(), &problems[0]["file"], &problems[0]["line"]),
+        (1, &"bad.yaml".into(), &2.into())
+    );
+    assert_eq!(ctl(&["plan", "bad.yaml"]).code, 2);
+    assert_eq!(ctl(&["plan", "later.yaml"]).code, 2);
+    assert_eq!(ctl(&["plan", "missing.yaml"]).code, 3);
+    let plan = ctl(&["plan", "good.yaml"]);
+    assert!(plan.talk.contains("grid, 2 trials"), "{plan:?}");
+    assert_eq!(plan.out.lines().count(), 3);
+}

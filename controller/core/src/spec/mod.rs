@@ -2,6 +2,7 @@
 //!
 //! [`parse`] is the one entry; the controller and the CLI call the same function, so both say the same.
 
+mod distribution;
 mod parameter;
 mod problem;
 mod top;
@@ -119,11 +120,12 @@ impl SweepSpec {
 
     /// How many trials there will be at most, where that is known.
     pub fn planned_trials(&self) -> Option<u64> {
-        let grid = match self.method {
+        let points = match self.method {
             Method::Grid => self.grid_cells().map(|cells| u64::try_from(cells).unwrap_or(u64::MAX)),
-            Method::Random | Method::Bayes => None,
+            Method::Random => crate::search::finite_points(self),
+            Method::Bayes => None,
         };
-        match (grid, self.run_cap) {
+        match (points, self.run_cap) {
             (Some(cells), Some(cap)) => Some(cells.min(cap)),
             (one, other) => one.or(other),
         }
