@@ -2,10 +2,10 @@
 //!
 //! Grid and random need no history, so their trials are proposed ahead of the claims.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use sweep_core::search;
+use sweep_core::search::Proposer;
 use sweep_store::{NewTrial, StoreError};
 use tokio::sync::Notify;
 use tracing::{debug, error};
@@ -53,22 +53,27 @@ pub(crate) async fn run(app: App) {
             error!(error = %cause, "cannot look for sweeps to plan; they are planned once an agent asks");
         }
     }
+    let mut proposers = Proposers::new();
     loop {
         let waiting = tokio::select! {
             waiting = app.planner.next() => waiting,
             () = app.stop.cancelled() => return,
         };
         for sweep in waiting {
-            if let Err(cause) = plan(&app, &sweep).await {
+            if let Err(cause) = plan(&app, &mut proposers, &sweep).await {
                 error!(sweep.id = %sweep, error = %cause, "cannot plan trials of sweep {sweep}; the next claim tries again");
             }
         }
     }
 }
 
-async fn plan(app: &App, id: &str) -> Result<(), StoreError> {
+/// How far each sweep's search has walked. Losing it costs time and nothing else.
+type Proposers = HashMap<String, Proposer>;
+
+async fn plan(app: &App, proposers: &mut Proposers, id: &str) -> Result<(), StoreError> {
     let sweep = app.store.sweep_find(id).await?;
     if sweep.exhausted || !sweep.state.hands_out() {
+        proposers.remove(id);
         return Ok(());
     }
     let wanted = (sweep.counts.active + AHEAD).saturating_sub(sweep.counts.queued);
@@ -76,10 +81,11 @@ async fn plan(app: &App, id: &str) -> Result<(), StoreError> {
         return Ok(());
     }
     let spec = app.spec(id).await?;
+    let proposer = proposers.entry(id.to_owned()).or_default();
     let numbers = sweep.proposed + 1..=sweep.proposed + wanted;
     let trials: Vec<_> = numbers
         .map_while(|number| {
-            search::propose(&spec, sweep.seed, number).map(|params| NewTrial {
+            proposer.propose(&spec, sweep.seed, number).map(|params| NewTrial {
                 id: Uuid::now_v7(),
                 number,
                 params,
@@ -87,7 +93,7 @@ async fn plan(app: &App, id: &str) -> Result<(), StoreError> {
         })
         .collect();
     let last = sweep.proposed + trials.len() as u64;
-    let exhausted = search::propose(&spec, sweep.seed, last + 1).is_none();
+    let exhausted = proposer.propose(&spec, sweep.seed, last + 1).is_none();
     let count = trials.len();
     if app.store.trials_enqueue(id, sweep.proposed, trials, exhausted, now_ms()).await? {
         debug!(sweep.id = %id, count, exhausted, "proposed {count} trials of sweep {id}");

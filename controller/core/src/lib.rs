@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod curve;
+pub mod expr;
 pub mod lease;
 pub mod objective;
 pub mod report;

@@ -53,7 +53,7 @@ impl Definition<'_> {
         if let Some(stray) = self
             .keys
             .iter()
-            .find(|entry| entry.key != "distribution" && !allowed.contains(&entry.key.as_str()))
+            .find(|entry| !["distribution", "when"].contains(&&*entry.key) && !allowed.contains(&&*entry.key))
         {
             return Err(Problem::error(
                 stray.key_place,

@@ -2,6 +2,7 @@
 //!
 //! [`parse`] is the one entry; the controller and the CLI call the same function, so both say the same.
 
+mod condition;
 mod distribution;
 mod parameter;
 mod problem;
@@ -10,6 +11,9 @@ mod yaml;
 
 pub use problem::{Place, Problem, Severity};
 
+use serde_json::Value;
+
+use crate::expr::{Expr, Undecided};
 use crate::objective::Goal;
 use crate::space::Domain;
 use crate::value::Params;
@@ -25,8 +29,11 @@ pub struct SweepSpec {
     /// Unexpanded; empty: the default for the program.
     pub command: Vec<String>,
     pub metric: Option<Metric>,
-    /// Depth first, by name: W&B's order, the last varying fastest on a grid.
+    /// Depth first, by name: W&B's order, the last varying fastest on a grid. With conditions, each after those it
+    /// depends on.
     pub parameters: Vec<Parameter>,
+    /// What every trial satisfies.
+    pub constraints: Vec<Constraint>,
     /// `None`: chosen when the sweep is created, and recorded.
     pub seed: Option<u64>,
     /// The most trials there will be.
@@ -67,6 +74,33 @@ pub struct Metric {
 pub struct Parameter {
     pub path: Vec<String>,
     pub domain: Domain,
+    /// It exists only where all of these hold.
+    pub when: Vec<When>,
+}
+
+/// A condition for a parameter to exist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct When {
+    /// Index of another parameter, before this one.
+    pub parent: usize,
+    /// Any of these values of it.
+    pub values: Vec<Value>,
+}
+
+/// A condition that every trial satisfies. One that names a parameter which does not exist in a trial asks nothing of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constraint {
+    pub expr: Expr,
+    /// Index of the last parameter that it names: it can be decided once that has a value.
+    pub last: usize,
+}
+
+/// Whether two values are one: 1 and 1.0 are.
+pub(crate) fn same(left: &Value, right: &Value) -> bool {
+    match (left.as_f64(), right.as_f64()) {
+        (Some(left), Some(right)) => left == right,
+        _ => left == right,
+    }
 }
 
 /// What came out of a file: the spec if it has no errors, and every problem found, in the order of the file.
@@ -121,7 +155,7 @@ impl SweepSpec {
     /// How many trials there will be at most, where that is known.
     pub fn planned_trials(&self) -> Option<u64> {
         let points = match self.method {
-            Method::Grid => self.grid_cells().map(|cells| u64::try_from(cells).unwrap_or(u64::MAX)),
+            Method::Grid => crate::search::grid_points(self),
             Method::Random => crate::search::finite_points(self),
             Method::Bayes => None,
         };
@@ -131,21 +165,52 @@ impl SweepSpec {
         }
     }
 
-    /// Puts values, one a parameter in order, into their nested places.
-    pub(crate) fn assemble(&self, values: impl Iterator<Item = serde_json::Value>) -> Params {
+    /// Whether parameter `at` exists, given those before it (`None`: one that does not exist).
+    pub(crate) fn exists(&self, at: usize, before: &[Option<Value>]) -> bool {
+        self.parameters[at].when.iter().all(|when| {
+            before[when.parent]
+                .as_ref()
+                .is_some_and(|value| when.values.iter().any(|other| same(value, other)))
+        })
+    }
+
+    /// Whether every constraint that parameter `at` completes holds for `values`, those up to it. A constraint that
+    /// cannot be decided does not hold.
+    pub(crate) fn allows(&self, at: usize, values: &[Option<Value>]) -> bool {
+        let due = self.constraints.iter().filter(|constraint| constraint.last == at);
+        due.into_iter().all(|constraint| match self.decide(constraint, values) {
+            Ok(holds) => holds,
+            Err(Undecided::Absent) => true,
+            Err(Undecided::Meaningless(_)) => false,
+        })
+    }
+
+    /// Whether a constraint holds.
+    pub(crate) fn decide(
+        &self,
+        constraint: &Constraint,
+        values: &[Option<Value>],
+    ) -> Result<bool, Undecided> {
+        constraint.expr.holds(&|name| {
+            let at = self.parameters.iter().position(|parameter| is_named(&parameter.path, name))?;
+            values.get(at)?.as_ref()
+        })
+    }
+
+    /// Puts values, one a parameter in order, into their nested places; those that do not exist are left out.
+    pub(crate) fn assemble(&self, values: Vec<Option<Value>>) -> Params {
         let mut params = Params::new();
         for (parameter, value) in self.parameters.iter().zip(values) {
-            let Some((first, rest)) = parameter.path.split_first() else { continue };
+            let (Some((first, rest)), Some(value)) = (parameter.path.split_first(), value) else { continue };
             if rest.is_empty() {
                 params.insert(first.clone(), value);
                 continue;
             }
-            let mut slot = params
-                .entry(first.clone())
-                .or_insert_with(|| serde_json::Value::Object(serde_json::Map::new()));
+            let mut slot =
+                params.entry(first.clone()).or_insert_with(|| Value::Object(serde_json::Map::new()));
             for name in rest {
                 if !slot.is_object() {
-                    *slot = serde_json::Value::Object(serde_json::Map::new());
+                    *slot = Value::Object(serde_json::Map::new());
                 }
                 // Just made an object, so indexing by name inserts.
                 slot = &mut slot[name.as_str()];
@@ -154,6 +219,16 @@ impl SweepSpec {
         }
         params
     }
+}
+
+/// Whether a dotted name is this path.
+fn is_named(path: &[String], name: &str) -> bool {
+    let mut rest = name;
+    for (at, part) in path.iter().enumerate() {
+        let Some(after) = rest.strip_prefix(part.as_str()) else { return false };
+        rest = if at + 1 == path.len() { after } else { after.strip_prefix('.').unwrap_or("\0") };
+    }
+    rest.is_empty()
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The `parameters` of a sweep file, nested to any depth.
 
+use super::Severity;
+use super::condition::{self, RawWhen};
 use super::distribution::Definition;
 use super::problem::{Place, Problem};
 use super::top::unknown_key;
 use super::yaml::{Entry, Kind};
-use super::{Parameter, Severity};
+use crate::space::Domain;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "value",
     "values",
     "probabilities",
@@ -19,13 +21,22 @@ const KEYS: [&str; 12] = [
     "b",
     "q",
     "parameters",
+    "when",
 ];
+
+/// A parameter before its conditions are resolved.
+pub(super) struct Lowered {
+    pub(super) path: Vec<String>,
+    pub(super) domain: Domain,
+    pub(super) place: Place,
+    pub(super) when: Vec<RawWhen>,
+}
 
 /// Lowers `parameters:`, at the top or nested, into `out`, depth first.
 pub(super) fn lower_group(
     group: &Entry,
     path: &mut Vec<String>,
-    out: &mut Vec<(Parameter, Place)>,
+    out: &mut Vec<Lowered>,
     problems: &mut Vec<Problem>,
 ) {
     let Kind::Mapping(entries) = &group.node.kind else {
@@ -57,12 +68,7 @@ pub(super) fn lower_group(
     }
 }
 
-fn lower_one(
-    entry: &Entry,
-    path: &mut Vec<String>,
-    out: &mut Vec<(Parameter, Place)>,
-    problems: &mut Vec<Problem>,
-) {
+fn lower_one(entry: &Entry, path: &mut Vec<String>, out: &mut Vec<Lowered>, problems: &mut Vec<Problem>) {
     let Kind::Mapping(keys) = &entry.node.kind else {
         let value = entry.node.to_value();
         let fix = match &entry.node.kind {
@@ -95,9 +101,15 @@ fn lower_one(
         lower_group(group, path, out, problems);
         return;
     }
+    let when = keys.iter().find(|key| key.key == "when").map(|key| condition::when(key, problems));
     let definition = Definition { name: &entry.key, place: entry.key_place, keys };
     match definition.domain(problems) {
-        Ok(domain) => out.push((Parameter { path: path.clone(), domain }, entry.key_place)),
+        Ok(domain) => out.push(Lowered {
+            path: path.clone(),
+            domain,
+            place: entry.key_place,
+            when: when.unwrap_or_default(),
+        }),
         Err(problem) => problems.push(problem),
     }
 }

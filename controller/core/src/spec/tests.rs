@@ -69,3 +69,22 @@ fn what_is_not_built_is_named() {
         ["method: bayes (use random or grid)", "early_terminate: hyperband (leave it out)"]
     );
 }
+
+#[test]
+fn conditions_and_constraints_are_checked() {
+    insta::assert_snapshot!(page(
+        "method: random\nparameters:\n  opt: {values: [sgd, adam]}\n  m: {min: 0.0, max: 1.0, when: {optt: sgd}}\n  n: {min: 0, max: 9, when: {opt: rmsprop}}\n  x: {values: [1], when: {y: 1}}\n  y: {values: [1], when: {x: 1}}\nconstraints:\n  - \"m < \"\n  - m = 1\n  - layer1 < 3\n  - 1 < 2\n  - [m]\n"
+    ));
+    insta::assert_snapshot!(page(
+        "method: grid\nparameters: {a: {values: [1, 2]}, b: {values: [1, 2]}}\nconstraints: [a > b, b > a]\n"
+    ));
+    insta::assert_snapshot!(page(
+        "method: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {values: [x, y]}}\nconstraints: [a > 2]\n"
+    ));
+    insta::assert_snapshot!(page(
+        "method: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {values: [x, y]}}\nconstraints: [a > b]\n"
+    ));
+    insta::assert_snapshot!(page(
+        "method: random\nparameters: {a: {min: 0.0, max: 1.0}}\nconstraints: [a > 0.999]\n"
+    ));
+}

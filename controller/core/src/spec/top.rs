@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
+use super::parameter::Lowered;
 use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
-use super::{Method, Metric, Parameter, SweepSpec, parameter};
+use super::{Method, Metric, Severity, SweepSpec, condition, parameter};
 use crate::objective::Goal;
 
 /// Keys that mean something here.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "method",
     "parameters",
     "metric",
@@ -19,6 +20,7 @@ const KNOWN: [&str; 10] = [
     "run_cap",
     "early_terminate",
     "description",
+    "constraints",
 ];
 /// Keys of W&B's service that a self-hosted sweep has no use for.
 const IGNORED: [&str; 5] = ["project", "entity", "controller", "apiVersion", "kind"];
@@ -47,6 +49,11 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
     if let (Some(Method::Grid), Some(parameters)) = (method, &parameters) {
         check_grid(parameters, problems);
     }
+    let parameters = parameters.map(|lowered| condition::arrange(lowered, problems));
+    let constraints = match (get("constraints"), &parameters) {
+        (Some(entry), Some(parameters)) => condition::constraints(entry, parameters, problems),
+        _ => Vec::new(),
+    };
     if method == Some(Method::Bayes) && get("metric").is_none() {
         problems.push(missing(
             root.place,
@@ -62,17 +69,23 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
     let command = get("command").map(|entry| command(entry, problems)).unwrap_or_default();
     let seed = get("seed").and_then(|entry| whole(entry, 0, problems));
     let run_cap = get("run_cap").and_then(|entry| whole(entry, 1, problems));
-    Some(SweepSpec {
+    let spec = SweepSpec {
         method: method?,
         name,
         program,
         command,
         metric,
-        parameters: parameters?.into_iter().map(|(parameter, _)| parameter).collect(),
+        parameters: parameters?,
+        constraints,
         seed,
         run_cap,
         early_terminate: get("early_terminate").map(early_terminate),
-    })
+    };
+    let sound = !problems.iter().any(|problem| problem.severity == Severity::Error);
+    if let (Some(entry), true) = (get("constraints"), sound) {
+        condition::check_space(&spec, entry.key_place, problems);
+    }
+    Some(spec)
 }
 
 fn check_keys(entries: &[Entry], problems: &mut Vec<Problem>) {
@@ -131,26 +144,23 @@ fn method(entry: Option<&Entry>, top: Place, problems: &mut Vec<Problem>) -> Opt
     }
 }
 
-type Placed = (Parameter, Place);
-
-fn parameters(entry: Option<&Entry>, top: Place, problems: &mut Vec<Problem>) -> Option<Vec<Placed>> {
+fn parameters(entry: Option<&Entry>, top: Place, problems: &mut Vec<Problem>) -> Option<Vec<Lowered>> {
     let Some(entry) = entry else {
         problems.push(missing(top, "parameters", "add `parameters:` with at least one parameter"));
         return None;
     };
     let mut out = Vec::new();
     parameter::lower_group(entry, &mut Vec::new(), &mut out, problems);
-    out.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     Some(out)
 }
 
-fn check_grid(parameters: &[Placed], problems: &mut Vec<Problem>) {
-    for (parameter, place) in parameters {
+fn check_grid(parameters: &[Lowered], problems: &mut Vec<Problem>) {
+    for parameter in parameters {
         if parameter.domain.grid_len().is_none() {
             let name = parameter.path.join(".");
             problems.push(
                 Problem::error(
-                    *place,
+                    parameter.place,
                     format!("a grid cannot walk `{name}`: it has no finite list of values"),
                 )
                 .fix(
