@@ -14,13 +14,25 @@ pub enum CommandError {
     /// `${program}` stands in the command, but the file has no `program`.
     #[error("`command` uses ${{program}}, but the sweep file has no `program`")]
     ProgramMissing,
-    /// A macro that is none of ours.
-    #[error("`command` has an unknown macro {0}")]
-    UnknownMacro(String),
     /// Everything expanded to nothing.
     #[error("`command` expands to nothing")]
     Empty,
 }
+
+/// Every macro but `envvar:NAME`.
+pub const MACROS: [&str; 11] = [
+    "env",
+    "interpreter",
+    "program",
+    "args",
+    "args_no_equals",
+    "args_no_hyphens",
+    "args_append_hydra",
+    "args_override_hydra",
+    "args_no_boolean_flags",
+    "args_json",
+    "args_json_file",
+];
 
 /// Where the parts of a command line come from.
 pub struct Source<'a> {
@@ -106,7 +118,8 @@ fn expand_item(item: &str, source: &Source<'_>, argv: &mut Vec<String>) -> Resul
             argv.push(Value::Object(object).to_string());
         }
         "args_json_file" => argv.push(source.params_json_path.to_owned()),
-        _ => return Err(CommandError::UnknownMacro(with_env)),
+        // As W&B's agent; the check of the file warns.
+        _ => {}
     }
     Ok(())
 }
@@ -190,9 +203,6 @@ mod tests {
     fn what_cannot_run_is_an_error() {
         assert_eq!(run("", &[]), Err(CommandError::NoProgram));
         assert_eq!(run("", &["${program}".to_owned()]), Err(CommandError::ProgramMissing));
-        assert_eq!(
-            run("p", &["${progam}".to_owned()]),
-            Err(CommandError::UnknownMacro("${progam}".to_owned()))
-        );
+        assert_eq!(run("p", &["${progam}".to_owned()]), Err(CommandError::Empty));
     }
 }

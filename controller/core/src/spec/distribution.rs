@@ -195,6 +195,14 @@ impl Definition<'_> {
                 "logarithms start above 0",
             ));
         }
+        // exp(30) is 10^13 and exp(0) to exp(1) spans less than a factor of three: nobody means that.
+        if exponents && low >= 0.0 && (high > 30.0 || (low > 0.0 && high <= 1.0)) {
+            return Err(self.at(
+                "min",
+                format!("the bounds of {kind} are natural-log exponents, and these look like values: exp({low}) to exp({high})"),
+                &format!("for limits in values use `{kind}_values`"),
+            ));
+        }
         if exponents && !(min > 0.0 && max.is_finite()) {
             return Err(self.at(
                 "max",

@@ -2,6 +2,7 @@
 //!
 //! [`parse`] is the one entry; the controller and the CLI call the same function, so both say the same.
 
+mod advice;
 mod condition;
 mod distribution;
 mod parameter;

@@ -88,3 +88,39 @@ fn conditions_and_constraints_are_checked() {
         "method: random\nparameters: {a: {min: 0.0, max: 1.0}}\nconstraints: [a > 0.999]\n"
     ));
 }
+
+#[test]
+fn doubts_are_warnings() {
+    insta::assert_snapshot!(page(
+        "method: grid\nprogram: train.py\nrun_cap: 3\nmetric: {name: val_loss, goal: maximize}\ncommand: [\"${env}\", \"${progam}\", \"--cfg=${args_json}\", \"${HOME}\"]\nparameters:\n  a: {value: [1, 2]}\n  b: {values: [\"0.1\", \"None\", \"true\", sgd]}\n  c: {values: [on, No, 1e-4, 010, 1.5e3, 1.0e-4, yes, yEs]}\n"
+    ));
+    insta::assert_snapshot!(page(
+        "method: random\nmetric: {name: test-accuracy}\nparameters: {lr: {min: 0.0001, max: 0.1}, n: {min: 1, max: 1000}, dropout: {min: 0.1, max: 0.9}}\n"
+    ));
+    for bounds in ["min: 0.0001, max: 0.1", "min: 16, max: 256"] {
+        let text = format!("method: random\nparameters: {{lr: {{distribution: log_uniform, {bounds}}}}}\n");
+        assert!(page(&text).contains("log_uniform_values"), "{}", page(&text));
+    }
+}
+
+/// A sweep file with most of what there is.
+const RICH: &str = "method: random\nname: x\nrun_cap: 4\nmetric: {name: loss, goal: minimize}\ncommand: [\"${env}\", python, \"${args}\"]\nparameters:\n  a: {values: [1, 2.5, ~, on, \"x\"], probabilities: [0.2, 0.2, 0.2, 0.2, 0.2]}\n  b: {min: 1, max: 9, when: {a: [1]}}\n  c: {distribution: q_log_uniform_values, min: 1e-4, max: 1, q: 0.1}\n  d: {parameters: {e: {value: }}}\nconstraints: [b < 5 or c > 0.5]\n";
+
+proptest::proptest! {
+    #[test]
+    fn no_text_breaks_the_reader(text in "\\PC{0,200}") {
+        let _either = page(&text);
+    }
+
+    #[test]
+    fn no_change_to_a_file_breaks_the_reader(at in 0..RICH.len(), insert in "[ -~\n\\t]{0,6}", drop in 0..12_usize) {
+        let end = (at + drop).min(RICH.len());
+        let text = format!("{}{insert}{}", &RICH[..at], &RICH[end..]);
+        let parsed = parse(&text);
+        let _page = page(&text);
+        // What is accepted proposes a trial, or says that there is none.
+        if let Some(spec) = parsed.spec {
+            let _either = crate::search::propose(&spec, 1, 1);
+        }
+    }
+}

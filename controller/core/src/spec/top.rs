@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::parameter::Lowered;
 use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
-use super::{Method, Metric, Severity, SweepSpec, condition, parameter};
+use super::{Method, Metric, Severity, SweepSpec, advice, condition, parameter};
 use crate::objective::Goal;
 
 /// Keys that mean something here.
@@ -41,6 +41,7 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
         return None;
     };
     check_keys(entries, problems);
+    advice::advise(entries, problems);
     let get = |key: &str| entries.iter().find(|entry| entry.key == key);
 
     let method = method(get("method"), root.place, problems);
@@ -84,6 +85,9 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
     let sound = !problems.iter().any(|problem| problem.severity == Severity::Error);
     if let (Some(entry), true) = (get("constraints"), sound) {
         condition::check_space(&spec, entry.key_place, problems);
+    }
+    if sound {
+        advice::advise_on(&spec, entries, problems);
     }
     Some(spec)
 }

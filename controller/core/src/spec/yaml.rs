@@ -106,6 +106,18 @@ impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, place: Place) -> Result<(), Problem> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                let is_key = matches!(self.stack.last(), Some(Open::Mapping { key: None, .. }));
+                if let (false, ScalarStyle::Plain, None, Some(other)) =
+                    (is_key, style, &tag, otherwise(&text))
+                {
+                    self.problems.push(
+                        Problem::warning(
+                            place,
+                            format!("`{text}` is {} here, but {other} to W&B", named(&plain(&text))),
+                        )
+                        .fix(rewritten(&text)),
+                    );
+                }
                 let value = scalar(&text, style, tag.as_deref());
                 self.close(Node { place, kind: Kind::Scalar(value) }, anchor)?;
             }
@@ -188,6 +200,50 @@ fn plain(text: &str) -> Value {
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
         _ => number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number),
+    }
+}
+
+/// What YAML 1.1, which W&B reads, makes of a plain scalar where that is something else.
+fn otherwise(text: &str) -> Option<String> {
+    let lower = text.to_ascii_lowercase();
+    // PyYAML knows three spellings of each.
+    let spelt = || text == lower || text == text.to_ascii_uppercase() || text.get(1..) == lower.get(1..);
+    match lower.as_str() {
+        "yes" | "on" if spelt() => return Some("true".to_owned()),
+        "no" | "off" if spelt() => return Some("false".to_owned()),
+        _ => {}
+    }
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
+        return i64::from_str_radix(digits, 8).ok().map(|octal| octal.to_string());
+    }
+    // A float needs a point there, and a sign in its exponent.
+    let exponent = digits.find(['e', 'E']).map(|at| (&digits[..at], &digits[at + 1..]));
+    match (number(text), exponent) {
+        (Some(_), Some((mantissa, power))) if !mantissa.contains('.') || !power.starts_with(['+', '-']) => {
+            Some("text".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn named(value: &Value) -> &'static str {
+    match value {
+        Value::Number(_) => "a number",
+        _ => "text",
+    }
+}
+
+/// How a scalar is written so that both read the same.
+fn rewritten(text: &str) -> String {
+    match text.find(['e', 'E']).filter(|_| number(text).is_some()) {
+        Some(at) => {
+            let (mantissa, power) = (&text[..at], &text[at + 1..]);
+            let point = if mantissa.contains('.') { "" } else { ".0" };
+            let sign = if power.starts_with(['+', '-']) { "" } else { "+" };
+            format!("write {mantissa}{point}e{sign}{power}")
+        }
+        None => format!("write \"{text}\" for text"),
     }
 }
 

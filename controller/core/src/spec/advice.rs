@@ -1,0 +1,181 @@
+//! Warnings: what a file says is possible, but probably not what was meant.
+
+use serde_json::Value;
+
+use super::problem::Problem;
+use super::yaml::{Entry, Kind, Node};
+use super::{Method, SweepSpec};
+use crate::command;
+use crate::objective::Goal;
+
+/// A linear range over so many decades hardly ever tries its lower part.
+const DECADES: f64 = 2.0;
+/// Parts of names of what is wanted small, and of what is wanted large.
+const COSTS: [&str; 9] = ["loss", "error", "rmse", "mse", "mae", "perplexity", "regret", "latency", "cost"];
+const GAINS: [&str; 10] =
+    ["acc", "f1", "auc", "precision", "recall", "score", "reward", "iou", "bleu", "throughput"];
+
+/// Looks at everything but the command.
+pub(super) fn advise(entries: &[Entry], problems: &mut Vec<Problem>) {
+    if let Some(parameters) = entries.iter().find(|entry| entry.key == "parameters") {
+        group(&parameters.node, problems);
+    }
+    if let Some(metric) = entries.iter().find(|entry| entry.key == "metric") {
+        goal(&metric.node, problems);
+    }
+}
+
+/// Looks at what the file came to.
+pub(super) fn advise_on(spec: &SweepSpec, entries: &[Entry], problems: &mut Vec<Problem>) {
+    let cap = entries.iter().find(|entry| entry.key == "run_cap");
+    if let (Method::Grid, Some(cap), Some(most), Some(cells)) =
+        (spec.method, cap, spec.run_cap, crate::search::grid_points(spec))
+        && cells > most
+    {
+        problems.push(
+            Problem::warning(
+                cap.node.place,
+                format!("the grid has {cells} cells; only the first {most} are tried"),
+            )
+            .fix("use method: random for an even sample of them"),
+        );
+    }
+    if let Some(Kind::Sequence(words)) =
+        entries.iter().find(|entry| entry.key == "command").map(|entry| &entry.node.kind)
+    {
+        words.iter().for_each(|word| macros(word, spec, problems));
+    }
+}
+
+fn group(node: &Node, problems: &mut Vec<Problem>) {
+    let Kind::Mapping(entries) = &node.kind else { return };
+    for entry in entries {
+        let Kind::Mapping(keys) = &entry.node.kind else { continue };
+        if let Some(inner) = keys.iter().find(|key| key.key == "parameters") {
+            group(&inner.node, problems);
+        } else {
+            definition(&entry.key, keys, problems);
+        }
+    }
+}
+
+fn definition(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
+    let get = |key: &str| keys.iter().find(|entry| entry.key == key).map(|entry| &entry.node);
+    if let Some(Node { kind: Kind::Sequence(_), place }) = get("value") {
+        problems.push(
+            Problem::warning(
+                *place,
+                format!("`value` of `{name}` is a list, and every trial gets all of it"),
+            )
+            .fix("for a choice among its items write `values`"),
+        );
+    }
+    if let Some(Node { kind: Kind::Sequence(items), .. }) = get("values") {
+        items.iter().for_each(|item| text_for_another_kind(name, item, problems));
+    }
+    let linear = get("distribution").is_none_or(|node| node.to_value() == "uniform");
+    let bounds = (get("min").and_then(|node| node.to_value().as_f64()), get("max").map(Node::to_value));
+    if let (true, (Some(min), Some(max))) = (linear, bounds)
+        && let Some(max) = max.as_f64().filter(|max| max.fract() != 0.0 || min.fract() != 0.0)
+        && min > 0.0
+        && (max / min).log10() >= DECADES
+        && let Some(node) = get("min")
+    {
+        problems.push(
+            Problem::warning(
+                node.place,
+                format!(
+                    "`{name}` is even between {min} and {max}: nine in ten trials lie above {}",
+                    max / 10.0
+                ),
+            )
+            .fix("for a range over several decades write distribution: log_uniform_values"),
+        );
+    }
+}
+
+/// `"0.1"` or `"None"` among values.
+fn text_for_another_kind(name: &str, item: &Node, problems: &mut Vec<Problem>) {
+    let Kind::Scalar(Value::String(text)) = &item.kind else { return };
+    // Without quotes it is text for a reason of its own, which is warned of where it is read.
+    if item.place.length != text.chars().count() + 2 {
+        return;
+    }
+    let kind = match text.as_str() {
+        "None" | "none" => "null",
+        "True" | "true" | "False" | "false" => "a boolean",
+        text if text.parse::<f64>().is_ok_and(f64::is_finite) => "a number",
+        _ => return,
+    };
+    problems.push(
+        Problem::warning(item.place, format!("\"{text}\" among the values of `{name}` is text, not {kind}"))
+            .fix(if kind == "null" { "write null" } else { "take the quotes away" }),
+    );
+}
+
+fn goal(metric: &Node, problems: &mut Vec<Problem>) {
+    let Kind::Mapping(entries) = &metric.kind else { return };
+    let get = |key: &str| entries.iter().find(|entry| entry.key == key);
+    let Some(Value::String(name)) = get("name").map(|entry| entry.node.to_value()) else { return };
+    let goal = match get("goal").map(|entry| entry.node.to_value()) {
+        Some(Value::String(goal)) if goal == Goal::Maximize.word() => Goal::Maximize,
+        Some(Value::String(goal)) if goal != Goal::Minimize.word() => return,
+        _ => Goal::Minimize,
+    };
+    let words: Vec<String> = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .map(str::to_lowercase)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let named = |parts: &[&str]| {
+        words.iter().any(|word| parts.iter().any(|part| word.starts_with(part) || word.ends_with(part)))
+    };
+    let (cost, gain) = (named(&COSTS), named(&GAINS));
+    let place = get("goal").or_else(|| get("name")).map_or(metric.place, |entry| entry.node.place);
+    let doubt = match goal {
+        Goal::Maximize if cost && !gain => "minimize",
+        Goal::Minimize if gain && !cost => "maximize",
+        _ => return,
+    };
+    problems.push(
+        Problem::warning(
+            place,
+            format!("the sweep is to {} `{name}`, which sounds like the opposite", goal.word()),
+        )
+        .fix(format!("goal: {doubt}")),
+    );
+}
+
+fn macros(word: &Node, spec: &SweepSpec, problems: &mut Vec<Problem>) {
+    let Kind::Scalar(Value::String(text)) = &word.kind else { return };
+    let Some(start) = text.find("${") else { return };
+    let Some(end) = text[start..].find('}').map(|end| start + end + 1) else { return };
+    let found = &text[start..end];
+    let name = &found[2..found.len() - 1];
+    if name.starts_with("envvar:") {
+        return;
+    }
+    if !command::MACROS.contains(&name) {
+        let near = command::MACROS.iter().map(|known| (known, strsim::jaro_winkler(known, name)));
+        let near = near.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, score)| *score > 0.8);
+        let problem =
+            Problem::warning(word.place, format!("`{found}` is no macro: it vanishes, as with W&B"));
+        problems.push(match near {
+            Some((near, _)) => problem.fix(format!("did you mean `${{{near}}}`?")),
+            None => problem.fix(format!("macros: {}", command::MACROS.join(", "))),
+        });
+    } else if found != text {
+        problems.push(
+            Problem::warning(
+                word.place,
+                format!("`{found}` counts only as a whole word: here it is passed as it stands"),
+            )
+            .fix("make it an item of its own"),
+        );
+    } else if name == "program" && spec.program.is_empty() {
+        problems.push(Problem::error(
+            word.place,
+            "`${program}` stands in the command, but the file has no `program`",
+        ));
+    }
+}
