@@ -295,3 +295,86 @@ async fn what_cannot_start_says_why_in_a_paragraph() {
         "{said}"
     );
 }
+
+/// Whether there is a Python to run examples with.
+fn python_is_missing() -> bool {
+    let missing = std::process::Command::new("python3").arg("--version").output().is_err();
+    if missing {
+        assert!(std::env::var_os("CI").is_none(), "python3 is missing");
+        eprintln!("SKIPPED: there is no python3");
+    }
+    missing
+}
+
+/// An agent that works in the root of the repository, where the examples are.
+fn at_the_root(mut agent: std::process::Command) -> std::process::Command {
+    agent.current_dir(root());
+    agent
+}
+
+fn root() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn example(name: &str) -> String {
+    std::fs::read_to_string(root().join("examples").join(name)).unwrap()
+}
+
+#[tokio::test]
+async fn an_unmodified_python_script_reports_by_what_it_prints() {
+    if python_is_missing() {
+        return;
+    }
+    let controller = Controller::start(LEASE).await;
+    let sweep = controller.create(&example("python.yaml")).await;
+    let (code, said) = Agent::start(at_the_root(controller.agent(&sweep))).end().await;
+    assert_eq!(code, 0, "{said}");
+    let trials = controller.trials(&sweep).await;
+    assert_eq!(trials.len(), 8);
+    for trial in trials {
+        let curve = controller.curve(&format!("{sweep}/{}", trial.number), "loss").await;
+        assert_eq!(curve.steps, (1..=20).collect::<Vec<u64>>(), "{}", trial.reason);
+        assert!(trial.objective.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_python_script_with_the_module_reports_by_the_channel() {
+    if python_is_missing() {
+        return;
+    }
+    let controller = Controller::start(LEASE).await;
+    let text = example("python.yaml")
+        .replace("plain.py", "reporting.py")
+        .replace("report:", "#")
+        .replace("  stdout:", "#");
+    let sweep = controller.create(&text.replace("run_cap: 8", "run_cap: 1")).await;
+    let (code, said) = Agent::start(at_the_root(controller.agent(&sweep))).end().await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(controller.curve(&format!("{sweep}/1"), "loss").await.total, 20);
+}
+
+#[tokio::test]
+async fn a_shell_script_reports_by_lines_of_json() {
+    let controller = Controller::start(LEASE).await;
+    let sweep = controller.create(&example("shell.yaml")).await;
+    let (code, said) = Agent::start(at_the_root(controller.agent(&sweep))).end().await;
+    assert_eq!(code, 0, "{said}");
+    let trials = controller.trials(&sweep).await;
+    let best = trials.iter().min_by(|a, b| a.objective.unwrap().total_cmp(&b.objective.unwrap())).unwrap();
+    assert_eq!(best.params_json, r#"{"rate":0.3,"size":1}"#);
+    assert_eq!((trials.len(), controller.curve(&format!("{sweep}/1"), "cost").await.total), (6, 5));
+    assert!(controller.logs(&format!("{sweep}/1")).await[0].starts_with("trying rate"));
+}
+
+#[test]
+fn the_python_module_passes_its_own_test() {
+    if python_is_missing() {
+        return;
+    }
+    let tested = std::process::Command::new("python3")
+        .arg(root().join("examples/python/test_sweep.py"))
+        .output()
+        .unwrap();
+    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stderr));
+}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sweep_core::stdout::StdoutRule;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -26,6 +27,7 @@ pub(crate) struct Ledger {
     /// Connections and how many of their lines were taken, told at the next sync.
     acks: Vec<(Arc<watch::Sender<u64>>, u64)>,
     facts: Facts,
+    stdout_rule: Option<StdoutRule>,
     last_step: u64,
     last_stderr: String,
     /// The last line of standard error that says it is an error.
@@ -33,14 +35,16 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// An empty ledger. `facts` become the first event.
-    pub(crate) fn new(spool: SpoolWriter, facts: Facts) -> Result<Self, SpoolError> {
+    /// An empty ledger. `facts` become the first event. `stdout_rule` says which lines of the output are points; the
+    /// sweep file's check has accepted it.
+    pub(crate) fn new(spool: SpoolWriter, facts: Facts, stdout_rule: &str) -> Result<Self, SpoolError> {
         let mut ledger = Self {
             spool,
             last_seq: 0,
             last_sync: None,
             acks: Vec::new(),
             facts: facts.clone(),
+            stdout_rule: StdoutRule::parse(stdout_rule).ok(),
             last_step: 0,
             last_stderr: String::new(),
             last_error: String::new(),
@@ -66,7 +70,15 @@ impl Ledger {
                 self.last_error.clone_from(&self.last_stderr);
             }
         }
-        self.record(EventKind::Log { stream, text })
+        let point = match (&self.stdout_rule, stream) {
+            (Some(rule), Stream::Stdout) => rule.read(&text),
+            _ => None,
+        };
+        self.record(EventKind::Log { stream, text })?;
+        let Some(point) = point else { return Ok(()) };
+        // A program that counts nothing is counted for.
+        self.last_step = point.step.unwrap_or(self.last_step + 1);
+        self.record(EventKind::Metrics { step: self.last_step, epoch: point.epoch, values: point.values })
     }
 
     /// Takes lines of the event channel. After the next sync, `acks` is told `count`.
@@ -156,7 +168,8 @@ mod tests {
 
     fn ledger(folder: &tempfile::TempDir) -> Ledger {
         let spool = SpoolWriter::create(&folder.path().join("spool")).unwrap();
-        Ledger::new(spool, Facts { working_directory: "/work".to_owned(), ..Facts::default() }).unwrap()
+        let facts = Facts { working_directory: "/work".to_owned(), ..Facts::default() };
+        Ledger::new(spool, facts, "json").unwrap()
     }
 
     fn events(folder: &tempfile::TempDir) -> Vec<EventKind> {
@@ -195,6 +208,23 @@ mod tests {
         assert!(matches!(&found[2], EventKind::Media { step: 7, .. }));
         assert!(matches!(&found[3], EventKind::Checkpoint { path, .. } if path == "/work/out/7"));
         assert!(matches!(&found[4], EventKind::Facts(facts) if facts.versions["torch"] == "2"));
+    }
+
+    #[test]
+    fn lines_that_fit_the_rule_are_points_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = ledger(&folder);
+        for line in ["hello", r#"{"loss": 2}"#, r#"{"loss": 1, "step": 40}"#, r#"{"loss": 0.5}"#] {
+            ledger.log(Stream::Stdout, line.to_owned()).unwrap();
+        }
+        ledger.log(Stream::Stderr, r#"{"loss": 9}"#.to_owned()).unwrap();
+        ledger.sync().unwrap();
+        let step = |kind: EventKind| match kind {
+            EventKind::Metrics { step, values, .. } => Some((step, values["loss"])),
+            _ => None,
+        };
+        let points: Vec<_> = events(&folder).into_iter().filter_map(step).collect();
+        assert_eq!(points, [(1, 2.0), (40, 1.0), (41, 0.5)]);
     }
 
     #[test]

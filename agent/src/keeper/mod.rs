@@ -78,7 +78,8 @@ async fn keep(dir: &TrialDir) -> Result<(), KeeperError> {
     let _gone = io::stdout().write_all(b"ready\n").and_then(|()| io::stdout().flush());
 
     let spool = SpoolWriter::create(&dir.spool()).map_err(|error| KeeperError::Spool(error.into()))?;
-    let ledger = Ledger::new(spool, task.facts.clone()).map_err(|error| KeeperError::Spool(error.into()))?;
+    let ledger = Ledger::new(spool, task.facts.clone(), &task.stdout_rule)
+        .map_err(|error| KeeperError::Spool(error.into()))?;
     let mut keeper = Keeper {
         ledger,
         stopping: Stopping::new(task.grace()),

@@ -58,6 +58,8 @@ pub(crate) struct Assignment {
     /// Empty when absent, as `command`.
     pub(crate) program: String,
     pub(crate) command: Vec<String>,
+    /// Which lines of its output are points; empty: none.
+    pub(crate) stdout_rule: String,
 }
 
 /// Who this agent is.

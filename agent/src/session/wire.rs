@@ -17,6 +17,7 @@ pub(super) fn read_assignment(told: v1::Assignment) -> Result<Assignment, CallEr
         params,
         program: told.program,
         command: told.command,
+        stdout_rule: told.stdout_rule,
     })
 }
 

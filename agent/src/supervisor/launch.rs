@@ -62,6 +62,7 @@ pub(crate) async fn launch(
         slot: slot.index,
         env: environment(assignment, slot, &dir, &event_socket),
         argv,
+        stdout_rule: assignment.stdout_rule.clone(),
         event_socket,
         control_socket,
         grace_ms: u64::try_from(agent.args.grace().as_millis()).unwrap_or(u64::MAX),

@@ -32,6 +32,8 @@ pub(crate) struct Task {
     pub(crate) argv: Vec<String>,
     /// Added to the agent's environment.
     pub(crate) env: Vec<(String, String)>,
+    /// Which lines of its output are points; empty: none.
+    pub(crate) stdout_rule: String,
     pub(crate) event_socket: PathBuf,
     pub(crate) control_socket: PathBuf,
     /// Milliseconds between asking, SIGTERM and SIGKILL.

@@ -13,6 +13,7 @@ pub mod report;
 pub mod search;
 pub mod space;
 pub mod spec;
+pub mod stdout;
 pub mod sweep;
 pub mod trial;
 pub mod value;

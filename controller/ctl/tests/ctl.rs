@@ -76,7 +76,9 @@ async fn every_sweep_file_of_the_project_is_accepted() {
     assert!(seeds.contains("train.py") && seeds.contains("resnet150"));
     place.file("seed.yaml", &seeds);
     let mut files = vec![root().join("sweep_configuration.yaml"), place.folder.path().join("seed.yaml")];
-    files.extend(std::fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path()));
+    let examples = std::fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    files.extend(examples.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")));
+    assert!(files.len() >= 6);
     for file in files {
         let done = place.ctl(&["create", file.to_str().unwrap()]).await;
         assert_eq!(done.code, 0, "{}: {}", file.display(), done.talk);

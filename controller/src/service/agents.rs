@@ -76,6 +76,7 @@ impl AgentService for Agents {
                 command: spec.command.clone(),
                 lease_ms: self.lease_ms(),
                 checkpoint: None,
+                stdout_rule: spec.stdout_rule.clone().unwrap_or_default(),
             }),
             Granted::Idle { state, reason } => {
                 claim_response::Outcome::Idle(v1::Idle { state: v1::SweepState::from(state).into(), reason })

@@ -41,6 +41,8 @@ pub struct SweepSpec {
     pub run_cap: Option<u64>,
     /// The type of `early_terminate`; none is built yet.
     pub early_terminate: Option<String>,
+    /// Which lines of a program's output are points: `json`, or a regular expression ([`crate::stdout`]).
+    pub stdout_rule: Option<String>,
 }
 
 /// How trials are proposed.

@@ -7,9 +7,10 @@ use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
 use super::{Method, Metric, Severity, SweepSpec, advice, condition, parameter};
 use crate::objective::Goal;
+use crate::stdout::StdoutRule;
 
 /// Keys that mean something here.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 12] = [
     "method",
     "parameters",
     "metric",
@@ -21,6 +22,7 @@ const KNOWN: [&str; 11] = [
     "early_terminate",
     "description",
     "constraints",
+    "report",
 ];
 /// Keys of W&B's service that a self-hosted sweep has no use for.
 const IGNORED: [&str; 5] = ["project", "entity", "controller", "apiVersion", "kind"];
@@ -81,6 +83,7 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
         seed,
         run_cap,
         early_terminate: get("early_terminate").map(early_terminate),
+        stdout_rule: get("report").and_then(|entry| stdout_rule(entry, problems)),
     };
     let sound = !problems.iter().any(|problem| problem.severity == Severity::Error);
     if let (Some(entry), true) = (get("constraints"), sound) {
@@ -241,6 +244,35 @@ fn command(entry: &Entry, problems: &mut Vec<Problem>) -> Vec<String> {
         );
     }
     out
+}
+
+/// Reads `report: {stdout: json}` or `report: {stdout: REGEX}`.
+fn stdout_rule(entry: &Entry, problems: &mut Vec<Problem>) -> Option<String> {
+    let Kind::Mapping(entries) = &entry.node.kind else {
+        problems.push(
+            Problem::error(entry.node.place, format!("`report` is a mapping, this is {}", entry.node.noun()))
+                .fix("write report: {stdout: json}"),
+        );
+        return None;
+    };
+    for inner in entries.iter().filter(|inner| inner.key != "stdout") {
+        problems.push(unknown_key(inner, ["stdout"].into_iter()));
+    }
+    let stdout = entries.iter().find(|inner| inner.key == "stdout")?;
+    let rule = text(stdout, problems)?;
+    match StdoutRule::parse(&rule) {
+        Ok(_) => Some(rule),
+        Err(why) => {
+            problems.push(
+                Problem::error(
+                    stdout.node.place,
+                    format!("`stdout` is neither `json` nor a usable regular expression: {why}"),
+                )
+                .fix("for example stdout: 'loss (?P<loss>\\S+)'"),
+            );
+            None
+        }
+    }
 }
 
 fn early_terminate(entry: &Entry) -> String {
