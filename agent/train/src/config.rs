@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::{Args as _, FromArgMatches as _, ValueEnum};
 use serde::Serialize;
 
 use crate::error::TrainError;
+use crate::fitting::Fitting;
 use crate::labels::Head;
+use crate::weights::fetch::PUBLISHED;
 
 /// Everything a training depends on. Written beside every checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, clap::Args)]
@@ -36,9 +38,14 @@ pub struct Config {
     )]
     pub resnet_type: ResnetType,
 
-    /// `none`, or a .pth or .safetensors file of a torchvision ResNet or of this trainer
-    #[arg(long, default_value = "none", value_name = "FILE", help_heading = "Model")]
+    /// `none`, `imagenet`, or a .pth, .ckpt or .safetensors file of a torchvision ResNet, of this trainer, or of its
+    /// Python ancestor
+    #[arg(long, default_value = "none", value_name = "none|imagenet|FILE", help_heading = "Model")]
     pub weights: String,
+
+    /// Where `imagenet` is fetched from
+    #[arg(long = "weights_url", alias = "weights-url", default_value = PUBLISHED, env = "SWEEP_WEIGHTS_URL", value_name = "URL", help_heading = "Model")]
+    pub weights_url: String,
 
     /// Width behind the backbone
     #[arg(long, default_value = "512", value_parser = whole, help_heading = "Model")]
@@ -79,11 +86,11 @@ pub struct Config {
     #[arg(long = "batch_size", alias = "batch-size", default_value = "32", value_parser = whole, help_heading = "Training")]
     pub batch_size: i64,
 
-    /// Learning rate of AdamW
+    /// Learning rate, at its highest
     #[arg(long, default_value_t = 1e-4, help_heading = "Training")]
     pub lr: f64,
 
-    /// Decoupled weight decay of AdamW
+    /// Weight decay: decoupled for adamw, in the gradient for sgd
     #[arg(long = "weight_decay", alias = "weight-decay", default_value_t = 0.01, help_heading = "Training")]
     pub weight_decay: f64,
 
@@ -110,6 +117,10 @@ pub struct Config {
     /// Folder for checkpoints [default: SWEEP_CHECKPOINT_DIR, or the first free runs/N]
     #[arg(long, value_name = "DIR", help_heading = "Running")]
     pub out: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub fitting: Fitting,
 }
 
 /// Depth of the backbone.
@@ -132,6 +143,17 @@ impl ResnetType {
     pub fn effective(self) -> Self {
         if self == Self::Resnet150 { Self::Resnet152 } else { self }
     }
+
+    /// torchvision's name of what is really trained.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resnet18 => "resnet18",
+            Self::Resnet34 => "resnet34",
+            Self::Resnet50 => "resnet50",
+            Self::Resnet101 => "resnet101",
+            Self::Resnet152 | Self::Resnet150 => "resnet152",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
@@ -144,8 +166,17 @@ pub enum Activation {
     Relu,
 }
 
+/// Where a training's first weights come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    Fresh,
+    /// torchvision's published weights for `resnet_type`.
+    Imagenet,
+    File(PathBuf),
+}
+
 /// An integer; a sweep's quantised distributions write `32.0`, which is one as well.
-fn whole(text: &str) -> Result<i64, String> {
+pub(crate) fn whole(text: &str) -> Result<i64, String> {
     if let Ok(number) = text.parse() {
         return Ok(number);
     }
@@ -156,6 +187,18 @@ fn whole(text: &str) -> Result<i64, String> {
 }
 
 impl Config {
+    /// What is trained on `path` when nothing else is said.
+    pub fn with_defaults(path: impl Into<PathBuf>) -> Self {
+        let command = Self::augment_args(clap::Command::new("sweep-train").no_binary_name(true));
+        let path: PathBuf = path.into();
+        let mut argument = std::ffi::OsString::from("--path=");
+        argument.push(path);
+        let parsed =
+            command.try_get_matches_from([argument]).and_then(|matches| Self::from_arg_matches(&matches));
+        // The defaults are written above, and a test parses them.
+        parsed.unwrap_or_else(|error| unreachable!("the defaults do not parse: {error}"))
+    }
+
     /// Classes of a head.
     pub fn classes(&self, head: Head) -> i64 {
         match head {
@@ -200,19 +243,17 @@ impl Config {
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             wrong.push(format!("weight_decay is {}, but must be at least 0", self.weight_decay));
         }
-        if self.weights.eq_ignore_ascii_case("imagenet") {
-            wrong.push(
-                "weights=imagenet is not built yet; download torchvision's file and name it: --weights FILE.pth"
-                    .to_owned(),
-            );
-        }
+        wrong.extend(self.fitting.wrong(self.epochs, self.batch_size));
         if wrong.is_empty() { Ok(()) } else { Err(TrainError::Config(wrong.join("\n  "))) }
     }
 
-    /// The file to start from, if any.
-    pub fn weights_file(&self) -> Option<PathBuf> {
-        let none = self.weights.is_empty() || self.weights.eq_ignore_ascii_case("none");
-        (!none).then(|| PathBuf::from(&self.weights))
+    /// What to start from.
+    pub fn start(&self) -> Start {
+        match &*self.weights {
+            none if none.is_empty() || none.eq_ignore_ascii_case("none") => Start::Fresh,
+            published if published.eq_ignore_ascii_case("imagenet") => Start::Imagenet,
+            file => Start::File(PathBuf::from(file)),
+        }
     }
 }
 
@@ -246,6 +287,11 @@ pub(crate) mod tests {
         assert_eq!(config.resnet_type.effective(), ResnetType::Resnet152);
         assert_eq!((config.activation, config.batch_size, config.lr), (Activation::Relu, 32, 1e-5));
         assert!(config.check().is_ok());
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_command_line() {
+        assert_eq!(Config::with_defaults("-x"), parse(&["--path=-x"]).unwrap());
     }
 
     #[test]

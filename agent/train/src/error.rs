@@ -34,9 +34,18 @@ pub enum TrainError {
     /// `weights` is not usable.
     #[error("cannot use the weights in {}: {what}", path.display())]
     Weights { path: PathBuf, what: String },
+    /// Published weights that cannot be had.
+    #[error(
+        "cannot fetch {url}: {what}\n  offline? put the file at {} yourself, name a mirror by --weights_url URL or SWEEP_WEIGHTS_URL, or start fresh: --weights none",
+        place.display()
+    )]
+    Fetch { url: String, what: String, place: PathBuf },
     /// libtorch's own refusal: out of memory, a missing device.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),
+    /// Not even one image's step fits.
+    #[error("out of memory: {0}\n  a smaller image_size or resnet_type takes less")]
+    OutOfMemory(String),
     /// The observer is gone, so nobody would hear of the rest.
     #[error("{0}")]
     Observer(String),

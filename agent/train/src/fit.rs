@@ -1,24 +1,23 @@
 //! The training loop: epochs of steps, validation after each, the best kept, ended early when nothing gets better.
 
-use rand::seq::SliceRandom as _;
-use serde::Serialize;
-use serde_json::json;
-use tch::{Device, Reduction, Tensor, no_grad};
-
-use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoints, Moment, versions};
-use crate::config::Config;
-use crate::data::{Batch, Census, Dataset, Split};
+use crate::config::{Config, Start};
+use crate::data::{Census, Dataset, Split};
 use crate::device::device;
 use crate::error::TrainError;
 use crate::labels::Head;
+use crate::losses::Losses;
 use crate::model::Model;
 use crate::observe::{Event, Observer, Values};
-use crate::score::{class_weights, majority};
+use crate::score::majority;
 use crate::seeds::stream;
+use crate::step::Stepper;
 use crate::tally::{Tally, step_values};
 use crate::teller::Teller;
-use crate::weights;
+use crate::weights::{self, fetch};
+use rand::seq::SliceRandom as _;
+use serde::Serialize;
+use serde_json::json;
 
 /// Validation takes so many times the training batch.
 const VALIDATION_BATCH: i64 = 4;
@@ -63,7 +62,16 @@ pub fn fit(
     let data = Dataset::load(config)?;
     tch::manual_seed(config.seed);
     let model = Model::new(config, device);
-    if let Some(file) = config.weights_file() {
+    let file = match config.start() {
+        Start::Fresh => None,
+        Start::File(file) => Some(file),
+        Start::Imagenet => {
+            let name = fetch::imagenet(config.resnet_type);
+            let tell = &mut |line| teller.log(line);
+            Some(fetch::fetch(name, &config.weights_url, &fetch::cache()?, tell)?)
+        }
+    };
+    if let Some(file) = file {
         let applied = weights::apply(&model.store, &weights::read(&file)?, &file)?;
         teller.log(format!(
             "weights: {} tensors from {}; fresh: {}",
@@ -72,19 +80,17 @@ pub fn fit(
             applied.fresh.join(", ")
         ))?;
     }
-    let weights = Head::ALL.map(|head| {
-        let weights: Vec<f32> =
-            class_weights(&data.counts[head.word()]).iter().map(|&weight| weight as f32).collect();
-        Tensor::from_slice(&weights).to_device(device)
-    });
-    let optimizer = AdamW::new(model.tensors(), config.weight_decay);
+    teller.log(format!("precision: {}", config.fitting.precision.resolve(device).word()))?;
+    let losses = Losses::new(config, Head::ALL.map(|head| &*data.counts[head.word()]), device);
+    let stepper = Stepper::new(config, &model, device);
+    let steps = data.indices(Split::Train).len().div_ceil(config.batch_size as usize);
     let training = Training {
         config,
-        device,
+        steps: steps * config.epochs as usize,
         data,
         model,
-        optimizer,
-        weights,
+        stepper,
+        losses,
         checkpoints: Checkpoints::new(folder),
         step: 0,
         warned: false,
@@ -95,12 +101,12 @@ pub fn fit(
 
 struct Training<'a> {
     config: &'a Config,
-    device: Device,
+    /// Optimizer steps that the schedule reckons with.
+    steps: usize,
     data: Dataset,
     model: Model,
-    optimizer: AdamW,
-    /// Class weights per head.
-    weights: [Tensor; 3],
+    stepper: Stepper,
+    losses: Losses,
     checkpoints: Checkpoints,
     /// Optimizer steps done.
     step: i64,
@@ -118,6 +124,8 @@ impl Training<'_> {
             if teller.stop.is_some() {
                 break;
             }
+            // The averaged weights are what is judged and kept.
+            self.stepper.swap_averages();
             let validated = self.validate(epoch, teller)?;
             self.count_corrupt(teller)?;
             epochs = epoch;
@@ -125,6 +133,7 @@ impl Training<'_> {
             let values: Values = trained.into_iter().chain(validated).collect();
             teller.tell(&Event::Metrics { step: self.step, epoch: epoch as f64, values: values.clone() })?;
             self.keep(epoch, score, &values, teller)?;
+            self.stepper.swap_averages();
             if best.is_none_or(|best| score > best) {
                 (best, best_epoch) = (Some(score), epoch);
             }
@@ -163,21 +172,25 @@ impl Training<'_> {
         let steps = order.len().div_ceil(size);
         teller.tell(&Event::EpochBegins { epoch, epochs: self.config.epochs, steps })?;
         let mut tally = Tally::new(self.config);
+        let schedule = self.config.fitting.schedule();
+        self.model.freeze_backbone(epoch <= self.config.fitting.freeze_epochs);
         for (at, indices) in order.chunks(size).enumerate() {
             let Some(batch) = self.data.images.batch(indices)? else { continue };
-            self.optimizer.zero_grad();
-            let logits = self.model.forward(&batch.pixels.to_device(self.device), true);
-            let losses = self.losses(&logits, &batch);
-            let total = &losses[0] + &losses[1] + &losses[2];
-            total.f_backward()?;
-            self.optimizer.step(self.config.lr);
+            let rate = schedule.rate(self.config.lr, self.step as usize, self.steps);
+            let outcome = self.stepper.step(&self.model, &self.losses, &batch, rate)?;
             self.step += 1;
-            let losses = losses.each_ref().map(|loss| loss.double_value(&[]));
-            tally.add(&logits, &batch, losses);
+            let losses = outcome.losses;
+            tally.add(&outcome.logits, &batch.truth, losses)?;
+            if let Some(size) = outcome.halved {
+                teller.warn(format!(
+                    "out of memory: batches now pass in goes of {size} images; a batch stays {} images",
+                    self.config.batch_size
+                ))?;
+            }
             let total: f64 = losses.iter().sum();
             self.check_finite(total, teller)?;
             let due = self.step % self.config.log_every == 0;
-            let values = if due { step_values(losses) } else { Values::new() };
+            let values = if due { step_values(losses, rate) } else { Values::new() };
             let done = (epoch - 1) as f64 + (at + 1) as f64 / steps as f64;
             teller.tell(&Event::Step { step: self.step, epoch: done, loss: total, values })?;
             if teller.stop.is_some() {
@@ -193,11 +206,9 @@ impl Training<'_> {
         let mut tally = Tally::new(self.config);
         for indices in self.data.indices(Split::Validation).chunks(size) {
             let Some(batch) = self.data.images.batch(indices)? else { continue };
-            no_grad(|| {
-                let logits = self.model.forward(&batch.pixels.to_device(self.device), false);
-                let losses = self.losses(&logits, &batch).each_ref().map(|loss| loss.double_value(&[]));
-                tally.add(&logits, &batch, losses);
-            });
+            let logits = self.stepper.predict(&self.model, &batch)?;
+            let losses = self.losses.of(&logits, &batch.labels, self.losses.divisors(&batch.truth));
+            tally.add(&logits, &batch.truth, losses.each_ref().map(|loss| loss.double_value(&[])))?;
         }
         for (head, confusion) in Head::ALL.iter().zip(&tally.confusions) {
             let rows: Vec<&[u64]> = confusion.rows().collect();
@@ -209,14 +220,6 @@ impl Training<'_> {
             })?;
         }
         Ok(tally.validation())
-    }
-
-    /// Weighted cross-entropy of each head, averaged over the batch as PyTorch does: by the sum of the weights.
-    fn losses(&self, logits: &[Tensor; 3], batch: &Batch) -> [Tensor; 3] {
-        [0, 1, 2].map(|head: usize| {
-            let target = batch.labels[head].to_device(self.device);
-            logits[head].cross_entropy_loss(&target, Some(&self.weights[head]), Reduction::Mean, -100, 0.0)
-        })
     }
 
     fn keep(

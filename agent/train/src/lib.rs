@@ -3,19 +3,25 @@
 //! Invariants: the training loop only calls an [`observe::Observer`] and obeys what it returns; it never prints,
 //! sends or sleeps. Every random choice comes from `seed` or `split_seed`. Nothing here knows of sweeps.
 
-pub mod adamw;
+pub mod bench;
 pub mod checkpoint;
 pub mod config;
 pub mod data;
 mod device;
 pub mod error;
 pub mod fit;
+pub mod fitting;
 pub mod labels;
+pub mod losses;
 pub mod model;
+mod native;
 pub mod observe;
+pub mod optim;
+pub mod precision;
 pub mod resnet;
 pub mod score;
 pub mod seeds;
+mod step;
 pub mod synth;
 mod tally;
 mod teller;

@@ -1,5 +1,7 @@
 //! The trainer's process: arguments, listeners, checkpoint folder, last words.
 
+mod cli;
+
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -44,12 +46,16 @@ enum Command {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(16..=4096))]
         size: u16,
     },
+    /// Measure how fast this machine trains
+    #[command(subcommand)]
+    Bench(cli::bench::Bench),
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let result = match (args.command, args.config) {
         (Some(Command::Synth { out, count, seed, size }), _) => draw(&out, count, seed, size),
+        (Some(Command::Bench(bench)), _) => bench.run().map(|()| ExitCode::SUCCESS),
         (None, Some(config)) => train(&config),
         (None, None) => Err(TrainError::Config(
             "say what to train on: sweep-train --path DIR (see sweep-train --help)".to_owned(),
@@ -72,10 +78,7 @@ fn draw(out: &std::path::Path, count: usize, seed: u64, size: u16) -> Result<Exi
 
 fn train(config: &Config) -> Result<ExitCode, TrainError> {
     config.check()?;
-    let threads = threads(config);
-    tch::set_num_threads(threads as i32);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    pool.map_err(|error| TrainError::Config(format!("threads={threads}: {error}")))?;
+    cli::prepare(config)?;
     let signals = Signals::listen()
         .map_err(|error| TrainError::Config(format!("cannot listen for signals: {error}")))?;
     let (mut observers, by_hand) = observers(&signals)?;
@@ -131,15 +134,6 @@ fn folder(config: &Config, by_hand: bool) -> Result<PathBuf, TrainError> {
         }
     }
     Ok(PathBuf::from("runs"))
-}
-
-/// CPU threads: as asked, else as OpenMP was told, else one per core.
-fn threads(config: &Config) -> usize {
-    let told = || std::env::var("OMP_NUM_THREADS").ok()?.parse().ok().filter(|&count| count > 0);
-    let asked = config.threads.and_then(|count| usize::try_from(count).ok());
-    asked
-        .or_else(told)
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
 fn report(summary: &Summary) {

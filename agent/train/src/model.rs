@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tch::nn::{self, ModuleT as _, VarStore};
-use tch::{Device, Tensor, no_grad};
+use tch::nn::{self, VarStore};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::config::{Activation, Config};
 use crate::labels::Head;
@@ -16,6 +16,8 @@ pub struct Model {
     heads: [Layers; 3],
     activation: Activation,
     dropout: f64,
+    /// Whether the backbone is left as it is, its normalisation statistics too.
+    frozen: bool,
 }
 
 struct Layers {
@@ -39,18 +41,40 @@ impl Model {
             }
         });
         channels_last(&mut store);
-        Self { store, backbone, heads, activation: config.activation, dropout: config.dropout_val }
+        Self {
+            store,
+            backbone,
+            heads,
+            activation: config.activation,
+            dropout: config.dropout_val,
+            frozen: false,
+        }
     }
 
-    /// Logits of the three heads for `[images, 3, size, size]`: `[images, classes]` each.
+    /// From now on only the heads learn, or all of it. A frozen backbone computes as in evaluation.
+    pub fn freeze_backbone(&mut self, frozen: bool) {
+        self.frozen = frozen;
+    }
+
+    /// Logits of the three heads for `[images, 3, size, size]`: `[images, classes]` each, in single precision.
     pub fn forward(&self, images: &Tensor, train: bool) -> [Tensor; 3] {
-        let shared = self.activate(&self.backbone.forward_t(images, train));
+        let features = if self.frozen {
+            no_grad(|| self.backbone.features(images, false))
+        } else {
+            self.backbone.features(images, train)
+        };
+        let shared = self.activate(&self.backbone.classify(&features));
         [0, 1, 2].map(|head: usize| {
             let layers = &self.heads[head];
             let x = self.activate(&shared.apply(&layers.linear1).dropout(self.dropout, train));
             let x = self.activate(&x.apply(&layers.linear2).dropout(self.dropout, train));
-            x.apply(&layers.out)
+            x.apply(&layers.out).to_kind(Kind::Float)
         })
+    }
+
+    /// Whether a parameter is the backbone's own, by its name: `fc` stands in for torchvision's and learns as heads do.
+    pub fn is_backbone(name: &str) -> bool {
+        name.starts_with("model.") && !name.starts_with("model.fc.")
     }
 
     /// Every parameter and buffer by name.

@@ -67,14 +67,26 @@ impl ResNet {
     }
 }
 
-impl ModuleT for ResNet {
-    /// `[images, 3, height, width]` to `[images, outputs]`.
-    fn forward_t(&self, images: &Tensor, train: bool) -> Tensor {
+impl ResNet {
+    /// What stands before `fc`: `[images, 3, height, width]` to `[images, features]`.
+    pub fn features(&self, images: &Tensor, train: bool) -> Tensor {
         let mut x = images.apply(&self.conv1).apply_t(&self.bn1, train).relu_().max_pool2d(3, 2, 1, 1, false);
         for block in self.layers.iter().flatten() {
             x = block.forward(&x, train);
         }
-        x.adaptive_avg_pool2d([1, 1]).flatten(1, -1).apply(&self.fc)
+        x.adaptive_avg_pool2d([1, 1]).flatten(1, -1)
+    }
+
+    /// `[images, features]` to `[images, outputs]`.
+    pub fn classify(&self, features: &Tensor) -> Tensor {
+        features.apply(&self.fc)
+    }
+}
+
+impl ModuleT for ResNet {
+    /// `[images, 3, height, width]` to `[images, outputs]`.
+    fn forward_t(&self, images: &Tensor, train: bool) -> Tensor {
+        self.classify(&self.features(images, train))
     }
 }
 
@@ -112,7 +124,7 @@ impl Block {
             Some((conv, norm)) => input.apply(conv).apply_t(norm, train),
             None => input.shallow_clone(),
         };
-        (x + shortcut).relu_()
+        x.g_add_(&shortcut).relu_()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Weights from files: torchvision's and our own, `.pth` and `.safetensors`, read without running anything.
 
 mod apply;
+pub mod fetch;
 mod pickle;
 mod pth;
 mod safe;

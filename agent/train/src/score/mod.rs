@@ -1,4 +1,9 @@
-//! Accuracy, macro-F1 and class weights out of counts.
+//! Scores out of counts: accuracy, macro-F1, class weights; calibration, intervals, years and subgroups in files of their own.
+
+pub mod age;
+pub mod bootstrap;
+pub mod calibration;
+pub mod subgroups;
 
 /// How often class `row` was taken for class `column`.
 #[derive(Debug, Clone, PartialEq, Eq)]

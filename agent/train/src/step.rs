@@ -1,0 +1,158 @@
+//! One optimizer step: forward and back in the chosen precision, in as many goes as memory wants, then clip and walk.
+
+use std::time::{Duration, Instant};
+
+use tch::{Device, Tensor, no_grad};
+
+use crate::config::Config;
+use crate::data::Batch;
+use crate::error::TrainError;
+use crate::losses::Losses;
+use crate::model::Model;
+use crate::optim::{Average, MicroBatches, Optimizer};
+use crate::precision::{LossScale, Precision};
+
+/// What makes a training's steps.
+pub(crate) struct Stepper {
+    device: Device,
+    precision: Precision,
+    optimizer: Optimizer,
+    average: Option<Average>,
+    scale: Option<LossScale>,
+    /// Longest gradient; 0: any.
+    clip: f64,
+    micro: MicroBatches,
+}
+
+/// What a step came to.
+pub(crate) struct Outcome {
+    /// `[images, classes]` per head, as they were before the step.
+    pub(crate) logits: [Tensor; 3],
+    /// Mean loss per head.
+    pub(crate) losses: [f64; 3],
+    /// Images of a go from now on, if memory made it smaller.
+    pub(crate) halved: Option<usize>,
+    /// What the optimiser took.
+    pub(crate) walk: Duration,
+}
+
+impl Stepper {
+    pub(crate) fn new(config: &Config, model: &Model, device: Device) -> Self {
+        let fitting = &config.fitting;
+        let precision = fitting.precision.resolve(device);
+        let factor = |name: &str| if Model::is_backbone(name) { fitting.backbone_lr } else { 1.0 };
+        Self {
+            device,
+            precision,
+            optimizer: Optimizer::new(model.tensors(), fitting.rule(), config.weight_decay, factor),
+            average: (fitting.ema > 0.0).then(|| Average::new(model.tensors(), fitting.ema)),
+            scale: LossScale::new(precision),
+            clip: fitting.grad_clip,
+            micro: MicroBatches::new(config.batch_size as usize, fitting.accumulate as usize),
+        }
+    }
+
+    /// Learns from a batch at the rate `lr`.
+    pub(crate) fn step(
+        &mut self,
+        model: &Model,
+        losses: &Losses,
+        batch: &Batch,
+        lr: f64,
+    ) -> Result<Outcome, TrainError> {
+        let divisors = losses.divisors(&batch.truth);
+        let pixels = batch.pixels.to_device(self.device);
+        let labels = batch.labels.each_ref().map(|labels| labels.to_device(self.device));
+        let (device, precision, scale) = (self.device, self.precision, self.scale);
+        let before = self.micro.size();
+        let Self { micro, optimizer, .. } = self;
+        let clear = || Ok(optimizer.forget_gradients()?);
+        let goes = micro.run(batch.truth.len(), clear, |go| {
+            let (from, count) = (go.start as i64, go.len() as i64);
+            let labels = labels.each_ref().map(|labels| labels.narrow(0, from, count));
+            let logits = {
+                let _half = precision.begin(device)?;
+                model.forward(&pixels.narrow(0, from, count), true)
+            };
+            let losses = losses.of(&logits, &labels, divisors);
+            let total = &losses[0] + &losses[1] + &losses[2];
+            let total = scale.map_or_else(|| total.shallow_clone(), |scale| &total * scale.factor());
+            total.f_backward()?;
+            Ok((logits.map(|logits| logits.detach()), losses.map(|loss| loss.detach())))
+        })?;
+        let start = Instant::now();
+        self.walk(lr)?;
+        let walk = start.elapsed();
+        let halved = (self.micro.size() < before).then_some(self.micro.size());
+        let (logits, losses) = joined(goes)?;
+        Ok(Outcome { logits, losses, halved, walk })
+    }
+
+    /// From gradients to parameters. A step whose scaled gradients overflowed is left out.
+    fn walk(&mut self, lr: f64) -> Result<(), TrainError> {
+        if self.scale.is_some() || self.clip > 0.0 {
+            let factor = self.scale.map_or(1.0, |scale| scale.factor());
+            let norm = self.optimizer.gradient_norm()? / factor;
+            if let Some(scale) = &mut self.scale
+                && !scale.saw(norm.is_finite())
+            {
+                return Ok(());
+            }
+            let shorten = clip_factor(norm, self.clip) / factor;
+            if shorten != 1.0 {
+                self.optimizer.scale_gradients(shorten)?;
+            }
+        }
+        self.optimizer.step(lr)?;
+        if let Some(average) = &mut self.average {
+            average.update()?;
+        }
+        Ok(())
+    }
+
+    /// Puts averaged weights into the model, where weights are averaged, and the second time the others back.
+    pub(crate) fn swap_averages(&mut self) {
+        self.average.iter_mut().for_each(Average::swap);
+    }
+
+    /// Logits without learning, in the training's precision.
+    pub(crate) fn predict(&self, model: &Model, batch: &Batch) -> Result<[Tensor; 3], TrainError> {
+        let _half = self.precision.begin(self.device)?;
+        Ok(no_grad(|| model.forward(&batch.pixels.to_device(self.device), false)))
+    }
+}
+
+/// What a gradient of this length is multiplied by, as `torch.nn.utils.clip_grad_norm_` has it.
+fn clip_factor(norm: f64, longest: f64) -> f64 {
+    if longest > 0.0 { (longest / (norm + 1e-6)).min(1.0) } else { 1.0 }
+}
+
+type Go = ([Tensor; 3], [Tensor; 3]);
+
+/// The goes' logits one after the other, and their shares of the losses added up. One transfer from the device.
+fn joined(goes: Vec<Go>) -> Result<([Tensor; 3], [f64; 3]), TrainError> {
+    let (logits, losses): (Vec<_>, Vec<_>) = goes.into_iter().unzip();
+    let sums = [0, 1, 2].map(|head: usize| {
+        losses.iter().skip(1).fold(losses[0][head].shallow_clone(), |sum, go| sum + &go[head])
+    });
+    let sums = Vec::<f64>::try_from(&Tensor::stack(&sums, 0).to_kind(tch::Kind::Double))?;
+    let logits = [0, 1, 2].map(|head: usize| {
+        let parts: Vec<&Tensor> = logits.iter().map(|go| &go[head]).collect();
+        if let [only] = &parts[..] { only.shallow_clone() } else { Tensor::cat(&parts, 0) }
+    });
+    Ok((logits, [sums[0], sums[1], sums[2]]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_gradients_are_shortened_and_short_ones_left() {
+        for (norm, longest, expected) in
+            [(10.0, 1.0, 0.1), (0.5, 1.0, 1.0), (10.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 1.0)]
+        {
+            assert!((clip_factor(norm, longest) - expected).abs() < 1e-6, "{norm} to {longest}");
+        }
+    }
+}
