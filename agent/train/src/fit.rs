@@ -8,7 +8,7 @@ use tch::{Device, Reduction, Tensor, no_grad};
 use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoints, Moment, versions};
 use crate::config::Config;
-use crate::data::{Batch, Census, Dataset, Split};
+use crate::data::{Batch, Census, Dataset, Recipe, Split};
 use crate::device::device;
 use crate::error::TrainError;
 use crate::labels::Head;
@@ -163,8 +163,11 @@ impl Training<'_> {
         let steps = order.len().div_ceil(size);
         teller.tell(&Event::EpochBegins { epoch, epochs: self.config.epochs, steps })?;
         let mut tally = Tally::new(self.config);
+        let recipe = self.config.recipe();
         for (at, indices) in order.chunks(size).enumerate() {
-            let Some(batch) = self.data.images.batch(indices)? else { continue };
+            let Some(batch) = self.data.images.batch(indices, &recipe, (epoch as u32, at as u32))? else {
+                continue;
+            };
             self.optimizer.zero_grad();
             let logits = self.model.forward(&batch.pixels.to_device(self.device), true);
             let losses = self.losses(&logits, &batch);
@@ -191,8 +194,9 @@ impl Training<'_> {
     fn validate(&self, epoch: i64, teller: &mut Teller<'_>) -> Result<Values, TrainError> {
         let size = (self.config.batch_size * VALIDATION_BATCH) as usize;
         let mut tally = Tally::new(self.config);
+        let recipe = Recipe::plain();
         for indices in self.data.indices(Split::Validation).chunks(size) {
-            let Some(batch) = self.data.images.batch(indices)? else { continue };
+            let Some(batch) = self.data.images.batch(indices, &recipe, (0, 0))? else { continue };
             no_grad(|| {
                 let logits = self.model.forward(&batch.pixels.to_device(self.device), false);
                 let losses = self.losses(&logits, &batch).each_ref().map(|loss| loss.double_value(&[]));
@@ -214,8 +218,14 @@ impl Training<'_> {
     /// Weighted cross-entropy of each head, averaged over the batch as PyTorch does: by the sum of the weights.
     fn losses(&self, logits: &[Tensor; 3], batch: &Batch) -> [Tensor; 3] {
         [0, 1, 2].map(|head: usize| {
-            let target = batch.labels[head].to_device(self.device);
-            logits[head].cross_entropy_loss(&target, Some(&self.weights[head]), Reduction::Mean, -100, 0.0)
+            let loss = |labels: &[Tensor; 3]| {
+                let target = labels[head].to_device(self.device);
+                logits[head].cross_entropy_loss(&target, Some(&self.weights[head]), Reduction::Mean, -100, 0.0)
+            };
+            match &batch.mixed {
+                Some(mixed) => loss(&batch.labels) * mixed.share + loss(&mixed.labels) * (1.0 - mixed.share),
+                None => loss(&batch.labels),
+            }
         })
     }
 

@@ -4,6 +4,7 @@
 //! sends or sleeps. Every random choice comes from `seed` or `split_seed`. Nothing here knows of sweeps.
 
 pub mod adamw;
+pub mod augment;
 pub mod checkpoint;
 pub mod config;
 pub mod data;
