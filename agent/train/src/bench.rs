@@ -95,7 +95,7 @@ fn made_up(config: &Config) -> Batch {
         let classes: Vec<i64> = truth.iter().map(|labels| i64::from(labels.of(head))).collect();
         Tensor::from_slice(&classes)
     });
-    Batch { pixels, labels, truth }
+    Batch { pixels, labels, truth, mixed: None }
 }
 
 /// Seconds; the middle one, or the mean of the two in the middle.

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::{Checkpoints, Moment, versions};
 use crate::config::{Config, Start};
-use crate::data::{Census, Dataset, Split};
+use crate::data::{Census, Dataset, Recipe, Split};
 use crate::device::device;
 use crate::error::TrainError;
 use crate::labels::Head;
@@ -174,8 +174,11 @@ impl Training<'_> {
         let mut tally = Tally::new(self.config);
         let schedule = self.config.fitting.schedule();
         self.model.freeze_backbone(epoch <= self.config.fitting.freeze_epochs);
+        let recipe = self.config.recipe();
         for (at, indices) in order.chunks(size).enumerate() {
-            let Some(batch) = self.data.images.batch(indices)? else { continue };
+            let Some(batch) = self.data.images.batch(indices, &recipe, (epoch as u32, at as u32))? else {
+                continue;
+            };
             let rate = schedule.rate(self.config.lr, self.step as usize, self.steps);
             let outcome = self.stepper.step(&self.model, &self.losses, &batch, rate)?;
             self.step += 1;
@@ -204,8 +207,9 @@ impl Training<'_> {
     fn validate(&self, epoch: i64, teller: &mut Teller<'_>) -> Result<Values, TrainError> {
         let size = (self.config.batch_size * VALIDATION_BATCH) as usize;
         let mut tally = Tally::new(self.config);
+        let recipe = Recipe::plain();
         for indices in self.data.indices(Split::Validation).chunks(size) {
-            let Some(batch) = self.data.images.batch(indices)? else { continue };
+            let Some(batch) = self.data.images.batch(indices, &recipe, (0, 0))? else { continue };
             let logits = self.stepper.predict(&self.model, &batch)?;
             let losses = self.losses.of(&logits, &batch.labels, self.losses.divisors(&batch.truth));
             tally.add(&logits, &batch.truth, losses.each_ref().map(|loss| loss.double_value(&[])))?;

@@ -3,6 +3,7 @@
 //! Invariants: the training loop only calls an [`observe::Observer`] and obeys what it returns; it never prints,
 //! sends or sleeps. Every random choice comes from `seed` or `split_seed`. Nothing here knows of sweeps.
 
+pub mod augment;
 pub mod bench;
 pub mod checkpoint;
 pub mod config;

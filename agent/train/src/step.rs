@@ -7,6 +7,7 @@ use tch::{Device, Tensor, no_grad};
 use crate::config::Config;
 use crate::data::Batch;
 use crate::error::TrainError;
+use crate::labels::Labels;
 use crate::losses::Losses;
 use crate::model::Model;
 use crate::optim::{Average, MicroBatches, Optimizer};
@@ -60,21 +61,19 @@ impl Stepper {
         batch: &Batch,
         lr: f64,
     ) -> Result<Outcome, TrainError> {
-        let divisors = losses.divisors(&batch.truth);
         let pixels = batch.pixels.to_device(self.device);
-        let labels = batch.labels.each_ref().map(|labels| labels.to_device(self.device));
+        let targets = Targets::of(batch, losses, self.device);
         let (device, precision, scale) = (self.device, self.precision, self.scale);
         let before = self.micro.size();
         let Self { micro, optimizer, .. } = self;
         let clear = || Ok(optimizer.forget_gradients()?);
         let goes = micro.run(batch.truth.len(), clear, |go| {
             let (from, count) = (go.start as i64, go.len() as i64);
-            let labels = labels.each_ref().map(|labels| labels.narrow(0, from, count));
             let logits = {
                 let _half = precision.begin(device)?;
                 model.forward(&pixels.narrow(0, from, count), true)
             };
-            let losses = losses.of(&logits, &labels, divisors);
+            let losses = Targets::losses(&targets, losses, &logits, (from, count));
             let total = &losses[0] + &losses[1] + &losses[2];
             let total = scale.map_or_else(|| total.shallow_clone(), |scale| &total * scale.factor());
             total.f_backward()?;
@@ -119,6 +118,42 @@ impl Stepper {
     pub(crate) fn predict(&self, model: &Model, batch: &Batch) -> Result<[Tensor; 3], TrainError> {
         let _half = self.precision.begin(self.device)?;
         Ok(no_grad(|| model.forward(&batch.pixels.to_device(self.device), false)))
+    }
+}
+
+/// What the images of a batch are, or one half of what they were mixed from.
+struct Targets {
+    /// Per head, `[images]` class numbers.
+    labels: [Tensor; 3],
+    divisors: [f64; 3],
+    /// How much it weighs, 0 to 1.
+    share: f64,
+}
+
+impl Targets {
+    fn of(batch: &Batch, losses: &Losses, device: Device) -> Vec<Self> {
+        let one = |labels: &[Tensor; 3], truth: &[Labels], share| Self {
+            labels: labels.each_ref().map(|labels| labels.to_device(device)),
+            divisors: losses.divisors(truth),
+            share,
+        };
+        match &batch.mixed {
+            None => vec![one(&batch.labels, &batch.truth, 1.0)],
+            Some(mixed) => vec![
+                one(&batch.labels, &batch.truth, mixed.share),
+                one(&mixed.labels, &mixed.truth, 1.0 - mixed.share),
+            ],
+        }
+    }
+
+    /// The losses of a part of the batch, per head: those of its halves, each by its share.
+    fn losses(all: &[Self], losses: &Losses, logits: &[Tensor; 3], (from, count): (i64, i64)) -> [Tensor; 3] {
+        let each = all.iter().map(|one| {
+            let labels = one.labels.each_ref().map(|labels| labels.narrow(0, from, count));
+            losses.of(logits, &labels, one.divisors).map(|loss| loss * one.share)
+        });
+        let sum = each.reduce(|sum, next| [0, 1, 2].map(|head: usize| &sum[head] + &next[head]));
+        sum.unwrap_or_else(|| [0, 1, 2].map(|_| Tensor::from(0.0)))
     }
 }
 

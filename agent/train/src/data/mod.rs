@@ -1,5 +1,7 @@
 //! Images and labels: found, split, decoded, and put into batches.
 
+mod batch;
+mod decode;
 mod images;
 mod source;
 mod split;
@@ -9,7 +11,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-pub use images::{Batch, Images, MEAN, STD, decode};
+pub use batch::{Batch, Mixed, Recipe};
+pub use decode::{Photo, decode};
+pub use images::Images;
 pub use source::{Entry, Source};
 pub use split::{Split, Splits};
 
@@ -18,6 +22,9 @@ use crate::error::TrainError;
 use crate::labels::{Head, Labels};
 use crate::seeds::sort_key;
 
+/// ImageNet's, which the backbone's weights were made with.
+pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+pub const STD: [f32; 3] = [0.229, 0.224, 0.225];
 /// Fewest images that can be split in three.
 const FEWEST: usize = 20;
 
