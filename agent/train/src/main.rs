@@ -2,12 +2,13 @@
 
 mod cli;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use cli::say;
 use sweep_train::observe::{Channel, Observer, Progress, Signals};
 use sweep_train::{Config, Summary, TrainError, fit, synth};
 
@@ -46,6 +47,12 @@ enum Command {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(16..=4096))]
         size: u16,
     },
+    /// Judge a model: scores with intervals, calibration, confusion, subgroups
+    Eval(cli::judge::Eval),
+    /// Say what a model sees in pictures
+    Predict(cli::judge::Predict),
+    /// Write a model for Python: .safetensors of torchvision's names, and the Python that loads it
+    Export(cli::judge::Export),
     /// Measure how fast this machine trains
     #[command(subcommand)]
     Bench(cli::bench::Bench),
@@ -56,6 +63,9 @@ fn main() -> ExitCode {
     let result = match (args.command, args.config) {
         (Some(Command::Synth { out, count, seed, size }), _) => draw(&out, count, seed, size),
         (Some(Command::Bench(bench)), _) => bench.run().map(|()| ExitCode::SUCCESS),
+        (Some(Command::Eval(eval)), _) => eval.run().map(|()| ExitCode::SUCCESS),
+        (Some(Command::Predict(predict)), _) => predict.run().map(|()| ExitCode::SUCCESS),
+        (Some(Command::Export(export)), _) => export.run().map(|()| ExitCode::SUCCESS),
         (None, Some(config)) => train(&config),
         (None, None) => Err(TrainError::Config(
             "say what to train on: sweep-train --path DIR (see sweep-train --help)".to_owned(),
@@ -147,9 +157,4 @@ fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
     let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without words");
     let first = words.lines().next().unwrap_or_default();
     format!("training broke down: {first}")
-}
-
-fn say(text: &str) {
-    // A closed standard error is no reason to end otherwise.
-    let _closed = writeln!(io::stderr(), "{text}");
 }
