@@ -11,7 +11,8 @@ use crate::error::TrainError;
 use crate::labels::Head;
 use crate::saved::{Saved, is_head};
 
-/// Writes the model to `out`, and the Python that loads it beside it; returns where that lies.
+/// Writes the model to `out`, and beside it what this trainer wants to know of it and the Python that loads it; returns
+/// where that lies.
 ///
 /// # Errors
 /// When `out` is no `.safetensors` file, or cannot be written.
@@ -35,6 +36,8 @@ pub fn export(saved: &Saved, out: &Path) -> Result<PathBuf, TrainError> {
         tensors.push((torchvisions(&name), tensor));
     }
     write_whole(out, &encode(tensors)?)?;
+    let beside = format!("{:#}\n", serde_json::json!({"config": saved.config}));
+    write_whole(&out.with_extension("json"), beside.as_bytes())?;
     let python = out.with_extension("py");
     write_whole(&python, snippet(&saved.config, out).as_bytes())?;
     Ok(python)
