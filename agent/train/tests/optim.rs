@@ -1,4 +1,5 @@
 //! The same steps and rates as torch's optimisers and schedulers.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
