@@ -62,7 +62,7 @@ impl Checkpoints {
         }
         fs::create_dir_all(&self.folder).map_err(TrainError::write(&self.folder))?;
         let path = self.folder.join(format!("{}.safetensors", moment.step));
-        let weights = encode(model, moment.step)?;
+        let weights = encode(counted(model, moment.step))?;
         write_whole(&path, &weights)?;
         let hash: String = Sha256::digest(&weights).iter().map(|byte| format!("{byte:02x}")).collect();
         write_whole(&path.with_extension("json"), description(config, moment, &hash).as_bytes())?;
@@ -102,17 +102,32 @@ pub fn versions() -> std::collections::BTreeMap<String, String> {
         .into()
 }
 
-/// The model's tensors in the bytes of a `.safetensors` file, with the counters that Python's strict loading wants.
-fn encode(model: &Model, steps: i64) -> Result<Vec<u8>, TrainError> {
+/// The model's tensors, with the counters that Python's strict loading wants.
+fn counted(model: &Model, steps: i64) -> Vec<(String, Tensor)> {
     let mut tensors = Vec::new();
     for (name, tensor) in model.tensors() {
         if let Some(norm) = name.strip_suffix("running_mean") {
-            let counter = (vec![], safetensors::Dtype::I64, steps.to_le_bytes().to_vec());
-            tensors.push((format!("{norm}num_batches_tracked"), counter));
+            tensors.push((format!("{norm}num_batches_tracked"), Tensor::from(steps)));
         }
-        let shape = tensor.size().iter().map(|&side| side as usize).collect();
-        tensors.push((name, (shape, safetensors::Dtype::F32, floats(&tensor)?)));
+        tensors.push((name, tensor));
     }
+    tensors
+}
+
+/// Tensors in the bytes of a `.safetensors` file: whole numbers as such, all others in single precision.
+pub(crate) fn encode(tensors: Vec<(String, Tensor)>) -> Result<Vec<u8>, TrainError> {
+    let tensors = tensors
+        .into_iter()
+        .map(|(name, tensor)| {
+            let shape: Vec<usize> = tensor.size().iter().map(|&side| side as usize).collect();
+            if tensor.kind() == Kind::Int64 {
+                let numbers = Vec::<i64>::try_from(&tensor.f_view([-1])?)?;
+                let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+                return Ok((name, (shape, safetensors::Dtype::I64, bytes)));
+            }
+            Ok((name, (shape, safetensors::Dtype::F32, floats(&tensor)?)))
+        })
+        .collect::<Result<Vec<(_, (_, _, Vec<u8>))>, TrainError>>()?;
     let views: Result<Vec<_>, _> = tensors
         .iter()
         .map(|(name, (shape, kind, bytes))| {
@@ -132,7 +147,7 @@ fn floats(tensor: &Tensor) -> Result<Vec<u8>, TrainError> {
 }
 
 /// Writes a file that appears whole or not at all, and outlives a crash.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let new = path.with_extension("new");
     let write = || {
         let mut file = File::create(&new)?;

@@ -233,13 +233,11 @@ impl Config {
     /// What is trained on `path` when nothing else is said.
     pub fn with_defaults(path: impl Into<PathBuf>) -> Self {
         let command = Self::augment_args(clap::Command::new("sweep-train").no_binary_name(true));
-        let path: PathBuf = path.into();
-        let mut argument = std::ffi::OsString::from("--path=");
-        argument.push(path);
         let parsed =
-            command.try_get_matches_from([argument]).and_then(|matches| Self::from_arg_matches(&matches));
+            command.try_get_matches_from(["--path=-"]).and_then(|matches| Self::from_arg_matches(&matches));
         // The defaults are written above, and a test parses them.
-        parsed.unwrap_or_else(|error| unreachable!("the defaults do not parse: {error}"))
+        let config = parsed.unwrap_or_else(|error| unreachable!("the defaults do not parse: {error}"));
+        Self { path: path.into(), ..config }
     }
 
     /// Classes of a head.

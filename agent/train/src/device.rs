@@ -8,7 +8,7 @@ use crate::error::TrainError;
 ///
 /// # Errors
 /// [`TrainError::Config`] for another word, or a GPU that is not there.
-pub(crate) fn device(name: &str) -> Result<Device, TrainError> {
+pub fn device(name: &str) -> Result<Device, TrainError> {
     let no_cuda = || {
         TrainError::Config(format!(
             "device={name}, but this libtorch finds no such GPU\n  use --device auto, or set up the CUDA libtorch: SWEEP_TORCH=cuda ./dev setup"

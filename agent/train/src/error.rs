@@ -40,6 +40,9 @@ pub enum TrainError {
         place.display()
     )]
     Fetch { url: String, what: String, place: PathBuf },
+    /// A picture that is none.
+    #[error("{} is no whole JPEG image", .0.display())]
+    Image(PathBuf),
     /// libtorch's own refusal: out of memory, a missing device.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

@@ -2,32 +2,15 @@
 
 mod cli;
 
-use std::io::{self, Write as _};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args as _, FromArgMatches as _, Subcommand};
+use cli::say;
 use sweep_train::observe::{Channel, Observer, Progress, Signals};
 use sweep_train::{Config, Summary, TrainError, fit, synth};
-
-/// Fine-tunes a ResNet with age, sex and race heads on UTKFace-named images.
-///
-/// Run by hand it shows its progress; run by sweep-agent it reports to the sweep.
-#[derive(Debug, Parser)]
-#[command(
-    name = "sweep-train",
-    version,
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true
-)]
-struct Args {
-    #[command(subcommand)]
-    command: Option<Command>,
-
-    #[command(flatten)]
-    config: Option<Config>,
-}
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -46,22 +29,41 @@ enum Command {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(16..=4096))]
         size: u16,
     },
+    /// Judge a model: scores with intervals, calibration, confusion, subgroups
+    Eval(cli::judge::Eval),
+    /// Say what a model sees in pictures
+    Predict(cli::judge::Predict),
+    /// Write a model for Python: .safetensors of torchvision's names, and the Python that loads it
+    Export(cli::judge::Export),
     /// Measure how fast this machine trains
     #[command(subcommand)]
     Bench(cli::bench::Bench),
 }
 
+const ABOUT: &str = "Fine-tunes a ResNet with age, sex and race heads on UTKFace-named images.
+
+Run by hand it shows its progress; run by sweep-agent it reports to the sweep.";
+
+/// Training needs no word: its parameters stand where other commands' names do. Put together by hand, since clap's
+/// derive takes an optional group with groups within for absent.
+fn command() -> clap::Command {
+    let command = clap::Command::new("sweep-train")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .args_conflicts_with_subcommands(true)
+        .subcommand_negates_reqs(true)
+        .args_override_self(true);
+    Config::augment_args(Command::augment_subcommands(command))
+}
+
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let result = match (args.command, args.config) {
-        (Some(Command::Synth { out, count, seed, size }), _) => draw(&out, count, seed, size),
-        (Some(Command::Bench(bench)), _) => bench.run().map(|()| ExitCode::SUCCESS),
-        (None, Some(config)) => train(&config),
-        (None, None) => Err(TrainError::Config(
-            "say what to train on: sweep-train --path DIR (see sweep-train --help)".to_owned(),
-        )),
+    let matches = command().get_matches();
+    let result = if matches.subcommand_name().is_some() {
+        Command::from_arg_matches(&matches).map(run)
+    } else {
+        Config::from_arg_matches(&matches).map(|config| train(&config))
     };
-    result.unwrap_or_else(|error| {
+    result.unwrap_or_else(|error| error.exit()).unwrap_or_else(|error| {
         say(&format!("error: {error}"));
         match error {
             TrainError::Config(_) => ExitCode::from(2),
@@ -70,10 +72,21 @@ fn main() -> ExitCode {
     })
 }
 
-fn draw(out: &std::path::Path, count: usize, seed: u64, size: u16) -> Result<ExitCode, TrainError> {
+fn run(command: Command) -> Result<ExitCode, TrainError> {
+    match command {
+        Command::Synth { out, count, seed, size } => draw(&out, count, seed, size)?,
+        Command::Bench(bench) => bench.run()?,
+        Command::Eval(eval) => eval.run()?,
+        Command::Predict(predict) => predict.run()?,
+        Command::Export(export) => export.run()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn draw(out: &std::path::Path, count: usize, seed: u64, size: u16) -> Result<(), TrainError> {
     synth::synth(out, count, seed, size)?;
     say(&format!("drew {count} faces into {}", out.display()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn train(config: &Config) -> Result<ExitCode, TrainError> {
@@ -149,7 +162,20 @@ fn panic_words(panic: &(dyn std::any::Any + Send)) -> String {
     format!("training broke down: {first}")
 }
 
-fn say(text: &str) {
-    // A closed standard error is no reason to end otherwise.
-    let _closed = writeln!(io::stderr(), "{text}");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        command().debug_assert();
+        let config = |arguments: &[&str]| {
+            let all = std::iter::once(&"sweep-train").chain(arguments);
+            Config::from_arg_matches(&command().try_get_matches_from(all).unwrap()).unwrap()
+        };
+        // Of a parameter given twice the last counts.
+        let twice = config(&["--path=x", "--lr=1", "--lr=0.5", "--ema=0.1", "--ema=0.9"]);
+        assert_eq!((twice.lr, twice.fitting.ema), (0.5, 0.9));
+        assert!(command().try_get_matches_from(["sweep-train"]).is_err());
+    }
 }

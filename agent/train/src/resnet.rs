@@ -40,6 +40,18 @@ fn plan(depth: ResnetType) -> ([usize; 4], bool) {
     }
 }
 
+/// The ResNet whose four layers have so many blocks, bottlenecks or not; `None`: there is none.
+pub fn depth(blocks: [usize; 4], bottleneck: bool) -> Option<ResnetType> {
+    let all = [
+        ResnetType::Resnet18,
+        ResnetType::Resnet34,
+        ResnetType::Resnet50,
+        ResnetType::Resnet101,
+        ResnetType::Resnet152,
+    ];
+    all.into_iter().find(|&depth| plan(depth) == (blocks, bottleneck))
+}
+
 impl ResNet {
     /// A ResNet under `path` whose `fc` has `outputs` outputs, freshly initialised as torchvision does.
     pub fn new(path: &Path<'_>, depth: ResnetType, outputs: i64) -> Self {

@@ -1,7 +1,9 @@
 """Writes what torchvision computes, for tests/parity.rs to compare with.
 
     parity.py FOLDER            random weights: FOLDER/NAME.pth, .legacy.pth, .safetensors, and logits.json
-    parity.py --fixture FOLDER  the committed files: logits of weights made by a formula, and two tiny .pth files
+    parity.py --lightning FOLDER  a whole model as Lightning keeps it: FOLDER/faces.ckpt, and its heads.json
+    parity.py --load EXPORTED.py FILE  heads' logits of what `sweep-train export` wrote
+    parity.py --fixture FOLDER  the committed files: logits of weights made by a formula, and tiny .pth and .ckpt files
 """
 
 import json
@@ -81,6 +83,71 @@ def random_weights(folder):
     (folder / "logits.json").write_text(json.dumps(out))
 
 
+class Faces(torch.nn.Module):
+    """The Python project's model: parameter names and order of layers."""
+
+    def __init__(self, layer1=32, layer2=16, layer3=8):
+        super().__init__()
+        self.model = torchvision.models.resnet18(weights=None)
+        self.model.fc = torch.nn.Linear(512, layer1)
+        for head, classes in [("age", 9), ("gender", 2), ("race", 5)]:
+            self.add_module(f"{head}_linear1", torch.nn.Linear(layer1, layer2))
+            self.add_module(f"{head}_linear2", torch.nn.Linear(layer2, layer3))
+            self.add_module(f"{head}_out", torch.nn.Linear(layer3, classes))
+
+    def forward(self, images):
+        shared = torch.relu(self.model(images))
+        out = {}
+        for head in ["age", "gender", "race"]:
+            x = torch.relu(getattr(self, f"{head}_linear1")(shared))
+            x = torch.relu(getattr(self, f"{head}_linear2")(x))
+            out[head] = getattr(self, f"{head}_out")(x)
+        return out
+
+
+def as_lightning(state):
+    """What Lightning's Trainer.save_checkpoint writes around a state dict."""
+    return {
+        "epoch": 8,
+        "global_step": 5040,
+        "pytorch-lightning_version": "2.1.2",
+        "state_dict": type(state)((f"model.{name}", tensor) for name, tensor in state.items()),
+        "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 9, "completed": 8}}}},
+        "callbacks": {
+            "EarlyStopping{'monitor': 'total-f1score', 'mode': 'max'}": {
+                "wait_count": 0, "stopped_epoch": 0, "best_score": torch.tensor(0.76), "patience": 5,
+            },
+            "ModelCheckpoint{'monitor': 'total-f1score'}": {
+                "best_model_score": torch.tensor(0.76), "best_k_models": {"a.ckpt": torch.tensor(0.76)}, "dirpath": None,
+            },
+        },
+        "optimizer_states": [{"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 1e-4, "betas": (0.9, 0.999), "amsgrad": False}]}],
+        "lr_schedulers": [],
+        "hparams_name": "config",
+        "hyper_parameters": {"resnet_type": "resnet18", "activation": "ReLU", "layer1": 32, "lr": -1.5e-4, "dropout_val": 0.3},
+    }
+
+
+def heads(logits):
+    return {head: [[float(v) for v in row] for row in values] for head, values in logits.items()}
+
+
+def lightning(folder):
+    torch.manual_seed(1)
+    model = at_random(Faces())
+    torch.save(as_lightning(model.state_dict()), folder / "faces.ckpt")
+    with torch.no_grad():
+        (folder / "heads.json").write_text(json.dumps(heads(model(image()))))
+
+
+def load(exported, out):
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(exported.parent))
+    module = __import__(exported.stem)
+    with torch.no_grad():
+        out.write_text(json.dumps(heads(module.load()(image()))))
+
+
 def fixture(folder):
     out = {}
     for name in MODELS:
@@ -96,13 +163,13 @@ def fixture(folder):
         "count": torch.tensor(7),
         "half": torch.tensor([1.5, -2.0], dtype=torch.float16),
     }
+    torch.save(as_lightning({"model.conv1.weight": whole, "age_out.bias": whole[0].clone()}), folder / "small.ckpt")
     torch.save(small, folder / "small.pth")
     torch.save(small, folder / "small.legacy.pth", _use_new_zipfile_serialization=False)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    if sys.argv[1] == "--fixture":
-        fixture(pathlib.Path(sys.argv[2]))
-    else:
-        random_weights(pathlib.Path(sys.argv[1]))
+    paths = [pathlib.Path(name) for name in sys.argv[1:] if not name.startswith("--")]
+    work = {"--fixture": fixture, "--lightning": lightning, "--load": load}
+    work.get(sys.argv[1], random_weights)(*paths)

@@ -1,12 +1,15 @@
 //! The same numbers as torchvision: its state dicts load, and its logits come out.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sweep_train::config::ResnetType;
+use sweep_train::config::{Activation, ResnetType};
+use sweep_train::export::export;
 use sweep_train::resnet::ResNet;
-use sweep_train::weights::{apply_exactly, read};
+use sweep_train::saved::Saved;
+use sweep_train::weights::{apply_exactly, read, read_with_hyperparameters};
 use tch::nn::{ModuleT as _, VarStore};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -133,6 +136,69 @@ fn committed_logits_come_out_again() {
         apply_exactly(&store, &read(&path).unwrap(), &path).unwrap();
         check(&model, &expected[name], &format!("{name} by formula"));
     }
+}
+
+type Heads = BTreeMap<String, Vec<Vec<f64>>>;
+
+/// The largest difference of a model's logits from Python's.
+fn apart(logits: &[Tensor; 3], python: &Path) -> f64 {
+    let expected: Heads = serde_json::from_slice(&std::fs::read(python).unwrap()).unwrap();
+    let mut largest = 0f64;
+    for (logits, head) in logits.iter().zip(["age", "gender", "race"]) {
+        for (row, expected) in expected[head].iter().enumerate() {
+            assert_eq!(expected.len() as i64, logits.size()[1]);
+            for (column, expected) in expected.iter().enumerate() {
+                let ours = logits.double_value(&[row as i64, column as i64]);
+                largest = largest.max((ours - expected).abs());
+            }
+        }
+    }
+    largest
+}
+
+#[test]
+fn a_lightning_checkpoint_gives_its_logits_and_goes_back_to_python() {
+    let Some(python) = python() else {
+        eprintln!(
+            "SKIPPED: no Python with torch, torchvision and safetensors (name one in SWEEP_TEST_PYTHON); a tiny committed checkpoint is checked by another test"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let run = |arguments: &[&Path]| {
+        let script = tests().join("parity.py");
+        assert!(Command::new(&python).arg(script).args(arguments).status().unwrap().success());
+    };
+    run(&[Path::new("--lightning"), folder.path()]);
+    tch::set_num_threads(1);
+    let saved = Saved::open(&at("faces.ckpt")).unwrap();
+    assert_eq!((saved.config.resnet_type, saved.config.activation), (ResnetType::Resnet18, Activation::Relu));
+    assert_eq!((saved.config.layer1, saved.config.layer2, saved.config.layer3), (32, 16, 8));
+    let model = saved.model(Device::Cpu).unwrap();
+    let logits = no_grad(|| model.forward(&image(), false));
+    let far = apart(&logits, &at("heads.json"));
+    assert!(far < TOLERANCE, "logits of the checkpoint differ by up to {far:.1e}");
+
+    let written = export(&saved, &at("faces.safetensors")).unwrap();
+    run(&[Path::new("--load"), &written, &at("loaded.json")]);
+    let far = apart(&logits, &at("loaded.json"));
+    assert!(far < TOLERANCE, "logits of the export differ by up to {far:.1e}");
+    // And it is a model of ours again.
+    let again = Saved::open(&at("faces.safetensors")).unwrap();
+    let tensor = |saved: &Saved| saved.tensors["race_out.weight"].copy();
+    assert_eq!((tensor(&again) - tensor(&saved)).abs().max().double_value(&[]), 0.0);
+    assert_eq!(again.config.layer1, 32);
+}
+
+#[test]
+fn a_lightning_checkpoint_is_read_with_its_hyperparameters() {
+    let path = tests().join("fixtures/small.ckpt");
+    let (dict, words) = read_with_hyperparameters(&path).unwrap();
+    assert_eq!(dict.keys().collect::<Vec<_>>(), ["model.age_out.bias", "model.model.conv1.weight"]);
+    assert_eq!((&*words["activation"], &*words["layer1"]), ("ReLU", "32"));
+    let said = Saved::open(&path).err().unwrap().to_string();
+    assert!(said.contains("small.ckpt"), "{said}");
 }
 
 #[test]

@@ -4,67 +4,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use clap::Parser;
+use small::{alone, config, faces, logs, train};
 use sweep_train::observe::{Event, Level, Recorder};
-use sweep_train::{Config, Summary, TrainError, fit, synth};
-use tempfile::TempDir;
+use sweep_train::{TrainError, fit};
 
-#[derive(Parser)]
-#[command(args_override_self = true)]
-struct Cli {
-    #[command(flatten)]
-    config: Config,
-}
-
-/// A training that takes seconds.
-fn config(data: &Path, more: &[&str]) -> Config {
-    let path = format!("--path={}", data.display());
-    let small = [
-        "sweep-train",
-        &path,
-        "--resnet_type=resnet18",
-        "--image_size=32",
-        "--epochs=2",
-        "--batch_size=16",
-        "--lr=0.001",
-        "--layer1=64",
-        "--layer2=32",
-        "--layer3=16",
-    ];
-    Cli::try_parse_from(small.iter().chain(more)).unwrap().config
-}
-
-/// libtorch's random generator and its threads are the process's: one training at a time, and on one thread, since
-/// the same sums in the same order need the same number of threads.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    tch::set_num_threads(1);
-    turn
-}
-
-fn faces(count: usize) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    synth::synth(folder.path(), count, 7, 48).unwrap();
-    folder
-}
-
-fn train(config: &Config) -> (Summary, Recorder, TempDir) {
-    let out = tempfile::tempdir().unwrap();
-    let mut recorder = Recorder::default();
-    let summary = fit(config, out.path().to_owned(), &mut recorder).unwrap();
-    (summary, recorder, out)
-}
-
-fn logs(recorder: &Recorder, wanted: Level) -> String {
-    let text = |event: Event| match event {
-        Event::Log { level, text } if level == wanted => Some(text),
-        _ => None,
-    };
-    recorder.events().into_iter().filter_map(text).collect::<Vec<_>>().join("\n")
-}
+mod small;
 
 #[test]
 fn trains_and_tells_the_metrics_of_the_python_project() {
@@ -234,7 +179,7 @@ fn the_program_ends_with_a_paragraph_and_a_code() {
         (&["--path=/no/such/faces"][..], 1, "there is no data at /no/such/faces"),
         (&["--path=x", "--epochs=0"], 2, "epochs is 0, but must be at least 1"),
         (&["--path=x", "--batch_sise=8"], 2, "batch_size"),
-        (&["--path=x", "--weights=imagenet"], 2, "not built yet"),
+        (&["--path=x", "--accumulate=0"], 2, "accumulate is 0, but must be at least 1"),
         (&[], 2, "--path"),
     ] {
         let output = sweep_train(arguments);
@@ -242,6 +187,28 @@ fn the_program_ends_with_a_paragraph_and_a_code() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
         assert!(said.contains(words), "{arguments:?}: {said}");
         assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn trains_nothing_without_the_weights_it_was_told_to_fetch() {
+    let data = faces(30);
+    let cache = tempfile::tempdir().unwrap();
+    // Nobody listens at port 1.
+    let output = Command::new(env!("CARGO_BIN_EXE_sweep-train"))
+        .arg(format!("--path={}", data.path().display()))
+        .args(["--resnet_type=resnet18", "--image_size=32", "--weights=imagenet", "--threads=1"])
+        .args(["--weights_url=http://127.0.0.1:1/models", "--out"])
+        .arg(cache.path().join("out"))
+        .env("XDG_CACHE_HOME", cache.path())
+        .env_remove("SWEEP_SOCKET")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let place = cache.path().join("sweep/weights/resnet18-f37072fd.pth");
+    for words in ["cannot fetch http://127.0.0.1:1/models/resnet18-f37072fd.pth", &*place.to_string_lossy()] {
+        assert!(said.contains(words), "{words} in: {said}");
     }
 }
 

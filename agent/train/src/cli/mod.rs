@@ -1,6 +1,7 @@
 //! The commands beside training, each in a file of its own.
 
 pub(crate) mod bench;
+pub(crate) mod judge;
 
 use std::io::{self, Write as _};
 
@@ -34,4 +35,10 @@ fn threads(config: &Config) -> usize {
     asked
         .or_else(told)
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+}
+
+/// Says something to whoever started this.
+pub(crate) fn say(text: &str) {
+    // A closed standard error is no reason to end otherwise.
+    let _closed = writeln!(io::stderr(), "{text}");
 }

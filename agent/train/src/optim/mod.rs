@@ -109,9 +109,7 @@ impl Optimizer {
 
 impl Group {
     fn new(parameters: Vec<Tensor>, factor: f64, rule: Rule) -> Self {
-        let zeros = || -> Vec<Tensor> {
-            no_grad(|| parameters.iter().map(|parameter| parameter.zeros_like()).collect())
-        };
+        let zeros = || -> Vec<Tensor> { no_grad(|| parameters.iter().map(Tensor::zeros_like).collect()) };
         let memory = match rule {
             Rule::AdamW => {
                 // The kernel reads the count where the parameter lies.

@@ -57,13 +57,13 @@ pub fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
 /// The temperature that makes these images likeliest: "On Calibration of Modern Neural Networks" (Guo et al., 2017).
 ///
 /// Dividing logits by it moves confidences, never decisions. Between 0.01 and 100; 1 without images.
-pub fn temperature<'a>(images: impl Iterator<Item = (&'a [f32], usize)> + Clone) -> f64 {
-    if images.clone().next().is_none() {
+pub fn temperature(images: &[(&[f32], usize)]) -> f64 {
+    if images.is_empty() {
         return 1.0;
     }
     // The loss is convex in 1/T; its slope is what the logits are expected to be, less what the truth's are.
     let slope = |inverse: f64| -> f64 {
-        let one = |(logits, truth): (&[f32], usize)| {
+        let one = |&(logits, truth): &(&[f32], usize)| {
             let expected: f64 = softmax(logits, 1.0 / inverse)
                 .iter()
                 .zip(logits)
@@ -71,7 +71,7 @@ pub fn temperature<'a>(images: impl Iterator<Item = (&'a [f32], usize)> + Clone)
                 .sum();
             expected - f64::from(logits[truth])
         };
-        images.clone().map(one).sum()
+        images.iter().map(one).sum()
     };
     let (mut low, mut high) = ((1.0 / HOTTEST).ln(), (1.0 / COLDEST).ln());
     for _ in 0..60 {
@@ -123,13 +123,13 @@ mod tests {
         let fair = [(7.0f32 / 3.0).ln(), 0.0];
         for scale in [0.5f32, 1.0, 3.0] {
             let logits = fair.map(|logit| logit * scale);
-            let images = (0..10).map(|at| (&logits[..], usize::from(at >= 7)));
-            let found = temperature(images);
+            let images: Vec<_> = (0..10).map(|at| (&logits[..], usize::from(at >= 7))).collect();
+            let found = temperature(&images);
             assert!((found - f64::from(scale)).abs() < 1e-5, "{found} for {scale}");
         }
-        assert_eq!(temperature(std::iter::empty()), 1.0);
+        assert_eq!(temperature(&[]), 1.0);
         // Always right: the colder, the likelier.
-        assert!(temperature(std::iter::once((&fair[..], 0))) < 0.011);
+        assert!(temperature(&[(&fair[..], 0)]) < 0.011);
     }
 
     #[test]

@@ -41,31 +41,42 @@ pub(super) fn malformed<T>(what: impl Into<String>) -> Result<T, WeightsError> {
 /// Tensors by name, on the CPU.
 pub type StateDict = BTreeMap<String, Tensor>;
 
+/// Words and numbers by name.
+pub type Hyperparameters = BTreeMap<String, String>;
+
 /// Reads a state dict; the file's own bytes tell its kind, not its name.
 ///
 /// # Errors
 /// [`TrainError::Weights`], when the file cannot be read or is not understood.
 pub fn read(path: &Path) -> Result<StateDict, TrainError> {
+    read_with_hyperparameters(path).map(|(dict, _)| dict)
+}
+
+/// The same, and the hyper-parameters that Lightning writes beside it: those that are words or whole numbers.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with_hyperparameters(path: &Path) -> Result<(StateDict, Hyperparameters), TrainError> {
     let failed = |error: WeightsError| TrainError::Weights { path: path.to_owned(), what: error.to_string() };
     let mut start = [0; 9];
     let mut file = File::open(path).map_err(|error| failed(error.into()))?;
     let length = file.metadata().map_err(|error| failed(error.into()))?.len();
     let read = file.read(&mut start).map_err(|error| failed(error.into()))?;
     let start = &start[..read];
-    let dict = if start.starts_with(b"PK\x03\x04") {
+    let all = if start.starts_with(b"PK\x03\x04") {
         pth::read_zip(path)
     } else if start.first() == Some(&0x80) && start.get(8) != Some(&b'{') {
-        pth::read_legacy(path)
+        pth::read_legacy(path).map(|dict| (dict, Hyperparameters::new()))
     } else if is_safetensors(start, length) {
-        safe::read(path)
+        safe::read(path).map(|dict| (dict, Hyperparameters::new()))
     } else {
-        malformed("it is neither a .safetensors file nor one of torch.save (.pth, .pt)")
+        malformed("it is neither a .safetensors file nor one of torch.save (.pth, .pt, .ckpt)")
     };
-    let dict = dict.map_err(failed)?;
+    let (dict, hyperparameters) = all.map_err(failed)?;
     if dict.is_empty() {
         return Err(failed(WeightsError::Format("there are no tensors in it".to_owned())));
     }
-    Ok(dict)
+    Ok((dict, hyperparameters))
 }
 
 /// A length that fits the file, then JSON.

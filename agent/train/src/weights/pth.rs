@@ -10,7 +10,7 @@ use zip::ZipArchive;
 
 use super::pickle;
 use super::value::{TensorRecord, Value};
-use super::{StateDict, WeightsError, malformed, tensor};
+use super::{Hyperparameters, StateDict, WeightsError, malformed, tensor};
 
 /// The low 64 bits of the number that a legacy file begins with, 0x1950a86a20f9469cfc6c.
 const MAGIC: i64 = 0xa86a_20f9_469c_fc6c_u64 as i64;
@@ -19,7 +19,7 @@ fn no_zip(error: impl std::fmt::Display) -> WeightsError {
     WeightsError::Format(format!("it is no whole file of torch.save: {error}"))
 }
 
-pub(super) fn read_zip(path: &Path) -> Result<StateDict, WeightsError> {
+pub(super) fn read_zip(path: &Path) -> Result<(StateDict, Hyperparameters), WeightsError> {
     let mut archive = ZipArchive::new(File::open(path)?).map_err(no_zip)?;
     let pickle = archive
         .file_names()
@@ -45,7 +45,7 @@ pub(super) fn read_zip(path: &Path) -> Result<StateDict, WeightsError> {
         }
         dict.insert(name, build(&record, &storages[&record.key])?);
     }
-    Ok(dict)
+    Ok((dict, hyperparameters(&value)))
 }
 
 pub(super) fn read_legacy(path: &Path) -> Result<StateDict, WeightsError> {
@@ -95,6 +95,26 @@ pub(super) fn read_legacy(path: &Path) -> Result<StateDict, WeightsError> {
         dict.insert(name.clone(), build(record, storage)?);
     }
     Ok(dict)
+}
+
+/// What Lightning's `save_hyperparameters` kept.
+fn hyperparameters(value: &Value) -> Hyperparameters {
+    let entries = |value: &Value| match value {
+        Value::Dict(dict) => dict.borrow().clone(),
+        _ => Vec::new(),
+    };
+    let named = |(key, value): (Value, Value)| match key {
+        Value::Str(key) => Some((key.to_string(), value)),
+        _ => None,
+    };
+    let kept = entries(value).into_iter().filter_map(named).filter(|(key, _)| key == "hyper_parameters");
+    let each = kept.flat_map(|(_, kept)| entries(&kept)).filter_map(named);
+    each.filter_map(|(key, value)| match value {
+        Value::Str(word) => Some((key, word.to_string())),
+        Value::Int(number) => Some((key, number.to_string())),
+        _ => None,
+    })
+    .collect()
 }
 
 /// The tensors of a state dict: the value itself, or its `state_dict` (Lightning), or its `model`.

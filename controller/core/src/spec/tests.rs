@@ -14,7 +14,7 @@ fn the_sweep_of_the_seed_is_accepted_as_it_is() {
         let parsed = parse(&text);
         assert_eq!(parsed.problems, [], "{:?}", parsed.problems);
         let spec = parsed.spec.expect("is valid");
-        assert_eq!((spec.method, spec.run_cap, spec.parameters.len()), (Method::Random, None, 13));
+        assert_eq!((spec.method, spec.run_cap, spec.parameters.len()), (Method::Random, None, 14));
         assert_eq!(spec.unbuilt(), [""; 0]);
     }
 }
