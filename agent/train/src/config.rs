@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::augment::{Augment, Augmenter, Policy};
-use crate::data::Recipe;
+use crate::data::{Duplicates, Recipe, Sampling};
 use crate::error::TrainError;
 use crate::labels::Head;
 
@@ -16,7 +16,7 @@ const SEED_PROBABILITY: f64 = 0.6;
 /// Everything a training depends on. Written beside every checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, clap::Args)]
 pub struct Config {
-    /// Folder of UTKFace files (searched recursively), or a .tar or .tar.gz of them
+    /// Folder of UTKFace files (searched recursively), a .tar or .tar.gz of them, or a .csv that lists files
     #[arg(long, value_name = "PATH", help_heading = "Data")]
     pub path: PathBuf,
 
@@ -31,6 +31,37 @@ pub struct Config {
     /// Seed of the split into training, validation and test; `seed` does not move it
     #[arg(long = "split_seed", alias = "split-seed", default_value = "7", value_parser = whole, help_heading = "Data")]
     pub split_seed: i64,
+
+    /// Use exactly the split that another training or `sweep-train data split` wrote
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub manifest: Option<PathBuf>,
+
+    /// What is done about files that are the same picture
+    #[arg(long, default_value = "apart", ignore_case = true, help_heading = "Data")]
+    pub duplicates: Duplicates,
+
+    /// Folder for decoded images, shared by trials; `none`: keep them in memory
+    /// [default: sweep/data in XDG_CACHE_HOME or ~/.cache]
+    #[arg(long, value_name = "DIR", help_heading = "Data")]
+    pub cache: Option<String>,
+
+    /// How an epoch's images are drawn
+    #[arg(long, default_value = "shuffle", ignore_case = true, help_heading = "Data")]
+    pub sampling: Sampling,
+
+    /// Head whose classes `sampling: balanced` draws equally often
+    #[arg(
+        long = "balance_head",
+        alias = "balance-head",
+        default_value = "age",
+        ignore_case = true,
+        help_heading = "Data"
+    )]
+    pub balance_head: Head,
+
+    /// Batches that are prepared ahead of the step; 0: none
+    #[arg(long, default_value = "4", value_parser = whole, help_heading = "Data")]
+    pub prefetch: i64,
 
     /// How training images are changed
     #[arg(long, default_value = "seed", ignore_case = true, help_heading = "Augmentation")]
@@ -134,7 +165,7 @@ pub struct Config {
     #[arg(long = "early_stop_patience", alias = "early-stop-patience", default_value = "5", value_parser = whole, help_heading = "Training")]
     pub early_stop_patience: i64,
 
-    /// Seed of weights, order and dropout
+    /// Seed of weights, order, augmentation and dropout
     #[arg(long, default_value = "7", value_parser = whole, help_heading = "Training")]
     pub seed: i64,
 
@@ -198,6 +229,13 @@ fn whole(text: &str) -> Result<i64, String> {
     }
 }
 
+/// The user's folder for decoded images; `None` for a user without a home.
+fn default_cache(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let set = |name: &str| variable(name).filter(|path| path.is_absolute());
+    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    Some(cache?.join("sweep/data"))
+}
+
 impl Config {
     /// Classes of a head.
     pub fn classes(&self, head: Head) -> i64 {
@@ -220,6 +258,7 @@ impl Config {
         at_least("image_size", self.image_size, 32);
         at_least("limit", self.limit.unwrap_or(i64::MAX), 1);
         at_least("split_seed", self.split_seed, 0);
+        at_least("prefetch", self.prefetch, 0);
         at_least("layer1", self.layer1, 1);
         at_least("layer2", self.layer2, 1);
         at_least("layer3", self.layer3, 1);
@@ -244,6 +283,9 @@ impl Config {
             wrong.push(format!("weight_decay is {}, but must be at least 0", self.weight_decay));
         }
         self.check_augmentation(&mut wrong);
+        if self.manifest.is_some() && self.limit.is_some() {
+            wrong.push("manifest says which images are used; leave limit out".to_owned());
+        }
         if self.weights.eq_ignore_ascii_case("imagenet") {
             wrong.push(
                 "weights=imagenet is not built yet; download torchvision's file and name it: --weights FILE.pth"
@@ -268,6 +310,26 @@ impl Config {
         }
         if !(1..=14).contains(&self.augment_ops) {
             wrong.push(format!("augment_ops is {}, but must be from 1 to 14", self.augment_ops));
+        }
+    }
+
+    /// A configuration of defaults for the data at `path`.
+    pub fn of_data(path: PathBuf) -> Self {
+        #[derive(clap::Parser)]
+        struct Defaults {
+            #[command(flatten)]
+            config: Config,
+        }
+        let Defaults { config } = <Defaults as clap::Parser>::parse_from(["", "--path", "."]);
+        Self { path, ..config }
+    }
+
+    /// Where decoded images are kept on disk, if they are.
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        match self.cache.as_deref() {
+            Some(none) if none.is_empty() || none.eq_ignore_ascii_case("none") => None,
+            Some(folder) => Some(PathBuf::from(folder)),
+            None => default_cache(|name| std::env::var_os(name).map(PathBuf::from)),
         }
     }
 

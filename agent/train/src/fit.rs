@@ -1,6 +1,8 @@
 //! The training loop: epochs of steps, validation after each, the best kept, ended early when nothing gets better.
 
-use rand::seq::SliceRandom as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use serde::Serialize;
 use serde_json::json;
 use tch::{Device, Reduction, Tensor, no_grad};
@@ -8,14 +10,15 @@ use tch::{Device, Reduction, Tensor, no_grad};
 use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoints, Moment, versions};
 use crate::config::Config;
-use crate::data::{Batch, Census, Dataset, Recipe, Split};
+use crate::data::{
+    Batch, Census, Course, Dataset, DuplicateCensus, Recipe, Sampling, Split, Workers, loader_threads, order,
+};
 use crate::device::device;
 use crate::error::TrainError;
 use crate::labels::Head;
 use crate::model::Model;
 use crate::observe::{Event, Observer, Values};
 use crate::score::{class_weights, majority};
-use crate::seeds::stream;
 use crate::tally::{Tally, step_values};
 use crate::teller::Teller;
 use crate::weights;
@@ -34,6 +37,8 @@ pub struct Summary {
     pub best_epoch: i64,
     pub best_checkpoint: Option<std::path::PathBuf>,
     pub census: Census,
+    /// Share of the training steps' time that they waited for images.
+    pub data_wait_share: Option<f64>,
     /// Why it ended before its last epoch.
     pub stopped: Option<String>,
 }
@@ -73,14 +78,22 @@ pub fn fit(
         ))?;
     }
     let weights = Head::ALL.map(|head| {
-        let weights: Vec<f32> =
-            class_weights(&data.counts[head.word()]).iter().map(|&weight| weight as f32).collect();
+        let counts = &data.counts[head.word()];
+        // What the sampling has evened out already is not weighed once more.
+        let even = config.sampling == Sampling::Balanced && config.balance_head == head;
+        let weights = if even { vec![1.0; counts.len()] } else { class_weights(counts) };
+        let weights: Vec<f32> = weights.iter().map(|&weight| weight as f32).collect();
         Tensor::from_slice(&weights).to_device(device)
     });
     let optimizer = AdamW::new(model.tensors(), config.weight_decay);
+    write_manifest(&folder, &data, config)?;
+    let on_cpu = device == Device::Cpu;
+    let workers = Workers::new(loader_threads(rayon::current_num_threads(), on_cpu), on_cpu)?;
     let training = Training {
         config,
         device,
+        workers,
+        waits: Waits::default(),
         data,
         model,
         optimizer,
@@ -97,6 +110,8 @@ struct Training<'a> {
     config: &'a Config,
     device: Device,
     data: Dataset,
+    workers: Workers,
+    waits: Waits,
     model: Model,
     optimizer: AdamW,
     /// Class weights per head.
@@ -106,6 +121,19 @@ struct Training<'a> {
     step: i64,
     /// Whether a loss that is not finite was spoken of.
     warned: bool,
+}
+
+/// How long the training steps took, and what of it they waited for images.
+#[derive(Default)]
+struct Waits {
+    waited: Duration,
+    all: Duration,
+}
+
+impl Waits {
+    fn share(&self) -> Option<f64> {
+        (!self.all.is_zero()).then(|| self.waited.as_secs_f64() / self.all.as_secs_f64())
+    }
 }
 
 impl Training<'_> {
@@ -143,6 +171,7 @@ impl Training<'_> {
             best_score: best,
             best_epoch,
             best_checkpoint: self.checkpoints.best().map(std::path::Path::to_owned),
+            data_wait_share: self.waits.share(),
             census: self.data.census,
             stopped: teller.stop.clone(),
         };
@@ -157,17 +186,23 @@ impl Training<'_> {
 
     /// One pass over the training images; returns the epoch's training metrics.
     fn train_epoch(&mut self, epoch: i64, teller: &mut Teller<'_>) -> Result<Values, TrainError> {
-        let mut order = self.data.indices(Split::Train).to_vec();
-        order.shuffle(&mut stream(self.config.seed as u64, "shuffle", epoch as u64));
-        let size = self.config.batch_size as usize;
-        let steps = order.len().div_ceil(size);
+        let Config { sampling, balance_head, .. } = *self.config;
+        let order = order(&self.data, sampling, balance_head, self.config.seed as u64, epoch as u64);
+        let batches: Vec<Vec<usize>> =
+            order.chunks(self.config.batch_size as usize).map(<[usize]>::to_vec).collect();
+        let steps = batches.len();
         teller.tell(&Event::EpochBegins { epoch, epochs: self.config.epochs, steps })?;
         let mut tally = Tally::new(self.config);
-        let recipe = self.config.recipe();
-        for (at, indices) in order.chunks(size).enumerate() {
-            let Some(batch) = self.data.images.batch(indices, &recipe, (epoch as u32, at as u32))? else {
-                continue;
-            };
+        let begun = Instant::now();
+        let course = Course {
+            recipe: self.config.recipe(),
+            epoch: epoch as u32,
+            batches,
+            ahead: self.config.prefetch as usize,
+        };
+        let mut loader = self.workers.load(&self.data.images, course);
+        for item in loader.by_ref() {
+            let (at, batch) = item?;
             self.optimizer.zero_grad();
             let logits = self.model.forward(&batch.pixels.to_device(self.device), true);
             let losses = self.losses(&logits, &batch);
@@ -187,16 +222,25 @@ impl Training<'_> {
                 break;
             }
         }
-        Ok(tally.training())
+        let waits = Waits { waited: loader.waited, all: begun.elapsed() };
+        self.waits.waited += waits.waited;
+        self.waits.all += waits.all;
+        let mut values = tally.training();
+        values.extend(waits.share().map(|share| ("data-wait-share".to_owned(), share)));
+        Ok(values)
     }
 
     /// The validation metrics; tells the confusion matrices.
     fn validate(&self, epoch: i64, teller: &mut Teller<'_>) -> Result<Values, TrainError> {
         let size = (self.config.batch_size * VALIDATION_BATCH) as usize;
         let mut tally = Tally::new(self.config);
-        let recipe = Recipe::plain();
-        for indices in self.data.indices(Split::Validation).chunks(size) {
-            let Some(batch) = self.data.images.batch(indices, &recipe, (0, 0))? else { continue };
+        let images = self.data.indices(Split::Validation);
+        let batches = images.chunks(size).map(<[usize]>::to_vec).collect();
+        // As many images ahead as in training: they take memory.
+        let ahead = (self.config.prefetch as usize).div_ceil(VALIDATION_BATCH as usize);
+        let course = Course { recipe: Recipe::plain(), epoch: 0, batches, ahead };
+        for item in self.workers.load(&self.data.images, course) {
+            let (_, batch) = item?;
             no_grad(|| {
                 let logits = self.model.forward(&batch.pixels.to_device(self.device), false);
                 let losses = self.losses(&logits, &batch).each_ref().map(|loss| loss.double_value(&[]));
@@ -220,7 +264,13 @@ impl Training<'_> {
         [0, 1, 2].map(|head: usize| {
             let loss = |labels: &[Tensor; 3]| {
                 let target = labels[head].to_device(self.device);
-                logits[head].cross_entropy_loss(&target, Some(&self.weights[head]), Reduction::Mean, -100, 0.0)
+                logits[head].cross_entropy_loss(
+                    &target,
+                    Some(&self.weights[head]),
+                    Reduction::Mean,
+                    -100,
+                    0.0,
+                )
             };
             match &batch.mixed {
                 Some(mixed) => loss(&batch.labels) * mixed.share + loss(&mixed.labels) * (1.0 - mixed.share),
@@ -260,8 +310,20 @@ impl Training<'_> {
     /// Says what there is to train on, and what a guesser would score.
     fn describe(&self, teller: &mut Teller<'_>) -> Result<(), TrainError> {
         let census = &self.data.census;
+        for warning in &self.data.warnings {
+            teller.warn(warning.clone())?;
+        }
         teller.left_out("files whose names do not give all labels are left out", &census.malformed)?;
         teller.left_out("corrupt images are left out", &census.corrupt)?;
+        if let Some(text) = duplicates(&census.duplicates) {
+            teller.log(text)?;
+        }
+        if census.not_in_manifest > 0 {
+            teller.warn(format!(
+                "{} images are not in the manifest and are left out",
+                census.not_in_manifest
+            ))?;
+        }
         teller.log(format!(
             "{} of {} images: {} to train, {} to validate, {} to test",
             census.used, census.files, census.train, census.validation, census.test
@@ -278,16 +340,35 @@ impl Training<'_> {
     }
 }
 
+/// Writes the split beside the checkpoints, where other trainings can take it from.
+fn write_manifest(folder: &Path, data: &Dataset, config: &Config) -> Result<(), TrainError> {
+    let path = folder.join("split.jsonl");
+    let text = data.manifest(config.split_seed as u64).to_text();
+    std::fs::create_dir_all(folder).map_err(TrainError::write(folder))?;
+    std::fs::write(&path, text).map_err(TrainError::write(&path))
+}
+
+/// A line on duplicates; `None` where there are none.
+fn duplicates(census: &DuplicateCensus) -> Option<String> {
+    (census.exact_groups + census.near_groups > 0).then(|| {
+        format!(
+            "duplicates: {} groups of equal files ({} of them with contradicting labels), {} groups that look alike; {} files left out for contradicting labels, {} as repetitions",
+            census.exact_groups, census.contradicting_groups, census.near_groups, census.left_out, census.dropped
+        )
+    })
+}
+
 fn closing(summary: &Summary) -> String {
     let best = summary.best_score.map_or_else(
         || "no epoch was completed".to_owned(),
         |score| format!("best total-f1score {score:.4} in epoch {}", summary.best_epoch),
     );
     format!(
-        "{best}; {} epochs, {} steps; left out: {} corrupt, {} with malformed names",
+        "{best}; {} epochs, {} steps; left out: {} corrupt, {} with malformed names, {} contradicting duplicates",
         summary.epochs,
         summary.steps,
         summary.census.corrupt.len(),
-        summary.census.malformed.len()
+        summary.census.malformed.len(),
+        summary.census.duplicates.left_out
     )
 }
