@@ -1,5 +1,7 @@
 //! The trainer's process: arguments, listeners, checkpoint folder, last words.
 
+mod cli;
+
 use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -44,12 +46,28 @@ enum Command {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(16..=4096))]
         size: u16,
     },
+    /// Look at a data set: check, stats, split, pack
+    #[command(subcommand)]
+    Data(cli::data::Data),
+    /// Measure
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Images a second that the input pipeline gives
+    Load(cli::bench_load::BenchLoad),
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let result = match (args.command, args.config) {
         (Some(Command::Synth { out, count, seed, size }), _) => draw(&out, count, seed, size),
+        (Some(Command::Data(command)), _) => cli::data::run(command).map(|()| ExitCode::SUCCESS),
+        (Some(Command::Bench(Bench::Load(bench))), _) => {
+            cli::bench_load::run(&bench).map(|()| ExitCode::SUCCESS)
+        }
         (None, Some(config)) => train(&config),
         (None, None) => Err(TrainError::Config(
             "say what to train on: sweep-train --path DIR (see sweep-train --help)".to_owned(),
