@@ -394,7 +394,40 @@ pub(crate) mod tests {
         for name in ["epochs", "dropout_val", "lr", "race_num"] {
             assert!(message.contains(name), "{message}");
         }
+        let augmentation =
+            ["--path=x", "--augment_p=2", "--augment_magnitude=31", "--augment_ops=0", "--mixup=-1"];
+        let more = ["--random_erasing=nan", "--limit=9", "--manifest=split.jsonl", "--prefetch=-1"];
+        let message = parse(&[&augmentation[..], &more].concat()).unwrap().check().unwrap_err().to_string();
+        for words in [
+            "augment_p is 2, but must be at least 0 and at most 1",
+            "augment_magnitude is 31",
+            "augment_ops is 0",
+            "mixup is -1, but must be at least 0",
+            "random_erasing is NaN",
+            "leave limit out",
+            "prefetch is -1",
+        ] {
+            assert!(message.contains(words), "{message}");
+        }
         assert!(parse(&["--path=x", "--batch_size=1.5"]).is_err());
         assert!(parse(&["--path=x", "--resnet_type=resnet19"]).is_err());
+    }
+
+    #[test]
+    fn decoded_images_are_kept_where_the_user_keeps_caches() {
+        let found = |known: &[(&str, &str)]| {
+            let known = known.to_vec();
+            default_cache(move |name| {
+                known.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+            })
+        };
+        assert_eq!(found(&[("HOME", "/home/me")]), Some("/home/me/.cache/sweep/data".into()));
+        let both = [("HOME", "/home/me"), ("XDG_CACHE_HOME", "/fast")];
+        assert_eq!(found(&both), Some("/fast/sweep/data".into()));
+        // The specification has relative paths ignored.
+        assert_eq!(found(&[("HOME", "/h"), ("XDG_CACHE_HOME", "x")]), Some("/h/.cache/sweep/data".into()));
+        assert_eq!(found(&[]), None);
+        let folder = |cache: &str| parse(&["--path=x", cache]).unwrap().cache_folder();
+        assert_eq!((folder("--cache=none"), folder("--cache=d")), (None, Some("d".into())));
     }
 }

@@ -1,7 +1,6 @@
 //! The training loop: epochs of steps, validation after each, the best kept, ended early when nothing gets better.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::json;
@@ -11,7 +10,7 @@ use crate::adamw::AdamW;
 use crate::checkpoint::{Checkpoints, Moment, versions};
 use crate::config::Config;
 use crate::data::{
-    Batch, Census, Course, Dataset, DuplicateCensus, Recipe, Sampling, Split, Workers, loader_threads, order,
+    Batch, Census, Course, Dataset, Recipe, Sampling, Split, Waits, Workers, loader_threads, order,
 };
 use crate::device::device;
 use crate::error::TrainError;
@@ -86,9 +85,9 @@ pub fn fit(
         Tensor::from_slice(&weights).to_device(device)
     });
     let optimizer = AdamW::new(model.tensors(), config.weight_decay);
-    write_manifest(&folder, &data, config)?;
+    data.manifest(config.split_seed as u64).write(&folder)?;
     let on_cpu = device == Device::Cpu;
-    let workers = Workers::new(loader_threads(rayon::current_num_threads(), on_cpu), on_cpu)?;
+    let workers = Workers::new(loader_threads(rayon::current_num_threads(), on_cpu))?;
     let training = Training {
         config,
         device,
@@ -121,19 +120,6 @@ struct Training<'a> {
     step: i64,
     /// Whether a loss that is not finite was spoken of.
     warned: bool,
-}
-
-/// How long the training steps took, and what of it they waited for images.
-#[derive(Default)]
-struct Waits {
-    waited: Duration,
-    all: Duration,
-}
-
-impl Waits {
-    fn share(&self) -> Option<f64> {
-        (!self.all.is_zero()).then(|| self.waited.as_secs_f64() / self.all.as_secs_f64())
-    }
 }
 
 impl Training<'_> {
@@ -223,8 +209,7 @@ impl Training<'_> {
             }
         }
         let waits = Waits { waited: loader.waited, all: begun.elapsed() };
-        self.waits.waited += waits.waited;
-        self.waits.all += waits.all;
+        self.waits.add(&waits);
         let mut values = tally.training();
         values.extend(waits.share().map(|share| ("data-wait-share".to_owned(), share)));
         Ok(values)
@@ -315,7 +300,7 @@ impl Training<'_> {
         }
         teller.left_out("files whose names do not give all labels are left out", &census.malformed)?;
         teller.left_out("corrupt images are left out", &census.corrupt)?;
-        if let Some(text) = duplicates(&census.duplicates) {
+        if let Some(text) = census.duplicates.told() {
             teller.log(text)?;
         }
         if census.not_in_manifest > 0 {
@@ -338,24 +323,6 @@ impl Training<'_> {
         }
         teller.tell(&Event::Metrics { step: 0, epoch: 0.0, values })
     }
-}
-
-/// Writes the split beside the checkpoints, where other trainings can take it from.
-fn write_manifest(folder: &Path, data: &Dataset, config: &Config) -> Result<(), TrainError> {
-    let path = folder.join("split.jsonl");
-    let text = data.manifest(config.split_seed as u64).to_text();
-    std::fs::create_dir_all(folder).map_err(TrainError::write(folder))?;
-    std::fs::write(&path, text).map_err(TrainError::write(&path))
-}
-
-/// A line on duplicates; `None` where there are none.
-fn duplicates(census: &DuplicateCensus) -> Option<String> {
-    (census.exact_groups + census.near_groups > 0).then(|| {
-        format!(
-            "duplicates: {} groups of equal files ({} of them with contradicting labels), {} groups that look alike; {} files left out for contradicting labels, {} as repetitions",
-            census.exact_groups, census.contradicting_groups, census.near_groups, census.left_out, census.dropped
-        )
-    })
 }
 
 fn closing(summary: &Summary) -> String {

@@ -105,13 +105,13 @@ fn trains_and_tells_the_metrics_of_the_python_project() {
         .into_iter()
         .filter(|event| matches!(event, Event::Media { name, .. } if name.ends_with("-confusion")));
     assert_eq!(matrices.count(), 9);
-    // Two best epochs, each with its configuration beside it.
+    // Two best epochs, each with its configuration beside it, and the split.
     let mut kept: Vec<_> = fs::read_dir(out.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     kept.sort();
-    assert_eq!(kept.len(), 4, "{kept:?}");
+    assert_eq!((kept.len(), kept.last().map(String::as_str)), (5, Some("split.jsonl")), "{kept:?}");
     let best = summary.best_checkpoint.unwrap();
     let beside: serde_json::Value =
         serde_json::from_slice(&fs::read(best.with_extension("json")).unwrap()).unwrap();

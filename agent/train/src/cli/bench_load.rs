@@ -105,7 +105,7 @@ fn open(bench: &BenchLoad, keep: Keep<'_>) -> Result<Arc<Images>, TrainError> {
 fn measure(images: &Arc<Images>, recipe: &Recipe, bench: &BenchLoad) -> Result<f64, TrainError> {
     /// Batches that wait to be taken.
     const AHEAD: usize = 4;
-    let workers = Workers::new(usize::from(bench.threads), false)?;
+    let workers = Workers::new(usize::from(bench.threads))?;
     let all: Vec<usize> = (0..images.entries().len()).collect();
     let mut rates = Vec::new();
     for epoch in 0..u32::from(bench.passes) {

@@ -39,6 +39,18 @@ pub struct DuplicateCensus {
     pub dropped: usize,
 }
 
+impl DuplicateCensus {
+    /// A line for people; `None` where there are no duplicates.
+    pub fn told(&self) -> Option<String> {
+        (self.exact_groups + self.near_groups > 0).then(|| {
+            format!(
+                "duplicates: {} groups of equal files ({} of them with contradicting labels), {} groups that look alike; {} files left out for contradicting labels, {} as repetitions",
+                self.exact_groups, self.contradicting_groups, self.near_groups, self.left_out, self.dropped
+            )
+        })
+    }
+}
+
 /// Who is whose duplicate. Groups are lists of indices of entries, each sorted by name, as are the groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Kinship {

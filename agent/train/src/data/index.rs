@@ -110,6 +110,10 @@ mod tests {
              1,part1/a.jpg,young,part1,1,20-30\n",
         )
         .unwrap();
+        let source = crate::data::Source::open(&index).unwrap();
+        let names: Vec<&str> = source.entries().iter().map(|entry| &*entry.name).collect();
+        assert_eq!((names, source.malformed().len()), (vec!["b.jpg", "part1/a.jpg"], 3));
+        assert_eq!(source.bytes(&source.entries()[0]).unwrap(), b"part1/b.jpg");
         let rows = read(&index).unwrap();
         let known: Vec<_> = rows
             .files

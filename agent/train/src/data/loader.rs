@@ -38,33 +38,44 @@ pub struct Loader {
     pub waited: Duration,
 }
 
+/// How long training steps took, and what of it they waited for images.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Waits {
+    pub waited: Duration,
+    pub all: Duration,
+}
+
+impl Waits {
+    pub fn add(&mut self, more: &Self) {
+        self.waited += more.waited;
+        self.all += more.all;
+    }
+
+    /// Share of the time that was waited, 0 to 1; `None` before the first step.
+    pub fn share(&self) -> Option<f64> {
+        (!self.all.is_zero()).then(|| self.waited.as_secs_f64() / self.all.as_secs_f64())
+    }
+}
+
 /// A batch and its number.
 type Item = Result<(usize, Batch), TrainError>;
 
-/// How `threads` are divided between libtorch and the workers. Beside a GPU all but one prepare batches. Beside a CPU's
-/// libtorch one worker thread is enough; it is not taken away from libtorch, but runs when those threads have nothing to
-/// do (see [`Workers::new`]).
+/// How many of `threads` prepare batches. Beside a GPU all but one. Beside a CPU's libtorch, which uses them all, one:
+/// an image costs about a hundredth of what it costs to train on it, so that one thread is hardly ever busy. It has no lower
+/// priority: on a box that is shared with other trainings it would get no time at all, and everything would wait for it.
 pub fn loader_threads(threads: usize, on_cpu: bool) -> usize {
     if on_cpu { 1 } else { threads.saturating_sub(1).max(1) }
 }
 
 impl Workers {
-    /// Starts threads. `yielding` ones have the lowest priority: they take what the training leaves idle, and all of a
-    /// core once it waits for them.
+    /// Starts threads.
     ///
     /// # Errors
-    /// When the system gives no more threads.
-    pub fn new(threads: usize, yielding: bool) -> Result<Self, TrainError> {
+    /// When the system gives no more of them.
+    pub fn new(threads: usize) -> Result<Self, TrainError> {
         let pool = ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|number| format!("loader-{number}"))
-            .start_handler(move |_| {
-                if yielding {
-                    // Refused by no Linux; elsewhere they are threads as others.
-                    let _same_as_others =
-                        rustix::process::setpriority_process(Some(rustix::thread::gettid()), 19);
-                }
-            })
             .build()
             .map_err(|error| TrainError::Config(format!("{threads} loader threads: {error}")))?;
         Ok(Self { pool: Arc::new(pool) })
@@ -161,7 +172,7 @@ mod tests {
     fn the_same_batches_come_however_far_ahead_and_by_however_many() {
         let (_folder, images) = images();
         let pass = |threads, ahead| -> Vec<(usize, Vec<f32>, f64)> {
-            let loader = Workers::new(threads, true).unwrap().load(&images, course(ahead));
+            let loader = Workers::new(threads).unwrap().load(&images, course(ahead));
             loader
                 .map(|item| {
                     let (number, batch) = item.unwrap();
@@ -185,7 +196,7 @@ mod tests {
     #[test]
     fn a_pass_may_be_given_up_and_its_threads_end() {
         let (_folder, images) = images();
-        let workers = Workers::new(2, false).unwrap();
+        let workers = Workers::new(2).unwrap();
         let mut loader = workers.load(&images, course(2));
         assert!(loader.next().is_some());
         drop(loader);
@@ -195,7 +206,7 @@ mod tests {
     #[test]
     fn a_pass_that_breaks_down_does_not_look_as_if_it_ended() {
         let (_folder, images) = images();
-        let workers = Workers::new(1, false).unwrap();
+        let workers = Workers::new(1).unwrap();
         let mut broken = course(2);
         broken.batches.push(vec![4711]);
         let loader = workers.load(&images, broken);

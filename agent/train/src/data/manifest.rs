@@ -80,6 +80,17 @@ impl Manifest {
         text
     }
 
+    /// Writes `split.jsonl` into a folder, where other trainings can take it from.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), TrainError> {
+        let (path, new) = (folder.join("split.jsonl"), folder.join("split.jsonl.new"));
+        std::fs::create_dir_all(folder).map_err(TrainError::write(folder))?;
+        std::fs::write(&new, self.to_text()).map_err(TrainError::write(&new))?;
+        std::fs::rename(&new, &path).map_err(TrainError::write(&path))
+    }
+
     /// Reads a file.
     ///
     /// # Errors

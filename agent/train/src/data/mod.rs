@@ -27,7 +27,7 @@ pub use cache::{Cache, Made};
 pub use decode::{Photo, decode};
 pub use duplicates::{DuplicateCensus, Duplicates, Kinship};
 pub use images::{Images, Keep, Opened};
-pub use loader::{Course, Loader, Workers, loader_threads};
+pub use loader::{Course, Loader, Waits, Workers, loader_threads};
 pub use look::Look;
 pub use manifest::Manifest;
 pub use perceptual::{NEAR, NEAR_COLOUR, Thumbnail, perceptual_hash, thumbnail};
