@@ -6,7 +6,7 @@ use clap::{Args as _, FromArgMatches as _, ValueEnum};
 use serde::Serialize;
 
 use crate::augment::{Augment, Augmenter, Policy};
-use crate::data::Recipe;
+use crate::data::{Duplicates, Recipe, Sampling};
 use crate::error::TrainError;
 use crate::fitting::Fitting;
 use crate::labels::Head;
@@ -18,7 +18,7 @@ const SEED_PROBABILITY: f64 = 0.6;
 /// Everything a training depends on. Written beside every checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, clap::Args)]
 pub struct Config {
-    /// Folder of UTKFace files (searched recursively), or a .tar or .tar.gz of them
+    /// Folder of UTKFace files (searched recursively), a .tar or .tar.gz of them, or a .csv that lists files
     #[arg(long, value_name = "PATH", help_heading = "Data")]
     pub path: PathBuf,
 
@@ -33,6 +33,37 @@ pub struct Config {
     /// Seed of the split into training, validation and test; `seed` does not move it
     #[arg(long = "split_seed", alias = "split-seed", default_value = "7", value_parser = whole, help_heading = "Data")]
     pub split_seed: i64,
+
+    /// Use exactly the split that another training or `sweep-train data split` wrote
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    pub manifest: Option<PathBuf>,
+
+    /// What is done about files that are the same picture
+    #[arg(long, default_value = "apart", ignore_case = true, help_heading = "Data")]
+    pub duplicates: Duplicates,
+
+    /// Folder for decoded images, shared by trials; `none`: keep them in memory
+    /// [default: sweep/data in XDG_CACHE_HOME or ~/.cache]
+    #[arg(long, value_name = "DIR", help_heading = "Data")]
+    pub cache: Option<String>,
+
+    /// How an epoch's images are drawn
+    #[arg(long, default_value = "shuffle", ignore_case = true, help_heading = "Data")]
+    pub sampling: Sampling,
+
+    /// Head whose classes `sampling: balanced` draws equally often
+    #[arg(
+        long = "balance_head",
+        alias = "balance-head",
+        default_value = "age",
+        ignore_case = true,
+        help_heading = "Data"
+    )]
+    pub balance_head: Head,
+
+    /// Batches that are prepared ahead of the step; 0: none
+    #[arg(long, default_value = "4", value_parser = whole, help_heading = "Data")]
+    pub prefetch: i64,
 
     /// How training images are changed
     #[arg(long, default_value = "seed", ignore_case = true, help_heading = "Augmentation")]
@@ -141,7 +172,7 @@ pub struct Config {
     #[arg(long = "early_stop_patience", alias = "early-stop-patience", default_value = "5", value_parser = whole, help_heading = "Training")]
     pub early_stop_patience: i64,
 
-    /// Seed of weights, order and dropout
+    /// Seed of weights, order, augmentation and dropout
     #[arg(long, default_value = "7", value_parser = whole, help_heading = "Training")]
     pub seed: i64,
 
@@ -229,6 +260,13 @@ pub(crate) fn whole(text: &str) -> Result<i64, String> {
     }
 }
 
+/// The user's folder for decoded images; `None` for a user without a home.
+fn default_cache(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let set = |name: &str| variable(name).filter(|path| path.is_absolute());
+    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    Some(cache?.join("sweep/data"))
+}
+
 impl Config {
     /// What is trained on `path` when nothing else is said.
     pub fn with_defaults(path: impl Into<PathBuf>) -> Self {
@@ -261,6 +299,7 @@ impl Config {
         at_least("image_size", self.image_size, 32);
         at_least("limit", self.limit.unwrap_or(i64::MAX), 1);
         at_least("split_seed", self.split_seed, 0);
+        at_least("prefetch", self.prefetch, 0);
         at_least("layer1", self.layer1, 1);
         at_least("layer2", self.layer2, 1);
         at_least("layer3", self.layer3, 1);
@@ -286,6 +325,9 @@ impl Config {
         }
         self.check_augmentation(&mut wrong);
         wrong.extend(self.fitting.wrong(self.epochs, self.batch_size));
+        if self.manifest.is_some() && self.limit.is_some() {
+            wrong.push("manifest says which images are used; leave limit out".to_owned());
+        }
         if wrong.is_empty() { Ok(()) } else { Err(TrainError::Config(wrong.join("\n  "))) }
     }
 
@@ -304,6 +346,15 @@ impl Config {
         }
         if !(1..=14).contains(&self.augment_ops) {
             wrong.push(format!("augment_ops is {}, but must be from 1 to 14", self.augment_ops));
+        }
+    }
+
+    /// Where decoded images are kept on disk, if they are.
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        match self.cache.as_deref() {
+            Some(none) if none.is_empty() || none.eq_ignore_ascii_case("none") => None,
+            Some(folder) => Some(PathBuf::from(folder)),
+            None => default_cache(|name| std::env::var_os(name).map(PathBuf::from)),
         }
     }
 
@@ -376,7 +427,40 @@ pub(crate) mod tests {
         for name in ["epochs", "dropout_val", "lr", "race_num"] {
             assert!(message.contains(name), "{message}");
         }
+        let augmentation =
+            ["--path=x", "--augment_p=2", "--augment_magnitude=31", "--augment_ops=0", "--mixup=-1"];
+        let more = ["--random_erasing=nan", "--limit=9", "--manifest=split.jsonl", "--prefetch=-1"];
+        let message = parse(&[&augmentation[..], &more].concat()).unwrap().check().unwrap_err().to_string();
+        for words in [
+            "augment_p is 2, but must be at least 0 and at most 1",
+            "augment_magnitude is 31",
+            "augment_ops is 0",
+            "mixup is -1, but must be at least 0",
+            "random_erasing is NaN",
+            "leave limit out",
+            "prefetch is -1",
+        ] {
+            assert!(message.contains(words), "{message}");
+        }
         assert!(parse(&["--path=x", "--batch_size=1.5"]).is_err());
         assert!(parse(&["--path=x", "--resnet_type=resnet19"]).is_err());
+    }
+
+    #[test]
+    fn decoded_images_are_kept_where_the_user_keeps_caches() {
+        let found = |known: &[(&str, &str)]| {
+            let known = known.to_vec();
+            default_cache(move |name| {
+                known.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
+            })
+        };
+        assert_eq!(found(&[("HOME", "/home/me")]), Some("/home/me/.cache/sweep/data".into()));
+        let both = [("HOME", "/home/me"), ("XDG_CACHE_HOME", "/fast")];
+        assert_eq!(found(&both), Some("/fast/sweep/data".into()));
+        // The specification has relative paths ignored.
+        assert_eq!(found(&[("HOME", "/h"), ("XDG_CACHE_HOME", "x")]), Some("/h/.cache/sweep/data".into()));
+        assert_eq!(found(&[]), None);
+        let folder = |cache: &str| parse(&["--path=x", cache]).unwrap().cache_folder();
+        assert_eq!((folder("--cache=none"), folder("--cache=d")), (None, Some("d".into())));
     }
 }

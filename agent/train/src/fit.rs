@@ -1,8 +1,14 @@
 //! The training loop: epochs of steps, validation after each, the best kept, ended early when nothing gets better.
 
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::json;
+use tch::Device;
+
 use crate::checkpoint::{Checkpoints, Moment, versions};
 use crate::config::{Config, Start};
-use crate::data::{Census, Dataset, Recipe, Split};
+use crate::data::{Census, Course, Dataset, Recipe, Split, Waits, Workers, loader_threads, order};
 use crate::device::device;
 use crate::error::TrainError;
 use crate::labels::Head;
@@ -10,14 +16,10 @@ use crate::losses::Losses;
 use crate::model::Model;
 use crate::observe::{Event, Observer, Values};
 use crate::score::majority;
-use crate::seeds::stream;
 use crate::step::Stepper;
 use crate::tally::{Tally, step_values};
 use crate::teller::Teller;
 use crate::weights::{self, fetch};
-use rand::seq::SliceRandom as _;
-use serde::Serialize;
-use serde_json::json;
 
 /// Validation takes so many times the training batch.
 const VALIDATION_BATCH: i64 = 4;
@@ -33,6 +35,8 @@ pub struct Summary {
     pub best_epoch: i64,
     pub best_checkpoint: Option<std::path::PathBuf>,
     pub census: Census,
+    /// Share of the training steps' time that they waited for images.
+    pub data_wait_share: Option<f64>,
     /// Why it ended before its last epoch.
     pub stopped: Option<String>,
 }
@@ -84,9 +88,13 @@ pub fn fit(
     let losses = Losses::new(config, Head::ALL.map(|head| &*data.counts[head.word()]), device);
     let stepper = Stepper::new(config, &model, device);
     let steps = data.indices(Split::Train).len().div_ceil(config.batch_size as usize);
+    data.manifest(config.split_seed as u64).write(&folder)?;
+    let workers = Workers::new(loader_threads(rayon::current_num_threads(), device == Device::Cpu))?;
     let training = Training {
         config,
         steps: steps * config.epochs as usize,
+        workers,
+        waits: Waits::default(),
         data,
         model,
         stepper,
@@ -104,6 +112,8 @@ struct Training<'a> {
     /// Optimizer steps that the schedule reckons with.
     steps: usize,
     data: Dataset,
+    workers: Workers,
+    waits: Waits,
     model: Model,
     stepper: Stepper,
     losses: Losses,
@@ -152,6 +162,7 @@ impl Training<'_> {
             best_score: best,
             best_epoch,
             best_checkpoint: self.checkpoints.best().map(std::path::Path::to_owned),
+            data_wait_share: self.waits.share(),
             census: self.data.census,
             stopped: teller.stop.clone(),
         };
@@ -166,19 +177,25 @@ impl Training<'_> {
 
     /// One pass over the training images; returns the epoch's training metrics.
     fn train_epoch(&mut self, epoch: i64, teller: &mut Teller<'_>) -> Result<Values, TrainError> {
-        let mut order = self.data.indices(Split::Train).to_vec();
-        order.shuffle(&mut stream(self.config.seed as u64, "shuffle", epoch as u64));
-        let size = self.config.batch_size as usize;
-        let steps = order.len().div_ceil(size);
+        let Config { sampling, balance_head, .. } = *self.config;
+        let order = order(&self.data, sampling, balance_head, self.config.seed as u64, epoch as u64);
+        let batches: Vec<Vec<usize>> =
+            order.chunks(self.config.batch_size as usize).map(<[usize]>::to_vec).collect();
+        let steps = batches.len();
         teller.tell(&Event::EpochBegins { epoch, epochs: self.config.epochs, steps })?;
         let mut tally = Tally::new(self.config);
         let schedule = self.config.fitting.schedule();
         self.model.freeze_backbone(epoch <= self.config.fitting.freeze_epochs);
-        let recipe = self.config.recipe();
-        for (at, indices) in order.chunks(size).enumerate() {
-            let Some(batch) = self.data.images.batch(indices, &recipe, (epoch as u32, at as u32))? else {
-                continue;
-            };
+        let begun = Instant::now();
+        let course = Course {
+            recipe: self.config.recipe(),
+            epoch: epoch as u32,
+            batches,
+            ahead: self.config.prefetch as usize,
+        };
+        let mut loader = self.workers.load(&self.data.images, course);
+        for item in loader.by_ref() {
+            let (at, batch) = item?;
             let rate = schedule.rate(self.config.lr, self.step as usize, self.steps);
             let outcome = self.stepper.step(&self.model, &self.losses, &batch, rate)?;
             self.step += 1;
@@ -200,16 +217,24 @@ impl Training<'_> {
                 break;
             }
         }
-        Ok(tally.training())
+        let waits = Waits { waited: loader.waited, all: begun.elapsed() };
+        self.waits.add(&waits);
+        let mut values = tally.training();
+        values.extend(waits.share().map(|share| ("data-wait-share".to_owned(), share)));
+        Ok(values)
     }
 
     /// The validation metrics; tells the confusion matrices.
     fn validate(&self, epoch: i64, teller: &mut Teller<'_>) -> Result<Values, TrainError> {
         let size = (self.config.batch_size * VALIDATION_BATCH) as usize;
         let mut tally = Tally::new(self.config);
-        let recipe = Recipe::plain();
-        for indices in self.data.indices(Split::Validation).chunks(size) {
-            let Some(batch) = self.data.images.batch(indices, &recipe, (0, 0))? else { continue };
+        let images = self.data.indices(Split::Validation);
+        let batches = images.chunks(size).map(<[usize]>::to_vec).collect();
+        // As many images ahead as in training: they take memory.
+        let ahead = (self.config.prefetch as usize).div_ceil(VALIDATION_BATCH as usize);
+        let course = Course { recipe: Recipe::plain(), epoch: 0, batches, ahead };
+        for item in self.workers.load(&self.data.images, course) {
+            let (_, batch) = item?;
             let logits = self.stepper.predict(&self.model, &batch)?;
             let losses = self.losses.of(&logits, &batch.labels, self.losses.divisors(&batch.truth));
             tally.add(&logits, &batch.truth, losses.each_ref().map(|loss| loss.double_value(&[])))?;
@@ -257,8 +282,20 @@ impl Training<'_> {
     /// Says what there is to train on, and what a guesser would score.
     fn describe(&self, teller: &mut Teller<'_>) -> Result<(), TrainError> {
         let census = &self.data.census;
+        for warning in &self.data.warnings {
+            teller.warn(warning.clone())?;
+        }
         teller.left_out("files whose names do not give all labels are left out", &census.malformed)?;
         teller.left_out("corrupt images are left out", &census.corrupt)?;
+        if let Some(text) = census.duplicates.told() {
+            teller.log(text)?;
+        }
+        if census.not_in_manifest > 0 {
+            teller.warn(format!(
+                "{} images are not in the manifest and are left out",
+                census.not_in_manifest
+            ))?;
+        }
         teller.log(format!(
             "{} of {} images: {} to train, {} to validate, {} to test",
             census.used, census.files, census.train, census.validation, census.test
@@ -281,10 +318,11 @@ fn closing(summary: &Summary) -> String {
         |score| format!("best total-f1score {score:.4} in epoch {}", summary.best_epoch),
     );
     format!(
-        "{best}; {} epochs, {} steps; left out: {} corrupt, {} with malformed names",
+        "{best}; {} epochs, {} steps; left out: {} corrupt, {} with malformed names, {} contradicting duplicates",
         summary.epochs,
         summary.steps,
         summary.census.corrupt.len(),
-        summary.census.malformed.len()
+        summary.census.malformed.len(),
+        summary.census.duplicates.left_out
     )
 }

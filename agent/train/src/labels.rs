@@ -1,5 +1,6 @@
 //! What a file name says of a face: UTKFace's `AGE_SEX_RACE_DATE.jpg`.
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 /// Oldest age that is believed; the data's oldest is 116.
@@ -15,7 +16,7 @@ pub const SEXES: [&str; 2] = ["Male", "Female"];
 pub const RACES: [&str; 5] = ["White", "Black", "Asian", "Indian", "Others"];
 
 /// The three heads, in the order of their losses and metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Head {
     Age,
@@ -75,16 +76,56 @@ impl Labels {
         }
     }
 
-    /// Reads a file name, without its folder; `None` for one that says not all three, which is never guessed at.
-    pub fn from_file_name(name: &str) -> Option<Self> {
-        let mut fields = name.split('_');
-        let mut number = || fields.next().filter(|field| is_number(field))?.parse::<u32>().ok();
-        let (age, sex, race) = (number()?, number()?, number()?);
-        // A date must follow: without it the third field may be anything.
-        fields.next()?;
-        let known = age <= OLDEST && sex < 2 && race < 5;
-        known.then_some(Self { age_group: age_group(age), sex: sex as u8, race: race as u8 })
+    /// Of an age in years, and classes by number.
+    ///
+    /// # Errors
+    /// Why they are none.
+    pub fn of_numbers(age: u32, sex: u32, race: u32) -> Result<Self, String> {
+        if age > OLDEST {
+            return Err(format!("age is {age}, above {OLDEST}"));
+        }
+        if sex as usize >= SEXES.len() {
+            return Err(format!("sex is {sex}, not 0 or 1"));
+        }
+        if race as usize >= RACES.len() {
+            return Err(format!("race is {race}, not 0 to 4"));
+        }
+        Ok(Self { age_group: age_group(age), sex: sex as u8, race: race as u8 })
     }
+
+    /// Reads a file name, without its folder: the age in years and the labels. One that says not all three is never
+    /// guessed at.
+    ///
+    /// # Errors
+    /// Why it says not all of them.
+    pub fn parse(name: &str) -> Result<(u8, Self), String> {
+        let mut fields = name.split('_');
+        let mut number = |what: &str| {
+            let field = fields.next().ok_or_else(|| format!("no {what}"))?;
+            let digits =
+                Some(field).filter(|field| is_number(field)).and_then(|field| field.parse::<u32>().ok());
+            digits.ok_or_else(|| {
+                format!("{what} is `{}`, not a number of up to three digits", shortened(field))
+            })
+        };
+        let (age, sex, race) = (number("age")?, number("sex")?, number("race")?);
+        // Without a date the third field may be anything.
+        fields.next().ok_or("no date behind the third field")?;
+        Self::of_numbers(age, sex, race).map(|labels| (age as u8, labels))
+    }
+
+    /// Reads a file name, see [`Labels::parse`].
+    pub fn from_file_name(name: &str) -> Option<Self> {
+        Self::parse(name).ok().map(|(_, labels)| labels)
+    }
+}
+
+fn shortened(field: &str) -> String {
+    const LONGEST: usize = 24;
+    if field.chars().count() <= LONGEST {
+        return field.to_owned();
+    }
+    field.chars().take(LONGEST).chain("...".chars()).collect()
 }
 
 fn is_number(field: &str) -> bool {

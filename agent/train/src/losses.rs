@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::config::Config;
+use crate::data::Sampling;
 use crate::labels::{Head, Labels};
 use crate::score::class_weights;
 
@@ -41,9 +42,13 @@ pub(crate) struct Losses {
 impl Losses {
     /// `counts`: how often each class of each head occurs.
     pub(crate) fn new(config: &Config, counts: [&[u64]; 3], device: Device) -> Self {
-        let weights = counts.map(|counts| match config.fitting.class_weights {
-            ClassWeights::Balanced => class_weights(counts),
-            ClassWeights::None => vec![1.0; counts.len()],
+        let weights = [0, 1, 2].map(|head: usize| {
+            // What the sampling has evened out already is not weighed once more.
+            let even = config.sampling == Sampling::Balanced && config.balance_head == Head::ALL[head];
+            match config.fitting.class_weights {
+                ClassWeights::Balanced if !even => class_weights(counts[head]),
+                _ => vec![1.0; counts[head].len()],
+            }
         });
         let on_device = weights.each_ref().map(|weights| floats(weights).to_device(device));
         let groups = config.age_num_targets;

@@ -29,6 +29,9 @@ enum Command {
         #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u16).range(16..=4096))]
         size: u16,
     },
+    /// Look at a data set: check, stats, split, pack
+    #[command(subcommand)]
+    Data(cli::data::Data),
     /// Judge a model: scores with intervals, calibration, confusion, subgroups
     Eval(cli::judge::Eval),
     /// Say what a model sees in pictures
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, TrainError> {
     match command {
         Command::Synth { out, count, seed, size } => draw(&out, count, seed, size)?,
+        Command::Data(data) => cli::data::run(data)?,
         Command::Bench(bench) => bench.run()?,
         Command::Eval(eval) => eval.run()?,
         Command::Predict(predict) => predict.run()?,

@@ -18,6 +18,7 @@ run_cap: 3
 metric: {name: total-f1score, goal: maximize}
 parameters:
   path: {value: faces}
+  cache: {value: cache}
   resnet_type: {value: resnet18}
   image_size: {value: 32}
   epochs: {value: 2}

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use small::{alone, config, faces, logs, train};
 use sweep_train::observe::{Event, Level, Recorder};
 use sweep_train::{TrainError, fit};
+use tempfile::TempDir;
 
 mod small;
 
@@ -49,13 +50,13 @@ fn trains_and_tells_the_metrics_of_the_python_project() {
         .into_iter()
         .filter(|event| matches!(event, Event::Media { name, .. } if name.ends_with("-confusion")));
     assert_eq!(matrices.count(), 9);
-    // Two best epochs, each with its configuration beside it.
+    // Two best epochs, each with its configuration beside it, and the split.
     let mut kept: Vec<_> = fs::read_dir(out.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     kept.sort();
-    assert_eq!(kept.len(), 4, "{kept:?}");
+    assert_eq!((kept.len(), kept.last().map(String::as_str)), (5, Some("split.jsonl")), "{kept:?}");
     let best = summary.best_checkpoint.unwrap();
     let beside: serde_json::Value =
         serde_json::from_slice(&fs::read(best.with_extension("json")).unwrap()).unwrap();
@@ -74,6 +75,85 @@ fn trains_the_same_from_the_same_seed() {
     let first = curve("--seed=7");
     assert_eq!(first, curve("--seed=7"));
     assert_ne!(first, curve("--seed=8"));
+}
+
+#[test]
+fn trains_the_same_however_far_it_prefetches_and_wherever_the_pixels_are() {
+    let _turn = alone();
+    let data = faces(80);
+    let cache = tempfile::tempdir().unwrap();
+    let cached = format!("--cache={}", cache.path().display());
+    let curve = |more: &[&str]| {
+        let base = ["--epochs=1", "--mixup=0.2", "--cutmix=1", "--random_erasing=0.2"];
+        let (summary, recorder, _) = train(&config(data.path(), &[&base, more].concat()));
+        let share = recorder.curve("data-wait-share")[0].1;
+        assert!((0.0..=1.0).contains(&share) && summary.data_wait_share == Some(share), "{share}");
+        (recorder.curve("total-loss"), recorder.curve("val-total-loss"))
+    };
+    let first = curve(&["--prefetch=4"]);
+    assert_eq!(first, curve(&["--prefetch=0"]));
+    assert_eq!(first, curve(&["--prefetch=1", &cached]));
+    let files = || -> Vec<_> {
+        let entries = fs::read_dir(cache.path()).unwrap().map(|entry| entry.unwrap());
+        let mut files: Vec<_> =
+            entries.map(|entry| (entry.path(), entry.metadata().unwrap().modified().unwrap())).collect();
+        files.sort();
+        files
+    };
+    let made = files();
+    assert!(made.iter().any(|(path, _)| path.extension().is_some_and(|kind| kind == "pixels")));
+    assert_eq!(first, curve(&[&cached]));
+    assert_eq!(files(), made, "the second training decodes nothing");
+    for other in ["--augment=none", "--augment=light", "--augment=rand", "--sampling=balanced"] {
+        let (training, validation) = curve(&[other]);
+        assert_ne!(training, first.0, "{other}");
+        assert!(training[0].1.is_finite() && validation[0].1.is_finite(), "{other}");
+    }
+}
+
+#[test]
+fn trains_on_exactly_the_split_of_a_manifest() {
+    let _turn = alone();
+    let data = faces(80);
+    let (first, _, out) = train(&config(data.path(), &["--epochs=1", "--split_seed=3"]));
+    let manifest = format!("--manifest={}", out.path().join("split.jsonl").display());
+    let (again, _, other) = train(&config(data.path(), &["--epochs=1", "--split_seed=8", &manifest]));
+    assert_eq!((again.census.train, again.census.test), (first.census.train, first.census.test));
+    let lines = |folder: &TempDir| {
+        let text = fs::read_to_string(folder.path().join("split.jsonl")).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&out), lines(&other));
+    let gone = fs::read_dir(data.path()).unwrap().next().unwrap().unwrap();
+    fs::remove_file(gone.path()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let refused = fit(&config(data.path(), &[&manifest]), folder.path().to_owned(), &mut Recorder::default());
+    let said = refused.unwrap_err().to_string();
+    assert!(
+        said.contains("1 images are missing") && said.contains(gone.file_name().to_str().unwrap()),
+        "{said}"
+    );
+}
+
+#[test]
+fn trains_without_contradicting_duplicates_and_says_so() {
+    let _turn = alone();
+    let data = faces(80);
+    let some: Vec<_> =
+        fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().path()).take(2).collect();
+    fs::copy(&some[0], data.path().join("44_1_3_29990101.jpg")).unwrap();
+    let name = some[1].file_name().unwrap().to_str().unwrap();
+    let labels = &name[..name.rfind('_').unwrap()];
+    fs::copy(&some[1], data.path().join(format!("{labels}_29990102.jpg"))).unwrap();
+    let (summary, recorder, _) = train(&config(data.path(), &["--epochs=1"]));
+    let found = &summary.census.duplicates;
+    assert_eq!((found.exact_groups, found.contradicting_groups, found.left_out), (2, 1, 2), "{found:?}");
+    assert_eq!(summary.census.used, 80);
+    assert!(logs(&recorder, Level::Info).contains("2 contradicting duplicates"));
+    let kept = train(&config(data.path(), &["--epochs=1", "--duplicates=keep"])).0;
+    assert_eq!((kept.census.used, kept.census.duplicates.left_out), (82, 0));
+    let dropped = train(&config(data.path(), &["--epochs=1", "--duplicates=drop"])).0;
+    assert_eq!((dropped.census.used, dropped.census.duplicates.dropped), (79, 1));
 }
 
 #[test]
@@ -227,6 +307,7 @@ fn trains_by_hand_with_lines_of_progress() {
         "--epochs=1",
         "--batch_size=40",
         "--threads=1",
+        "--cache=none",
     ]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
@@ -251,6 +332,8 @@ fn trains_made_up_faces_to_nine_tenths_within_300_steps() {
             "--layer2=128",
             "--layer3=64",
             "--early_stop_patience=0",
+            // Their labels are colours, which the default augmentation changes.
+            "--augment=none",
         ],
     );
     let out = tempfile::tempdir().unwrap();

@@ -10,7 +10,8 @@ const ALONG_Y: usize = 9;
 /// A bell of deviation `sigma` pixels, summing to 1.
 fn bell<const TAPS: usize>(sigma: f32) -> [f32; TAPS] {
     let middle = (TAPS as f32 - 1.0) / 2.0;
-    let density: [f32; TAPS] = std::array::from_fn(|at| (-0.5 * ((at as f32 - middle) / sigma).powi(2)).exp());
+    let density: [f32; TAPS] =
+        std::array::from_fn(|at| (-0.5 * ((at as f32 - middle) / sigma).powi(2)).exp());
     let sum: f32 = density.iter().sum();
     density.map(|value| value / sum)
 }

@@ -123,7 +123,8 @@ pub(super) fn solarize(planes: &mut Planes, threshold: f32) {
 /// Stretches each channel over 0 to 255; one of a single value stays.
 pub(super) fn auto_contrast(planes: &mut Planes) {
     for channel in planes.channels() {
-        let (least, most) = channel.iter().fold((255u8, 0u8), |(least, most), &byte| (least.min(byte), most.max(byte)));
+        let (least, most) =
+            channel.iter().fold((255u8, 0u8), |(least, most), &byte| (least.min(byte), most.max(byte)));
         if least >= most {
             continue;
         }

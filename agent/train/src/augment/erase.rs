@@ -45,10 +45,18 @@ mod tests {
             erase(&mut pixels, 40, &mut stream(7, "erase", number));
             let gone = pixels.iter().filter(|&&value| value == 0.0).count() as f64 / pixels.len() as f64;
             assert!((0.01..=0.36).contains(&gone), "{gone}");
-            let columns: std::collections::BTreeSet<usize> =
-                pixels.iter().enumerate().filter(|(_, value)| **value == 0.0).map(|(at, _)| at % 120).collect();
-            let rows: std::collections::BTreeSet<usize> =
-                pixels.iter().enumerate().filter(|(_, value)| **value == 0.0).map(|(at, _)| at / 120).collect();
+            let columns: std::collections::BTreeSet<usize> = pixels
+                .iter()
+                .enumerate()
+                .filter(|(_, value)| **value == 0.0)
+                .map(|(at, _)| at % 120)
+                .collect();
+            let rows: std::collections::BTreeSet<usize> = pixels
+                .iter()
+                .enumerate()
+                .filter(|(_, value)| **value == 0.0)
+                .map(|(at, _)| at / 120)
+                .collect();
             assert_eq!(columns.len() * rows.len(), (gone * pixels.len() as f64).round() as usize);
         }
     }

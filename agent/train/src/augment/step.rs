@@ -59,13 +59,7 @@ pub fn apply(steps: &[Step], pixels: &[u8], side: usize) -> Planes {
 }
 
 /// Applies `steps` in order to bytes `[side, side, 3]` and writes them normalised into `out`, of the same shape.
-pub(crate) fn into_batch(
-    steps: &[Step],
-    pixels: &[u8],
-    side: usize,
-    out: &mut [f32],
-    scratch: &mut Scratch,
-) {
+pub(crate) fn into_batch(steps: &[Step], pixels: &[u8], side: usize, out: &mut [f32], scratch: &mut Scratch) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has what the function was compiled for.

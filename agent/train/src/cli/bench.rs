@@ -2,18 +2,21 @@
 
 use std::fmt::Write as _;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use sweep_train::bench::{self, Measured};
 use sweep_train::config::ResnetType;
 use sweep_train::precision::Precision;
 use sweep_train::{Config, TrainError};
 
-use super::{prepare, print};
+use super::bench_load::BenchLoad;
+use super::{Output, prepare, print};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
     /// Images per second of forward passes and whole training steps, on made-up images
     Step(StepArgs),
+    /// Images per second that the input pipeline gives
+    Load(BenchLoad),
 }
 
 #[derive(Debug, Args)]
@@ -47,15 +50,18 @@ pub(crate) struct StepArgs {
     device: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    Table,
-    Json,
-}
-
 impl Bench {
     pub(crate) fn run(&self) -> Result<(), TrainError> {
-        let Self::Step(args) = self;
+        match self {
+            Self::Step(args) => args.run(),
+            Self::Load(load) => super::bench_load::run(load),
+        }
+    }
+}
+
+impl StepArgs {
+    fn run(&self) -> Result<(), TrainError> {
+        let args = self;
         let mut config = Config::with_defaults("made up");
         config.resnet_type = args.resnet_type;
         config.image_size = args.image_size;

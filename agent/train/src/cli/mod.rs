@@ -1,20 +1,55 @@
 //! The commands beside training, each in a file of its own.
 
 pub(crate) mod bench;
+pub(crate) mod bench_load;
+pub(crate) mod data;
 pub(crate) mod judge;
 
 use std::io::{self, Write as _};
 
+use clap::ValueEnum;
+use serde::Serialize;
 use sweep_train::{Config, TrainError};
 
-/// Prints a result to standard output.
+/// Form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}
+
+/// Prints a result to standard output; a reader that has seen enough is no error.
 ///
 /// # Errors
-/// When standard output is closed or full.
+/// When standard output cannot be written.
 pub(crate) fn print(text: &str) -> Result<(), TrainError> {
     let mut out = io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|source| TrainError::Write { path: "standard output".into(), source })
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+            Err(TrainError::Write { path: "standard output".into(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn print_json(value: &impl Serialize) -> Result<(), TrainError> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| TrainError::Config(format!("this cannot be written as JSON: {error}")))?;
+    print(&format!("{text}\n"))
+}
+
+/// A table without lines between its rows.
+fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(header);
+    table.add_rows(rows);
+    for (at, column) in table.column_iter_mut().enumerate() {
+        if at > 0 {
+            column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        }
+    }
+    let text = table.to_string();
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// Gives libtorch and the decoders their threads, and memory its rules. Once, before anything is computed.

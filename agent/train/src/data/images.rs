@@ -1,49 +1,107 @@
-//! The images of a data set at one size: decoded once where they fit, or again for every batch.
+//! The images of a data set at one size: decoded once, on disk or in memory, or again for every batch.
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+use super::cache::{Cache, Made};
 use super::decode::decode;
+use super::look::Look;
 use super::source::{Entry, Source};
 use crate::error::TrainError;
 use crate::labels::Labels;
 
-/// Pixels that are kept decoded at most, in bytes; beyond, decoding again costs little beside training.
-pub(super) const MOST_CACHED: usize = 1_500_000_000;
+/// Pixels that are held in memory at most, in bytes; beyond, decoding again costs little beside training.
+const MOST_HELD: usize = 1_500_000_000;
 
 /// The images of a data set at one size.
 pub struct Images {
     source: Source,
     entries: Vec<Entry>,
     size: u32,
-    /// RGB bytes, row by row, image after image; empty when they are too many.
-    cache: Vec<u8>,
+    pixels: Pixels,
     /// Images that turned out to be corrupt since this was last asked.
     corrupt: Mutex<Vec<usize>>,
 }
 
+/// Where the decoded pixels are.
+enum Pixels {
+    /// In a file, with each image's place in it.
+    Cached { cache: Cache, places: Vec<usize> },
+    /// In memory, image after image.
+    Held(Vec<u8>),
+    /// Nowhere: images are decoded for every batch.
+    Nowhere,
+}
+
+/// Where decoded pixels are to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep<'a> {
+    /// In a file in this folder, shared with other trainings.
+    Folder(&'a Path),
+    /// In memory, if they fit.
+    Memory,
+    Nowhere,
+}
+
+/// What was seen while the images were opened.
+pub struct Opened {
+    pub images: Images,
+    /// One per entry.
+    pub looks: Vec<Look>,
+    /// What a person should hear of.
+    pub warnings: Vec<String>,
+}
+
 impl Images {
-    /// Decodes them all if they fit into `most_cached` bytes.
-    pub(super) fn load(
+    /// Looks at every image, and keeps the pixels as told. Where a folder takes no more, they are kept in memory, with
+    /// a warning.
+    ///
+    /// # Errors
+    /// When an image cannot be read.
+    pub fn open(
         source: Source,
         entries: Vec<Entry>,
         size: u32,
-        most_cached: usize,
-    ) -> Result<Self, TrainError> {
-        let mut images = Self { source, entries, size, cache: Vec::new(), corrupt: Mutex::default() };
-        let each = images.bytes_each();
-        if images.entries.len() * each <= most_cached {
-            let mut cache = vec![0; images.entries.len() * each];
-            cache.par_chunks_mut(each).enumerate().try_for_each(|(index, pixels)| {
-                if let Some(decoded) = images.decode(index)? {
-                    pixels.copy_from_slice(&decoded);
+        keep: Keep<'_>,
+    ) -> Result<Opened, TrainError> {
+        let mut warnings = Vec::new();
+        if let Keep::Folder(folder) = keep {
+            match Cache::open(folder, &source, &entries, size) {
+                Ok((cache, made)) => {
+                    if let Made::Again(why) = made {
+                        warnings
+                            .push(format!("the cache of decoded images was damaged and is made again: {why}"));
+                    }
+                    return Ok(Self::cached(source, entries, size, cache, warnings));
                 }
-                Ok::<(), TrainError>(())
-            })?;
-            images.cache = cache;
+                Err(error @ TrainError::Write { .. }) => warnings.push(format!(
+                    "training without the cache of decoded images: {error}\n  name another folder with --cache DIR, or --cache none"
+                )),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(images)
+        let most = if keep == Keep::Nowhere { 0 } else { MOST_HELD };
+        let (pixels, looks) = look_at_all(&source, &entries, size, most)?;
+        let images = Self { source, entries, size, pixels, corrupt: Mutex::default() };
+        Ok(Opened { images, looks, warnings })
+    }
+
+    fn cached(source: Source, entries: Vec<Entry>, size: u32, cache: Cache, warnings: Vec<String>) -> Opened {
+        // The file was made for these contents, so each one is in it.
+        let places: Vec<usize> =
+            entries.iter().map(|entry| cache.find(&entry.hash).unwrap_or_default()).collect();
+        let looks = places.iter().map(|&place| cache.looks[place]).collect();
+        let pixels = Pixels::Cached { cache, places };
+        Opened { images: Self { source, entries, size, pixels, corrupt: Mutex::default() }, looks, warnings }
+    }
+
+    /// All images of a source, held in memory.
+    #[cfg(test)]
+    pub(super) fn held(mut source: Source, size: u32) -> Result<Self, TrainError> {
+        let entries = source.take_entries();
+        Ok(Self::open(source, entries, size, Keep::Memory)?.images)
     }
 
     pub fn labels(&self, index: usize) -> Labels {
@@ -52,6 +110,18 @@ impl Images {
 
     pub fn name(&self, index: usize) -> &str {
         &self.entries[index].name
+    }
+
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The cache file that the pixels are in, and its bytes; `None` where they are not on disk.
+    pub fn cache(&self) -> Option<(&Path, usize)> {
+        match &self.pixels {
+            Pixels::Cached { cache, .. } => Some((&cache.path, cache.bytes())),
+            Pixels::Held(_) | Pixels::Nowhere => None,
+        }
     }
 
     /// Side in pixels.
@@ -76,11 +146,14 @@ impl Images {
         index: usize,
         use_them: impl FnOnce(&[u8]) -> T,
     ) -> Result<Option<T>, TrainError> {
-        if self.cache.is_empty() {
-            return Ok(self.decode(index)?.map(|pixels| use_them(&pixels)));
+        match &self.pixels {
+            Pixels::Cached { cache, places } => Ok(Some(use_them(cache.pixels(places[index])))),
+            Pixels::Held(pixels) => {
+                let each = bytes_each(self.size);
+                Ok(Some(use_them(&pixels[index * each..][..each])))
+            }
+            Pixels::Nowhere => Ok(self.decode(index)?.map(|pixels| use_them(&pixels))),
         }
-        let each = self.bytes_each();
-        Ok(Some(use_them(&self.cache[index * each..(index + 1) * each])))
     }
 
     /// Decodes an image into RGB bytes; `None`: it is corrupt.
@@ -92,10 +165,35 @@ impl Images {
         }
         Ok(pixels)
     }
+}
 
-    fn bytes_each(&self) -> usize {
-        self.size as usize * self.size as usize * 3
+fn bytes_each(size: u32) -> usize {
+    size as usize * size as usize * 3
+}
+
+/// Decodes every image once: for what is to know of it, and for its pixels where they take at most `most` bytes.
+fn look_at_all(
+    source: &Source,
+    entries: &[Entry],
+    size: u32,
+    most: usize,
+) -> Result<(Pixels, Vec<Look>), TrainError> {
+    let each = bytes_each(size);
+    let look = |entry: &Entry| Ok(Look::at(entry, &source.bytes(entry)?, size));
+    if entries.len() * each > most {
+        let looks = entries.par_iter().map(|entry| look(entry).map(|(look, _)| look));
+        return Ok((Pixels::Nowhere, looks.collect::<Result<_, TrainError>>()?));
     }
+    let mut held = vec![0; entries.len() * each];
+    let looks = held.par_chunks_mut(each).zip(entries).map(|(out, entry)| {
+        let (look, pixels) = look(entry)?;
+        if let Some(pixels) = pixels {
+            out.copy_from_slice(&pixels);
+        }
+        Ok(look)
+    });
+    let looks = looks.collect::<Result<Vec<Look>, TrainError>>()?;
+    Ok((Pixels::Held(held), looks))
 }
 
 #[cfg(test)]
@@ -104,27 +202,52 @@ mod tests {
     use crate::data::Recipe;
 
     #[test]
-    fn batches_are_the_same_whether_decoded_before_or_now_and_without_the_corrupt() {
+    fn batches_are_the_same_wherever_the_pixels_are() {
         let folder = tempfile::tempdir().unwrap();
         crate::synth::synth(folder.path(), 6, 7, 40).unwrap();
         std::fs::write(folder.path().join("99_1_1_20000101.jpg"), b"no image").unwrap();
-        let batch = |most_cached| {
+        let cache = tempfile::tempdir().unwrap();
+        let open = |keep| {
             let mut source = Source::open(folder.path()).unwrap();
-            let entries = std::mem::take(&mut source.entries);
-            let images = Images::load(source, entries, 32, most_cached).unwrap();
-            let corrupt = images.take_corrupt();
-            let batch = images.batch(&[0, 1, 2, 3, 4, 5, 6], &Recipe::plain(), (1, 0)).unwrap().unwrap();
-            let later = images.take_corrupt();
-            (corrupt, later, images.name(6).to_owned(), batch)
+            let entries = source.take_entries();
+            Images::open(source, entries, 32, keep).unwrap()
         };
-        let (found, later, name, before) = batch(usize::MAX);
-        assert_eq!((found, later, &*name), (vec![6], vec![], "99_1_1_20000101.jpg"));
-        assert_eq!(before.truth.len(), 7, "who decodes beforehand leaves corrupt images out of the split");
-        let (found, later, _, now) = batch(0);
-        assert_eq!((found, later), (vec![], vec![6]));
-        assert_eq!((now.truth.len(), now.pixels.size()), (6, vec![6, 3, 32, 32]));
-        assert_eq!(now.truth, before.truth[..6]);
-        let apart = (&now.pixels - before.pixels.narrow(0, 0, 6)).abs().max();
-        assert_eq!(apart.double_value(&[]), 0.0);
+        let cached = open(Keep::Folder(cache.path()));
+        let (held, nowhere) = (open(Keep::Memory), open(Keep::Nowhere));
+        assert!(cached.images.cache().is_some() && matches!(nowhere.images.pixels, Pixels::Nowhere));
+        for opened in [&cached, &held, &nowhere] {
+            let whole: Vec<bool> = opened.looks.iter().map(|look| look.whole).collect();
+            assert_eq!(whole, [true, true, true, true, true, true, false]);
+            assert_eq!((opened.looks[0].width, opened.looks[0].height), (40, 40));
+            assert_eq!(opened.images.name(6), "99_1_1_20000101.jpg");
+        }
+        let batch =
+            |of: &Opened| of.images.batch(&[0, 1, 2, 3, 4, 5], &Recipe::plain(), (1, 0)).unwrap().unwrap();
+        let expected = batch(&nowhere);
+        assert_eq!(expected.pixels.size(), [6, 3, 32, 32]);
+        for opened in [&cached, &held] {
+            let got = batch(opened);
+            assert_eq!(got.truth, expected.truth);
+            assert_eq!((&got.pixels - &expected.pixels).abs().max().double_value(&[]), 0.0);
+        }
+        assert_eq!(
+            cached.looks.iter().map(|look| look.perceptual).collect::<Vec<_>>(),
+            held.looks.iter().map(|look| look.perceptual).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_file_that_breaks_while_it_is_used_is_left_out_of_its_batch() {
+        let folder = tempfile::tempdir().unwrap();
+        crate::synth::synth(folder.path(), 4, 7, 40).unwrap();
+        let mut images = Images::held(Source::open(folder.path()).unwrap(), 32).unwrap();
+        images.pixels = Pixels::Nowhere;
+        std::fs::write(folder.path().join(images.name(1)), b"no image any more").unwrap();
+        let batch = images.batch(&[3, 1, 0], &Recipe::plain(), (1, 0)).unwrap().unwrap();
+        assert_eq!(batch.truth, [images.labels(3), images.labels(0)]);
+        let alone = images.batch(&[0], &Recipe::plain(), (1, 0)).unwrap().unwrap();
+        assert_eq!((batch.pixels.get(1) - alone.pixels.get(0)).abs().max().double_value(&[]), 0.0);
+        assert_eq!(images.take_corrupt(), [1]);
+        assert!(images.batch(&[1], &Recipe::plain(), (1, 0)).unwrap().is_none());
     }
 }

@@ -1,21 +1,41 @@
 //! Images and labels: found, split, decoded, and put into batches.
 
 mod batch;
+mod cache;
 mod decode;
+mod duplicates;
 mod images;
+mod index;
+mod loader;
+mod look;
+mod manifest;
+mod perceptual;
+mod sampling;
 mod source;
 mod split;
+mod stats;
+mod survey;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 pub use batch::{Batch, Mixed, Recipe};
+pub use cache::{Cache, Made};
 pub use decode::{Photo, decode};
-pub use images::Images;
-pub use source::{Entry, Source};
+pub use duplicates::{DuplicateCensus, Duplicates, Kinship};
+pub use images::{Images, Keep, Opened};
+pub use loader::{Course, Loader, Waits, Workers, loader_threads};
+pub use look::Look;
+pub use manifest::Manifest;
+pub use perceptual::{NEAR, NEAR_COLOUR, Thumbnail, perceptual_hash, thumbnail};
+pub use sampling::{Sampling, order};
+pub use source::{Entry, Malformed, Source};
 pub use split::{Split, Splits};
+pub use stats::Stats;
+pub use survey::Survey;
 
 use crate::config::Config;
 use crate::error::TrainError;
@@ -38,44 +58,74 @@ pub struct Census {
     pub train: usize,
     pub validation: usize,
     pub test: usize,
-    /// Names that do not say all labels.
+    /// Files that do not say all labels, and why.
     pub malformed: Vec<String>,
     /// Files that are no whole JPEG image, as far as they were decoded.
     pub corrupt: Vec<String>,
+    pub duplicates: DuplicateCensus,
+    /// Images that the manifest does not have.
+    pub not_in_manifest: usize,
 }
 
 /// A data set, split and ready to be decoded.
 pub struct Dataset {
-    pub images: Images,
+    pub images: Arc<Images>,
     pub splits: Splits,
     pub census: Census,
     /// Per head, how often each class occurs in the whole set.
     pub counts: BTreeMap<&'static str, Vec<u64>>,
+    /// What a person should hear of.
+    pub warnings: Vec<String>,
 }
 
 impl Dataset {
-    /// Finds, limits, splits and (where memory allows) decodes the images.
+    /// Finds, limits, decodes (once, where there is room) and splits the images.
     ///
     /// # Errors
-    /// When there is nothing at `path`, nothing usable, or too little of it.
+    /// When there is nothing at `path`, nothing usable, or too little of it; when the manifest does not fit.
     pub fn load(config: &Config) -> Result<Self, TrainError> {
         let mut source = Source::open(&config.path)?;
         let mut census = Census {
             files: source.files(),
-            malformed: std::mem::take(&mut source.malformed),
+            malformed: source.malformed.iter().map(ToString::to_string).collect(),
             ..Census::default()
         };
-        let entries = limited(std::mem::take(&mut source.entries), config);
-        census.used = entries.len();
+        let entries = limited(source.take_entries(), config);
         if entries.len() < FEWEST {
             return Err(too_few(&config.path, entries.len()));
         }
-        let splits = Splits::of(&entries, config.split_seed as u64);
-        let counts = counts(&entries, config);
-        let images = Images::load(source, entries, config.image_size as u32, images::MOST_CACHED)?;
-        let mut dataset = Self { images, splits, census, counts };
-        dataset.drop_corrupt()?;
+        let folder = config.cache_folder();
+        let keep = folder.as_deref().map_or(Keep::Memory, Keep::Folder);
+        let Opened { images, looks, warnings } =
+            Images::open(source, entries, config.image_size as u32, keep)?;
+        let entries = images.entries();
+        let (splits, left_out) = match &config.manifest {
+            Some(path) => {
+                let places = Manifest::read(path)?.places(entries, path)?;
+                let left_out: Vec<bool> = places.iter().map(Option::is_none).collect();
+                census.not_in_manifest = left_out.iter().filter(|&&out| out).count();
+                (Splits::of_places(&places), left_out)
+            }
+            None => {
+                let kinship = Kinship::of(entries, &looks);
+                let (left_out, duplicates) = kinship.judge(config.duplicates);
+                census.duplicates = duplicates;
+                let alone: Vec<usize> = (0..entries.len()).collect();
+                let family = if config.duplicates == Duplicates::Keep { &alone } else { &kinship.family };
+                (Splits::of(entries, family, &left_out, config.split_seed as u64), left_out)
+            }
+        };
+        census.used = left_out.iter().filter(|&&out| !out).count();
+        let counts = counts(entries, &left_out, config);
+        let mut dataset = Self { images: Arc::new(images), splits, census, counts, warnings };
+        let broken = |(index, look): (usize, &Look)| (!look.whole && !left_out[index]).then_some(index);
+        dataset.leave_out(looks.iter().enumerate().filter_map(broken).collect())?;
         Ok(dataset)
+    }
+
+    /// The split as it may be written down for other trainings.
+    pub fn manifest(&self, split_seed: u64) -> Manifest {
+        Manifest::of(self.images.entries(), &self.splits, split_seed)
     }
 
     /// The images of a split that are known to be whole or not yet looked at.
@@ -90,7 +140,11 @@ impl Dataset {
 
     /// Takes images out that turned out to be corrupt, and lists them.
     pub fn drop_corrupt(&mut self) -> Result<(), TrainError> {
-        for index in self.images.take_corrupt() {
+        self.leave_out(self.images.take_corrupt())
+    }
+
+    fn leave_out(&mut self, corrupt: Vec<usize>) -> Result<(), TrainError> {
+        for index in corrupt {
             self.splits.remove(index);
             self.census.corrupt.push(self.images.name(index).to_owned());
         }
@@ -130,10 +184,10 @@ fn limited(mut entries: Vec<Entry>, config: &Config) -> Vec<Entry> {
     entries
 }
 
-fn counts(entries: &[Entry], config: &Config) -> BTreeMap<&'static str, Vec<u64>> {
+fn counts(entries: &[Entry], left_out: &[bool], config: &Config) -> BTreeMap<&'static str, Vec<u64>> {
     let count = |head: Head| {
         let mut counts = vec![0; config.classes(head) as usize];
-        for entry in entries {
+        for (entry, _) in entries.iter().zip(left_out).filter(|(_, out)| !**out) {
             counts[usize::from(entry.labels.of(head))] += 1;
         }
         (head.word(), counts)

@@ -1,4 +1,4 @@
-//! Where images come from: a folder, a `.tar`, a `.tar.gz`.
+//! Where images come from: a folder, a `.tar`, a `.tar.gz`, a `.csv` that lists files.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 use rayon::prelude::*;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::TrainError;
@@ -18,6 +19,8 @@ pub struct Entry {
     /// Path within the source, for people.
     pub name: String,
     pub labels: Labels,
+    /// In years.
+    pub age: u8,
     /// SHA-256 of the file's bytes: what the split goes by.
     pub hash: [u8; 32],
     place: Place,
@@ -40,8 +43,21 @@ pub struct Source {
     archive: Option<File>,
     /// Sorted by name.
     pub(super) entries: Vec<Entry>,
-    /// Names that say not all labels, sorted.
-    pub(super) malformed: Vec<String>,
+    /// Files that say not all labels, sorted.
+    pub(super) malformed: Vec<Malformed>,
+}
+
+/// A file whose labels cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Malformed {
+    pub name: String,
+    pub reason: String,
+}
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "{} ({})", self.name, self.reason)
+    }
 }
 
 impl Source {
@@ -58,13 +74,15 @@ impl Source {
             Self { path: path.to_owned(), archive: None, entries: Vec::new(), malformed: Vec::new() };
         if kind.is_dir() {
             source.list_folder()?;
+        } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+            source.list_index()?;
         } else {
             let file = File::open(path).map_err(TrainError::read(path))?;
             let packed = is_gzip(&file).map_err(TrainError::read(path))?;
             let listed = if packed { source.list_packed(&file) } else { source.list_tar(&file) };
             listed.map_err(|error| {
                 TrainError::Config(format!(
-                    "path={} is neither a folder nor a .tar or .tar.gz that can be read: {error}",
+                    "path={} is neither a folder nor a .tar, .tar.gz or .csv that can be read: {error}",
                     path.display()
                 ))
             })?;
@@ -77,6 +95,21 @@ impl Source {
             return Err(TrainError::NoImages { path: path.to_owned(), found, malformed });
         }
         Ok(source)
+    }
+
+    /// The images that can be used, sorted by name.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Takes the images out; their bytes can still be asked for.
+    pub fn take_entries(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries)
+    }
+
+    /// Files that cannot be used, and why, sorted.
+    pub fn malformed(&self) -> &[Malformed] {
+        &self.malformed
     }
 
     /// Image files, whatever their names say.
@@ -112,29 +145,49 @@ impl Source {
                 // Links are followed: data sets are often gathered by them.
                 if path.is_dir() {
                     folders.push(path);
-                } else if let Some(labels) = self.sort_out(&self.within(&path)) {
-                    files.push((path, labels));
+                } else if let Some(known) = self.sort_out(&self.within(&path)) {
+                    files.push((path, known));
                 }
             }
         }
-        let read = |(path, labels): (PathBuf, Labels)| {
-            let bytes = fs::read(&path).map_err(TrainError::read(&path))?;
-            Ok(Entry { name: self.within(&path), labels, hash: hash(&bytes), place: Place::File(path) })
-        };
-        self.entries = files.into_par_iter().map(read).collect::<Result<_, TrainError>>()?;
+        let files = files.into_iter().map(|(path, known)| (self.within(&path), path, known)).collect();
+        self.read_files(files);
         Ok(())
+    }
+
+    /// Rows of an index, see [`index`](super::index): files by their labels, whatever they are called.
+    fn list_index(&mut self) -> Result<(), TrainError> {
+        let rows = super::index::read(&self.path)?;
+        self.malformed.extend(rows.malformed);
+        self.read_files(rows.files);
+        Ok(())
+    }
+
+    /// Hashes files: names, paths, ages and labels.
+    fn read_files(&mut self, files: Vec<(String, PathBuf, (u8, Labels))>) {
+        let read = |(name, path, (age, labels)): (String, PathBuf, (u8, Labels))| match fs::read(&path) {
+            Ok(bytes) => Ok(Entry { name, labels, age, hash: hash(&bytes), place: Place::File(path) }),
+            Err(error) => Err(Malformed { name, reason: format!("cannot be read: {error}") }),
+        };
+        for file in files.into_par_iter().map(read).collect::<Vec<_>>() {
+            match file {
+                Ok(entry) => self.entries.push(entry),
+                Err(unreadable) => self.malformed.push(unreadable),
+            }
+        }
     }
 
     fn list_tar(&mut self, file: &File) -> io::Result<()> {
         for entry in tar::Archive::new(file).entries()? {
             let mut entry = entry?;
-            let Some((name, labels)) = self.member(&entry)? else { continue };
+            let Some((name, (age, labels))) = self.member(&entry)? else { continue };
             let (offset, length) = (entry.raw_file_position(), entry.size() as usize);
             let mut bytes = Vec::with_capacity(length);
             entry.read_to_end(&mut bytes)?;
             self.entries.push(Entry {
                 name,
                 labels,
+                age,
                 hash: hash(&bytes),
                 place: Place::Slice { offset, length },
             });
@@ -146,15 +199,15 @@ impl Source {
     fn list_packed(&mut self, file: &File) -> io::Result<()> {
         for entry in tar::Archive::new(MultiGzDecoder::new(file)).entries()? {
             let mut entry = entry?;
-            let Some((name, labels)) = self.member(&entry)? else { continue };
+            let Some((name, (age, labels))) = self.member(&entry)? else { continue };
             let mut bytes = Vec::with_capacity(entry.size() as usize);
             entry.read_to_end(&mut bytes)?;
-            self.entries.push(Entry { name, labels, hash: hash(&bytes), place: Place::Memory(bytes) });
+            self.entries.push(Entry { name, labels, age, hash: hash(&bytes), place: Place::Memory(bytes) });
         }
         Ok(())
     }
 
-    fn member<R: Read>(&mut self, entry: &tar::Entry<'_, R>) -> io::Result<Option<(String, Labels)>> {
+    fn member<R: Read>(&mut self, entry: &tar::Entry<'_, R>) -> io::Result<Option<(String, (u8, Labels))>> {
         if !entry.header().entry_type().is_file() {
             return Ok(None);
         }
@@ -162,19 +215,16 @@ impl Source {
         Ok(self.sort_out(&name).map(|labels| (name, labels)))
     }
 
-    /// Labels of an image file; other files are passed over, and malformed names listed.
-    fn sort_out(&mut self, name: &str) -> Option<Labels> {
+    /// Age and labels of an image file; other files are passed over, and malformed names listed.
+    fn sort_out(&mut self, name: &str) -> Option<(u8, Labels)> {
         let file = name.rsplit('/').next().unwrap_or(name);
         // `._x.jpg` is what macOS adds to archives; `...357jpg` is a real name of the data set.
         let lower = file.to_ascii_lowercase();
         if file.starts_with('.') || !(lower.ends_with("jpg") || lower.ends_with(".jpeg")) {
             return None;
         }
-        let labels = Labels::from_file_name(file);
-        if labels.is_none() {
-            self.malformed.push(name.to_owned());
-        }
-        labels
+        let known = Labels::parse(file);
+        known.map_err(|reason| self.malformed.push(Malformed { name: name.to_owned(), reason })).ok()
     }
 
     fn within(&self, path: &Path) -> String {
@@ -195,7 +245,7 @@ fn hash(bytes: &[u8]) -> [u8; 32] {
 #[cfg(test)]
 impl Entry {
     pub(super) fn for_tests(labels: Labels, hash: [u8; 32]) -> Self {
-        Self { name: String::new(), labels, hash, place: Place::Memory(Vec::new()) }
+        Self { name: String::new(), labels, age: 0, hash, place: Place::Memory(Vec::new()) }
     }
 }
 
@@ -206,7 +256,7 @@ mod tests {
     use super::*;
 
     const NAMES: [&str; 4] =
-        ["part1/24_1_3_2017.jpg", "part2/80_0_0_2017.jpg.chip.jpg", "39_1_2017.jpg", "read.me"];
+        ["part1/24_1_3_2017.jpg", "part2/80_0_0_2017.jpg.chip.jpg", "39_2017.jpg", "read.me"];
 
     fn tar_of_names() -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
@@ -241,11 +291,22 @@ mod tests {
             let source = Source::open(&path).unwrap();
             let names: Vec<_> = source.entries.iter().map(|entry| &*entry.name).collect();
             assert_eq!(names, [NAMES[0], NAMES[1]], "{}", path.display());
-            assert_eq!(source.malformed, [NAMES[2]]);
+            assert_eq!(source.malformed[0].name, NAMES[2]);
+            assert_eq!(source.malformed[0].reason, "sex is `2017.jpg`, not a number of up to three digits");
             for (at, entry) in source.entries.iter().enumerate() {
                 assert_eq!(source.bytes(entry).unwrap(), vec![at as u8; 700]);
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_costs_itself() {
+        let place = tempfile::tempdir().unwrap();
+        fs::write(place.path().join("24_1_3_2017.jpg"), "x").unwrap();
+        std::os::unix::fs::symlink("nowhere", place.path().join("25_1_3_2017.jpg")).unwrap();
+        let source = Source::open(place.path()).unwrap();
+        assert_eq!((source.entries.len(), &*source.malformed[0].name), (1, "25_1_3_2017.jpg"));
+        assert!(source.malformed[0].reason.starts_with("cannot be read"));
     }
 
     #[test]

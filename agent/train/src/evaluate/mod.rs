@@ -12,7 +12,7 @@ pub use report::{HeadReport, Report};
 pub use svg::svg;
 pub use table::table;
 
-use crate::data::{Dataset, MEAN, STD, Split, decode};
+use crate::data::{Dataset, MEAN, Recipe, STD, Split, decode};
 use crate::error::TrainError;
 use crate::labels::{Head, Labels};
 use crate::model::Model;
@@ -96,7 +96,7 @@ fn predictions(
 ) -> Result<Vec<Prediction>, TrainError> {
     let mut out = Vec::with_capacity(indices.len());
     for indices in indices.chunks(BATCH) {
-        let Some(batch) = data.images.batch(indices)? else { continue };
+        let Some(batch) = data.images.batch(indices, &Recipe::plain(), (0, 0))? else { continue };
         let rows = logits(saved, model, device, &batch.pixels)?;
         // Without corrupt images each row is its index's; with some, years would be another's.
         let named = batch.truth.len() == indices.len();
@@ -147,7 +147,7 @@ pub fn predict(saved: &Saved, device: Device, images: &[&Path]) -> Result<Vec<Gu
     let size = saved.config.image_size;
     let look = |&path: &&Path| {
         let bytes = std::fs::read(path).map_err(TrainError::read(path))?;
-        let pixels = decode(bytes, size as u32).ok_or_else(|| TrainError::Image(path.to_owned()))?;
+        let pixels = decode(&bytes, size as u32).ok_or_else(|| TrainError::Image(path.to_owned()))?;
         let pixels = normalised(&pixels, size);
         let rows = logits(saved, &model, device, &pixels)?;
         Ok([0, 1, 2].map(|head: usize| ranked(Head::ALL[head], &rows[0][head])))

@@ -30,6 +30,7 @@ pub(crate) fn config(data: &Path, more: &[&str]) -> Config {
         "--layer1=64",
         "--layer2=32",
         "--layer3=16",
+        "--cache=none",
     ];
     Cli::try_parse_from(small.iter().chain(more)).unwrap().config
 }
