@@ -119,7 +119,7 @@ fn check_discrete(domain: &Domain, expected: &[(f64, f64)]) {
 }
 
 fn domain(definition: &str) -> Domain {
-    let text = format!("method: random\nparameters: {{x: {definition}}}\n");
+    let text = format!("program: p\nmethod: random\nparameters: {{x: {definition}}}\n");
     let parsed = crate::spec::parse(&text);
     parsed.spec.unwrap_or_else(|| panic!("{text}: {:?}", parsed.problems)).parameters.remove(0).domain
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::field::nearest;
 use super::parameter::Lowered;
 use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
@@ -102,13 +103,9 @@ fn check_parent(
 
 fn unknown_name<'n>(name: &str, place: Place, known: impl Iterator<Item = &'n str> + Clone) -> Problem {
     let problem = Problem::error(place, format!("there is no parameter `{name}`"));
-    let near = known
-        .clone()
-        .map(|other| (other, strsim::jaro_winkler(other, name)))
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .filter(|(_, score)| *score > 0.8);
+    let near = nearest(known.clone(), name);
     match near {
-        Some((near, _)) => problem.fix(format!("did you mean `{near}`?")),
+        Some(near) => problem.fix(format!("did you mean `{near}`?")),
         None => problem.fix(format!("parameters here: {}", known.collect::<Vec<_>>().join(", "))),
     }
 }
@@ -144,7 +141,7 @@ fn constraint(item: &Node, parameters: &[Parameter], problems: &mut Vec<Problem>
         Ok(expr) => expr,
         Err(error) => {
             // Inside a quoted text the first character stands behind the quote.
-            let quote = usize::from(item.place.length == text.chars().count() + 2);
+            let quote = usize::from(item.quoted);
             let column = item.place.column + quote + error.at;
             let place = Place { column, length: error.length, ..item.place };
             problems.push(Problem::error(place, format!("in a constraint: {}", error.message)));

@@ -5,12 +5,16 @@
 mod advice;
 mod condition;
 mod distribution;
+mod field;
+mod metric;
 mod parameter;
 mod problem;
 mod top;
 mod yaml;
 
 pub use problem::{Place, Problem, Severity};
+
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -25,6 +29,10 @@ pub struct SweepSpec {
     pub method: Method,
     /// For people; empty when the file has none.
     pub name: String,
+    /// For people; empty when the file has none.
+    pub description: String,
+    /// By which sweeps are told apart in lists; empty when the file has none.
+    pub project: String,
     /// Empty when absent.
     pub program: String,
     /// Unexpanded; empty: the default for the program.
@@ -39,8 +47,9 @@ pub struct SweepSpec {
     pub seed: Option<u64>,
     /// The most trials there will be.
     pub run_cap: Option<u64>,
-    /// The type of `early_terminate`; none is built yet.
-    pub early_terminate: Option<String>,
+    pub limits: Limits,
+    /// Refused by [`SweepSpec::unbuilt`].
+    pub early_terminate: Option<EarlyTerminate>,
     /// Which lines of a program's output are points: `json`, or a regular expression ([`crate::stdout`]).
     pub stdout_rule: Option<String>,
 }
@@ -55,6 +64,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// All methods.
+    pub const ALL: [Self; 3] = [Self::Grid, Self::Random, Self::Bayes];
+
     /// The word in the sweep file.
     pub fn word(self) -> &'static str {
         match self {
@@ -70,6 +82,30 @@ impl Method {
 pub struct Metric {
     pub name: String,
     pub goal: Goal,
+    /// A value that is good enough to end the sweep. Refused by [`SweepSpec::unbuilt`].
+    pub target: Option<f64>,
+}
+
+/// Bounds on how trials are run.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limits {
+    /// How often a trial whose program failed is run again.
+    pub retries: u32,
+    /// Most trials at one time, over all agents; `None`: as many as there are slots.
+    pub max_parallel: Option<u32>,
+    /// Longest time of one attempt; `None`: no limit.
+    pub trial_timeout: Option<Duration>,
+    /// Time between asking a program to stop, SIGTERM and SIGKILL; `None`: the agent's own.
+    pub stop_grace: Option<Duration>,
+}
+
+/// W&B's hyperband (the reference's section 1.7), with counts of values of the metric.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EarlyTerminate {
+    /// Bands at `min_iter`, times `eta` each.
+    HyperbandMin { min_iter: u64, eta: f64, strict: bool },
+    /// `s` bands below `max_iter`, each `eta` times smaller.
+    HyperbandMax { max_iter: u64, s: u64, eta: f64, strict: bool },
 }
 
 /// One parameter; nested ones have a path of several names.
@@ -142,8 +178,11 @@ impl SweepSpec {
         if self.method == Method::Bayes {
             names.push("method: bayes (use random or grid)".to_owned());
         }
-        if let Some(rule) = &self.early_terminate {
-            names.push(format!("early_terminate: {rule} (leave it out)"));
+        if self.metric.as_ref().is_some_and(|metric| metric.target.is_some()) {
+            names.push("metric.target (leave it out, and stop the sweep by hand)".to_owned());
+        }
+        if self.early_terminate.is_some() {
+            names.push("early_terminate: hyperband (leave it out)".to_owned());
         }
         names
     }

@@ -3,8 +3,8 @@
 use super::Severity;
 use super::condition::{self, RawWhen};
 use super::distribution::Definition;
+use super::field::unknown_key;
 use super::problem::{Place, Problem};
-use super::top::unknown_key;
 use super::yaml::{Entry, Kind};
 use crate::space::Domain;
 
@@ -55,17 +55,25 @@ pub(super) fn lower_group(
         );
     }
     for entry in entries {
-        if entry.key.is_empty() || entry.key.contains(['=', ' ', '\n']) {
-            problems.push(Problem::error(
-                entry.key_place,
-                format!("`{}` cannot be a parameter's name: it goes on a command line", entry.key),
-            ));
+        if !is_name(&entry.key) {
+            problems.push(
+                Problem::error(entry.key_place, format!("`{}` cannot be a parameter's name", entry.key)).fix(
+                    "a name starts with a letter or `_`, and goes on with letters, digits, `_`, `.` and `-`",
+                ),
+            );
             continue;
         }
         path.push(entry.key.clone());
         lower_one(entry, path, out, problems);
         path.pop();
     }
+}
+
+/// W&B's rule for names, at every depth.
+fn is_name(key: &str) -> bool {
+    let mut letters = key.chars();
+    letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
 fn lower_one(entry: &Entry, path: &mut Vec<String>, out: &mut Vec<Lowered>, problems: &mut Vec<Problem>) {

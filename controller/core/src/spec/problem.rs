@@ -19,6 +19,11 @@ pub struct Place {
     pub length: usize,
 }
 
+impl Place {
+    /// The beginning of the file.
+    pub const START: Self = Self { line: 1, column: 1, length: 1 };
+}
+
 /// One problem: what, where, and how to mend it where that is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
