@@ -285,6 +285,7 @@ impl Definition<'_> {
     }
 }
 
-const DISTRIBUTIONS: &str = "known: constant, categorical, categorical_w_probabilities, int_uniform, uniform, q_uniform, \
+/// What a message names; in the order of the schema.
+pub(super) const DISTRIBUTIONS: &str = "known: constant, categorical, categorical_w_probabilities, int_uniform, uniform, q_uniform, \
 log_uniform, log_uniform_values, q_log_uniform, q_log_uniform_values, inv_log_uniform, inv_log_uniform_values, \
 normal, q_normal, log_normal, q_log_normal, beta, q_beta";

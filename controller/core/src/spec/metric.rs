@@ -6,8 +6,8 @@ use super::yaml::{Entry, Kind};
 use super::{EarlyTerminate, Metric};
 use crate::objective::Goal;
 
-const METRIC: [&str; 5] = ["name", "goal", "target", "impute", "impute_while_running"];
-const HYPERBAND: [&str; 6] = ["type", "min_iter", "max_iter", "s", "eta", "strict"];
+pub(super) const METRIC: [&str; 5] = ["name", "goal", "target", "impute", "impute_while_running"];
+pub(super) const HYPERBAND: [&str; 6] = ["type", "min_iter", "max_iter", "s", "eta", "strict"];
 /// What an unfinished or failed trial counts as.
 const IMPUTED: [&str; 3] = ["worst", "best", "latest"];
 /// Successive halving's usual rate, and W&B's.

@@ -9,10 +9,12 @@ mod field;
 mod metric;
 mod parameter;
 mod problem;
+mod schema;
 mod top;
 mod yaml;
 
 pub use problem::{Place, Problem, Severity};
+pub use schema::SCHEMA;
 
 use std::time::Duration;
 

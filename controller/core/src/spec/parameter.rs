@@ -8,7 +8,7 @@ use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind};
 use crate::space::Domain;
 
-const KEYS: [&str; 13] = [
+pub(super) const KEYS: [&str; 13] = [
     "value",
     "values",
     "probabilities",
