@@ -82,7 +82,7 @@ fn what_is_no_yaml_names_its_place() {
         ("a: [1, 2\nb: 3\n", 2, "not valid YAML"),
         ("a: 1\n b: 2\n", 2, "not valid YAML"),
         ("a: *nowhere\n", 1, "unknown anchor"),
-        ("a: 1\n---\nb: 2\n", 1, "several documents"),
+        ("a: 1\n---\nb: 2\n", 2, "several documents"),
         ("", 1, "empty"),
         ("? [a]\n: b\n", 1, "a list cannot be a key"),
     ] {
