@@ -220,6 +220,9 @@ fn standard_normal(u: f64) -> f64 {
     -std::f64::consts::SQRT_2 * erfc_inv(2.0 * u)
 }
 
+/// The shapes of a beta distribution whose quantiles are found soon: the search for them may not end for others.
+pub(crate) const SHAPES: std::ops::RangeInclusive<f64> = 1e-3..=1e4;
+
 /// The quantile of a beta distribution.
 fn beta(a: f64, b: f64, u: f64) -> f64 {
     Beta::new(a, b).map_or(u, |beta| beta.inverse_cdf(u.clamp(0.0, 1.0)))

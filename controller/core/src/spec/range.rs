@@ -3,7 +3,7 @@
 use super::distribution::{Definition, article};
 use super::field::{figure, number_fix, shown};
 use super::problem::Problem;
-use crate::space::{Domain, Scale, Step, tidy};
+use crate::space::{Domain, SHAPES, Scale, Step, tidy};
 
 /// `exp` of this is 10^13: beyond, an exponent was meant as a value.
 const LARGEST_EXPONENT: f64 = 30.0;
@@ -148,11 +148,12 @@ impl Definition<'_> {
     pub(super) fn beta(&self, kind: &str, problems: &mut Vec<Problem>) -> Option<Domain> {
         let mut shape = |key: &str| {
             let value = self.number_or(key, 1.0, problems)?;
-            if value <= 0.0 {
-                let message = format!("`{key}` must be above 0, this is {}", figure(value));
+            if !SHAPES.contains(&value) {
+                let (least, most) = (figure(*SHAPES.start()), figure(*SHAPES.end()));
+                let message = format!("`{key}` must be from {least} to {most}, this is {}", figure(value));
                 self.refuse(key, message, &format!("{key}: 1 is the default"), problems);
             }
-            Some(value).filter(|value| *value > 0.0)
+            Some(value).filter(|value| SHAPES.contains(value))
         };
         let (a, b) = (shape("a"), shape("b"));
         let step = self.step_of(kind, problems);
