@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::field::{find, nearest};
+use super::field::{figure, find};
 use super::problem::Problem;
 use super::yaml::{Entry, Kind, Node};
 use super::{Method, SweepSpec};
-use crate::command;
 use crate::objective::Goal;
+use crate::space::tidy;
 
 /// A linear range over so many decades hardly ever tries its lower part.
 const DECADES: f64 = 2.0;
@@ -40,9 +40,6 @@ pub(super) fn advise_on(spec: &SweepSpec, entries: &[Entry], problems: &mut Vec<
             )
             .fix("use method: random for an even sample of them"),
         );
-    }
-    if let Some(Kind::Sequence(words)) = find(entries, "command").map(|entry| &entry.node.kind) {
-        words.iter().for_each(|word| macros(word, spec, problems));
     }
 }
 
@@ -85,8 +82,10 @@ fn definition(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
             Problem::warning(
                 node.place,
                 format!(
-                    "`{name}` is even between {min} and {max}: nine in ten trials lie above {}",
-                    max / 10.0
+                    "`{name}` is even between {} and {}: nine in ten trials lie above {}",
+                    figure(min),
+                    figure(max),
+                    figure(tidy(max / 10.0))
                 ),
             )
             .fix("for a range over several decades write distribution: log_uniform_values"),
@@ -96,9 +95,11 @@ fn definition(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
 
 /// Bounds of `log_uniform` that look like powers of ten: `min: -5, max: -1`.
 fn powers_of_ten(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
-    let kind = find(keys, "distribution").map(|entry| entry.node.to_value());
+    let Some(Value::String(kind)) = find(keys, "distribution").map(|entry| entry.node.to_value()) else {
+        return;
+    };
     let whole = |key: &str| find(keys, key).and_then(|entry| entry.node.to_value().as_i64());
-    let exponents = kind.is_some_and(|kind| kind == "log_uniform" || kind == "q_log_uniform");
+    let exponents = kind == "log_uniform" || kind == "q_log_uniform";
     if let (true, Some(min), Some(max), Some(place)) =
         (exponents, whole("min"), whole("max"), find(keys, "min").map(|entry| entry.node.place))
         && (-10..0).contains(&min)
@@ -113,7 +114,9 @@ fn powers_of_ten(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
                     (max as f64).exp()
                 ),
             )
-            .fix(format!("if powers of ten were meant: distribution: log_uniform_values, min: 1.0e{min:+}, max: 1.0e{max:+}")),
+            .fix(format!(
+                "if powers of ten were meant: distribution: {kind}_values, min: 1.0e{min:+}, max: 1.0e{max:+}"
+            )),
         );
     }
 }
@@ -166,37 +169,4 @@ fn goal(metric: &Node, problems: &mut Vec<Problem>) {
         )
         .fix(format!("goal: {doubt}")),
     );
-}
-
-fn macros(word: &Node, spec: &SweepSpec, problems: &mut Vec<Problem>) {
-    let Kind::Scalar(Value::String(text)) = &word.kind else { return };
-    let Some(start) = text.find("${") else { return };
-    let Some(end) = text[start..].find('}').map(|end| start + end + 1) else { return };
-    let found = &text[start..end];
-    let name = &found[2..found.len() - 1];
-    if name.starts_with("envvar:") {
-        return;
-    }
-    if !command::MACROS.contains(&name) {
-        let near = nearest(command::MACROS.into_iter(), name);
-        let problem =
-            Problem::warning(word.place, format!("`{found}` is no macro: it vanishes, as with W&B"));
-        problems.push(match near {
-            Some(near) => problem.fix(format!("did you mean `${{{near}}}`?")),
-            None => problem.fix(format!("macros: {}", command::MACROS.join(", "))),
-        });
-    } else if found != text {
-        problems.push(
-            Problem::warning(
-                word.place,
-                format!("`{found}` counts only as a whole word: here it is passed as it stands"),
-            )
-            .fix("make it an item of its own"),
-        );
-    } else if name == "program" && spec.program.is_empty() {
-        problems.push(Problem::error(
-            word.place,
-            "`${program}` stands in the command, but the file has no `program`",
-        ));
-    }
 }

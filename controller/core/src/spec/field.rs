@@ -4,39 +4,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::names::{nearest, unknown_keys};
 use super::problem::Problem;
-use super::yaml::{Entry, Kind};
+use super::yaml::{Entry, INFINITE, Kind, Node};
 
-/// How alike two names must be for one to be a suggestion for the other.
-const ALIKE: f64 = 0.8;
 /// Longest duration that is taken for one: a hundred years.
 const LONGEST_S: f64 = 100.0 * 365.25 * 86_400.0;
-
-/// The known name that somebody probably meant.
-pub(super) fn nearest<'k>(known: impl Iterator<Item = &'k str>, wanted: &str) -> Option<&'k str> {
-    let wanted = wanted.to_lowercase().replace('-', "_");
-    known
-        .map(|name| (name, strsim::jaro_winkler(name, &wanted)))
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .filter(|(_, score)| *score > ALIKE)
-        .map(|(name, _)| name)
-}
-
-/// An unknown key, with the nearest known one as the fix.
-pub(super) fn unknown_key<'k>(entry: &Entry, known: impl Iterator<Item = &'k str> + Clone) -> Problem {
-    let problem = Problem::error(entry.key_place, format!("`{}` is not a known key here", entry.key));
-    let near = if ["early_stopping", "early-stopping", "earlystopping"].contains(&&*entry.key.to_lowercase())
-        && known.clone().any(|key| key == "early_terminate")
-    {
-        Some("early_terminate")
-    } else {
-        nearest(known.clone(), &entry.key)
-    };
-    match near {
-        Some(key) => problem.fix(format!("did you mean `{key}`?")),
-        None => problem.fix(format!("known keys: {}", known.collect::<Vec<_>>().join(", "))),
-    }
-}
 
 /// The entries of a mapping, unknown ones reported.
 pub(super) fn mapping<'e>(
@@ -55,9 +28,8 @@ pub(super) fn mapping<'e>(
         );
         return None;
     };
-    for inner in entries.iter().filter(|inner| !known.contains(&inner.key.as_str())) {
-        problems.push(unknown_key(inner, known.iter().copied()));
-    }
+    let unknown = entries.iter().filter(|inner| !known.contains(&inner.key.as_str()));
+    unknown_keys(unknown, known, problems);
     Some(entries)
 }
 
@@ -67,11 +39,29 @@ pub(super) fn find<'e>(entries: &'e [Entry], key: &str) -> Option<&'e Entry> {
 }
 
 pub(super) fn text(entry: &Entry, problems: &mut Vec<Problem>) -> Option<String> {
-    if let Kind::Scalar(Value::String(text)) = &entry.node.kind {
-        return Some(text.clone());
-    }
-    problems.push(wrong(entry, "text").fix("put it in quotes"));
+    let value = match &entry.node.kind {
+        Kind::Scalar(Value::String(text)) => return Some(text.clone()),
+        Kind::Scalar(value) => value,
+        _ => {
+            problems.push(wrong(entry, "text"));
+            return None;
+        }
+    };
+    problems.push(wrong(entry, "text").fix(match value {
+        Value::Null => "leave the key out".to_owned(),
+        other => format!("put it in quotes: \"{other}\""),
+    }));
     None
+}
+
+/// Text with something in it.
+pub(super) fn filled(entry: &Entry, problems: &mut Vec<Problem>) -> Option<String> {
+    let found = text(entry, problems)?;
+    if found.trim().is_empty() {
+        problems.push(Problem::error(entry.node.place, format!("`{}` is empty", entry.key)));
+        return None;
+    }
+    Some(found)
 }
 
 /// One word of several.
@@ -79,16 +69,10 @@ pub(super) fn word<'w>(entry: &Entry, words: &[&'w str], problems: &mut Vec<Prob
     let value = entry.node.to_value();
     let found = words.iter().copied().find(|word| value.as_str() == Some(word));
     if found.is_none() {
-        let given = crate::value::python_str(&value);
-        let fix = nearest(words.iter().copied(), &given)
-            .map_or_else(|| format!("use {}", one_of(words)), |near| format!("did you mean `{near}`?"));
-        problems.push(
-            Problem::error(
-                entry.node.place,
-                format!("`{given}` is no {}: it is {}", entry.key, one_of(words)),
-            )
-            .fix(fix),
-        );
+        let near = nearest(words.iter().copied(), &crate::value::python_str(&value));
+        let fix =
+            near.map_or_else(|| format!("use {}", one_of(words)), |near| format!("did you mean `{near}`?"));
+        problems.push(wrong(entry, &one_of(words)).fix(fix));
     }
     found
 }
@@ -101,19 +85,40 @@ fn one_of(words: &[&str]) -> String {
 }
 
 pub(super) fn boolean(entry: &Entry, problems: &mut Vec<Problem>) -> Option<bool> {
-    let found = entry.node.to_value().as_bool();
-    if found.is_none() {
-        problems.push(wrong(entry, "true or false"));
+    let value = entry.node.to_value();
+    if value.as_bool().is_none() {
+        let fix = match crate::value::python_str(&value).to_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => "write true",
+            "false" | "no" | "off" | "0" => "write false",
+            _ => "write true or false",
+        };
+        problems.push(wrong(entry, "true or false").fix(fix));
     }
-    found
+    value.as_bool()
 }
 
 pub(super) fn number(entry: &Entry, problems: &mut Vec<Problem>) -> Option<f64> {
     let found = entry.node.to_value().as_f64();
     if found.is_none() {
-        problems.push(wrong(entry, "a finite number"));
+        problems.push(wrong(entry, "a finite number").fix(number_fix(&entry.node).unwrap_or_default()));
     }
     found
+}
+
+/// How to write the number that a text was meant to be.
+pub(super) fn number_fix(node: &Node) -> Option<String> {
+    let Kind::Scalar(Value::String(text)) = &node.kind else { return None };
+    let text = text.trim();
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+    if number(text).is_some() {
+        return node.quoted.then(|| format!("take the quotes away: {text}"));
+    }
+    if let Some(number) = number(&text.replacen(',', ".", 1)) {
+        return Some(format!("write {number}, with a point"));
+    }
+    let (base, power) = text.split_once("**").or_else(|| text.split_once('^'))?;
+    let power: i32 = power.trim().parse().ok()?;
+    (base.trim() == "10").then(|| format!("write 1.0e{power:+}"))
 }
 
 /// A whole number; `1.0` is one, as to JSON.
@@ -127,10 +132,8 @@ pub(super) fn whole(entry: &Entry, least: u64, problems: &mut Vec<Problem>) -> O
     if let Some(value) = found.filter(|value| *value >= least) {
         return Some(value);
     }
-    problems.push(Problem::error(
-        entry.node.place,
-        format!("`{}` must be a whole number, at least {least}", entry.key),
-    ));
+    let problem = wrong(entry, &format!("a whole number of at least {least}"));
+    problems.push(problem.fix(number_fix(&entry.node).unwrap_or_default()));
     None
 }
 
@@ -141,19 +144,14 @@ pub(super) fn duration(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Dur
         Kind::Scalar(Value::String(text)) => seconds(text),
         _ => None,
     };
-    match found {
-        Some(seconds) if seconds > 0.0 && seconds <= LONGEST_S => Some(Duration::from_secs_f64(seconds)),
-        _ => {
-            problems.push(
-                Problem::error(
-                    entry.node.place,
-                    format!("`{}` must be a duration above 0, this is {}", entry.key, entry.node.noun()),
-                )
-                .fix("write seconds (90), or 90s, 45m, 1h30m, 2d"),
-            );
-            None
-        }
+    let found = found
+        .filter(|seconds| *seconds <= LONGEST_S)
+        .map(|seconds| Duration::from_secs_f64(seconds.max(0.0)));
+    let found = found.filter(|duration| !duration.is_zero());
+    if found.is_none() {
+        problems.push(wrong(entry, "a duration above 0").fix("write seconds (90), or 90s, 45m, 1h30m, 2d"));
     }
+    found
 }
 
 fn seconds(text: &str) -> Option<f64> {
@@ -178,11 +176,42 @@ fn seconds(text: &str) -> Option<f64> {
     sum
 }
 
-fn wrong(entry: &Entry, wanted: &str) -> Problem {
+/// A key whose value is something else than it must be.
+pub(super) fn wrong(entry: &Entry, wanted: &str) -> Problem {
     Problem::error(
         entry.node.place,
-        format!("`{}` must be {wanted}, this is {}", entry.key, entry.node.noun()),
+        format!("`{}` must be {wanted}, this is {}", entry.key, shown(&entry.node)),
     )
+}
+
+/// A number in the words of a message.
+pub(super) fn figure(number: f64) -> String {
+    let text = crate::value::python_str(&Value::from(number));
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
+/// Longest text that is shown in a message.
+const SHOWN: usize = 40;
+
+/// A value in the words of a message.
+pub(super) fn shown(node: &Node) -> String {
+    match &node.kind {
+        Kind::Scalar(Value::String(text)) if !node.quoted && INFINITE.contains(&text.as_str()) => {
+            if text == "NaN" { "not a number" } else { "infinite" }.to_owned()
+        }
+        Kind::Scalar(Value::String(text)) if text.is_empty() => "an empty text".to_owned(),
+        Kind::Scalar(Value::String(text))
+            if text.chars().count() <= SHOWN && !text.contains(char::is_control) =>
+        {
+            if node.quoted {
+                format!("the text `{text}`")
+            } else {
+                format!("`{text}`")
+            }
+        }
+        Kind::Scalar(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string(),
+        _ => node.noun().to_owned(),
+    }
 }
 
 #[cfg(test)]

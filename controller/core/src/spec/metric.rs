@@ -1,6 +1,8 @@
 //! `metric`: what the sweep is after, and `early_terminate`: which trials are not worth their time.
 
-use super::field::{boolean, find, mapping, number, text, whole, word};
+use serde_json::Value;
+
+use super::field::{boolean, filled, find, mapping, number, whole, word};
 use super::problem::Problem;
 use super::yaml::{Entry, Kind};
 use super::{EarlyTerminate, Metric};
@@ -14,7 +16,11 @@ const IMPUTED: [&str; 3] = ["worst", "best", "latest"];
 const ETA: f64 = 3.0;
 
 pub(super) fn metric(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Metric> {
-    let entries = mapping(entry, &METRIC, "metric: {name: NAME, goal: minimize}", problems)?;
+    let example = match &entry.node.kind {
+        Kind::Scalar(Value::String(name)) => format!("metric: {{name: {name}, goal: minimize}}"),
+        _ => "metric: {name: val_loss, goal: minimize}".to_owned(),
+    };
+    let entries = mapping(entry, &METRIC, &example, problems)?;
     let get = |key: &str| find(entries, key);
     let goal = match get("goal") {
         None => Some(Goal::Minimize),
@@ -39,7 +45,8 @@ pub(super) fn metric(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Metri
         );
         return None;
     };
-    Some(Metric { name: text(name, problems)?, goal: goal?, target })
+    let name = filled(name, problems)?;
+    Some(Metric { name, goal: goal?, target })
 }
 
 /// W&B's hyperband (the reference's section 1.7), checked so that it stops something somewhere.
@@ -69,51 +76,58 @@ pub(super) fn early_terminate(entry: &Entry, problems: &mut Vec<Problem>) -> Opt
         return None;
     };
     word(kind, &["hyperband"], problems)?;
+    let before = problems.len();
     let entries = mapping(entry, &HYPERBAND, example, problems)?;
-    hyperband(entry, entries, problems)
+    hyperband(entry, entries, before, problems)
 }
 
-fn hyperband(entry: &Entry, entries: &[Entry], problems: &mut Vec<Problem>) -> Option<EarlyTerminate> {
+/// `before`: problems before those of its keys.
+fn hyperband(
+    entry: &Entry,
+    entries: &[Entry],
+    before: usize,
+    problems: &mut Vec<Problem>,
+) -> Option<EarlyTerminate> {
     let get = |key: &str| find(entries, key);
-    let before = problems.len();
     let min_iter = get("min_iter").and_then(|inner| whole(inner, 1, problems));
     let max_iter = get("max_iter").and_then(|inner| whole(inner, 1, problems));
     let s = get("s").and_then(|inner| whole(inner, 1, problems));
     let eta = get("eta").map_or(Some(ETA), |inner| number(inner, problems));
-    let strict = get("strict").map_or(Some(true), |inner| boolean(inner, problems));
-    let (eta, strict) = (eta?, strict?);
-    if eta <= 1.0 {
-        let place = get("eta").map_or(entry.key_place, |inner| inner.node.place);
-        problems.push(Problem::error(place, format!("`eta` must be above 1, this is {eta}")).fix("eta: 3"));
-        return None;
+    if let (Some(inner), Some(eta)) = (get("eta"), eta.filter(|eta| *eta <= 1.0)) {
+        problems.push(
+            Problem::error(inner.node.place, format!("`eta` must be above 1, this is {eta}")).fix("eta: 3"),
+        );
     }
+    let strict = get("strict").map_or(Some(true), |inner| boolean(inner, problems));
     if problems.len() > before {
         return None;
     }
+    let (eta, strict) = (eta?, strict?);
+    let mut refuse = |message: String, fix: &str| {
+        problems.push(Problem::error(entry.key_place, message).fix(fix));
+        None
+    };
     // Of both forms the one with max_iter counts, as with W&B.
-    match (min_iter, max_iter.zip(s)) {
-        (_, Some((most, s))) if (most as f64 / eta) >= 1.0 => {
+    match (min_iter, max_iter, s) {
+        (_, Some(most), Some(s)) if (most as f64 / eta) >= 1.0 => {
             Some(EarlyTerminate::HyperbandMax { max_iter: most, s, eta, strict })
         }
-        (_, Some((most, _))) => {
-            problems.push(
-                Problem::error(
-                    entry.key_place,
-                    format!(
-                        "hyperband has no band below max_iter {most} with eta {eta}: nothing would ever stop"
-                    ),
-                )
-                .fix("raise max_iter, or lower eta"),
-            );
-            None
-        }
-        (Some(min_iter), None) => Some(EarlyTerminate::HyperbandMin { min_iter, eta, strict }),
-        (None, None) => {
-            problems.push(
-                Problem::error(entry.key_place, "hyperband needs `min_iter`, or `max_iter` and `s`")
-                    .fix("min_iter: 3 looks at a trial after 3, 9, 27, ... values of the metric"),
-            );
-            None
-        }
+        (_, Some(most), Some(_)) => refuse(
+            format!("hyperband has no band below max_iter {most} with eta {eta}: nothing would ever stop"),
+            "raise max_iter, or lower eta",
+        ),
+        (Some(min_iter), _, _) => Some(EarlyTerminate::HyperbandMin { min_iter, eta, strict }),
+        (None, Some(_), None) => refuse(
+            "hyperband has `max_iter`, but no `s`, the number of its bands".to_owned(),
+            "s: 2 looks at a trial twice before max_iter; or write min_iter instead of both",
+        ),
+        (None, None, Some(_)) => refuse(
+            "hyperband has `s`, but no `max_iter`".to_owned(),
+            "max_iter is how many values of the metric a whole trial reports; or write min_iter instead of both",
+        ),
+        (None, None, None) => refuse(
+            "hyperband needs `min_iter`, or `max_iter` and `s`".to_owned(),
+            "min_iter: 3 looks at a trial after 3, 9, 27, ... values of the metric",
+        ),
     }
 }

@@ -3,12 +3,17 @@
 //! [`parse`] is the one entry; the controller and the CLI call the same function, so both say the same.
 
 mod advice;
+mod choice;
+mod command_line;
 mod condition;
+mod constraint;
 mod distribution;
 mod field;
 mod metric;
+mod names;
 mod parameter;
 mod problem;
+mod range;
 mod schema;
 mod top;
 mod yaml;
@@ -16,6 +21,7 @@ mod yaml;
 pub use problem::{Place, Problem, Severity};
 pub use schema::SCHEMA;
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -43,7 +49,7 @@ pub struct SweepSpec {
     /// Depth first, by name: W&B's order, the last varying fastest on a grid. With conditions, each after those it
     /// depends on.
     pub parameters: Vec<Parameter>,
-    /// What every trial satisfies.
+    /// What every trial satisfies, ordered by `last`.
     pub constraints: Vec<Constraint>,
     /// `None`: chosen when the sweep is created, and recorded.
     pub seed: Option<u64>,
@@ -132,8 +138,20 @@ pub struct When {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constraint {
     pub expr: Expr,
+    /// The parameters that it names, with their indices.
+    pub names: Vec<(String, usize)>,
     /// Index of the last parameter that it names: it can be decided once that has a value.
     pub last: usize,
+}
+
+impl Constraint {
+    /// Whether it holds for the parameters' values.
+    pub(crate) fn decide<V: Borrow<Value>>(&self, values: &[Option<V>]) -> Result<bool, Undecided> {
+        self.expr.holds(&|name| {
+            let (_, at) = self.names.iter().find(|(other, _)| other == name)?;
+            Some(values.get(*at)?.as_ref()?.borrow())
+        })
+    }
 }
 
 /// Whether two values are one: 1 and 1.0 are.
@@ -141,6 +159,15 @@ pub(crate) fn same(left: &Value, right: &Value) -> bool {
     match (left.as_f64(), right.as_f64()) {
         (Some(left), Some(right)) => left == right,
         _ => left == right,
+    }
+}
+
+/// A text that two values have in common if they are [`same`].
+pub(crate) fn key_of(value: &Value) -> String {
+    match value.as_f64() {
+        // Adding 0 takes the sign off a zero.
+        Some(number) => format!("number {:x}", (number + 0.0).to_bits()),
+        None => value.to_string(),
     }
 }
 
@@ -158,6 +185,9 @@ impl Parsed {
     }
 }
 
+/// Most problems that are told of one file.
+const MOST_PROBLEMS: usize = 200;
+
 /// Reads and checks a sweep file. Never fails early: all problems come back at once.
 pub fn parse(text: &str) -> Parsed {
     let mut problems = Vec::new();
@@ -170,6 +200,16 @@ pub fn parse(text: &str) -> Parsed {
     };
     problems.sort_by_key(|problem| problem.place);
     let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
+    if problems.len() > MOST_PROBLEMS {
+        // Errors before warnings, should not all be told.
+        problems.sort_by_key(|problem| problem.severity);
+        let rest = problems.split_off(MOST_PROBLEMS);
+        problems.sort_by_key(|problem| problem.place);
+        if let Some(next) = rest.iter().min_by_key(|problem| problem.place) {
+            let message = format!("there are {} problems more", rest.len());
+            problems.push(Problem { severity: next.severity, ..Problem::error(next.place, message) });
+        }
+    }
     Parsed { spec: spec.filter(|_| !broken), problems }
 }
 
@@ -210,34 +250,28 @@ impl SweepSpec {
     }
 
     /// Whether parameter `at` exists, given those before it (`None`: one that does not exist).
-    pub(crate) fn exists(&self, at: usize, before: &[Option<Value>]) -> bool {
+    pub(crate) fn exists<V: Borrow<Value>>(&self, at: usize, before: &[Option<V>]) -> bool {
         self.parameters[at].when.iter().all(|when| {
             before[when.parent]
                 .as_ref()
-                .is_some_and(|value| when.values.iter().any(|other| same(value, other)))
+                .is_some_and(|value| when.values.iter().any(|other| same(value.borrow(), other)))
         })
+    }
+
+    /// The constraints that parameter `at` completes.
+    pub(crate) fn due(&self, at: usize) -> &[Constraint] {
+        let from = self.constraints.partition_point(|constraint| constraint.last < at);
+        let count = self.constraints[from..].partition_point(|constraint| constraint.last == at);
+        &self.constraints[from..from + count]
     }
 
     /// Whether every constraint that parameter `at` completes holds for `values`, those up to it. A constraint that
     /// cannot be decided does not hold.
-    pub(crate) fn allows(&self, at: usize, values: &[Option<Value>]) -> bool {
-        let due = self.constraints.iter().filter(|constraint| constraint.last == at);
-        due.into_iter().all(|constraint| match self.decide(constraint, values) {
+    pub(crate) fn allows<V: Borrow<Value>>(&self, at: usize, values: &[Option<V>]) -> bool {
+        self.due(at).iter().all(|constraint| match constraint.decide(values) {
             Ok(holds) => holds,
             Err(Undecided::Absent) => true,
             Err(Undecided::Meaningless(_)) => false,
-        })
-    }
-
-    /// Whether a constraint holds.
-    pub(crate) fn decide(
-        &self,
-        constraint: &Constraint,
-        values: &[Option<Value>],
-    ) -> Result<bool, Undecided> {
-        constraint.expr.holds(&|name| {
-            let at = self.parameters.iter().position(|parameter| is_named(&parameter.path, name))?;
-            values.get(at)?.as_ref()
         })
     }
 
@@ -263,16 +297,6 @@ impl SweepSpec {
         }
         params
     }
-}
-
-/// Whether a dotted name is this path.
-fn is_named(path: &[String], name: &str) -> bool {
-    let mut rest = name;
-    for (at, part) in path.iter().enumerate() {
-        let Some(after) = rest.strip_prefix(part.as_str()) else { return false };
-        rest = if at + 1 == path.len() { after } else { after.strip_prefix('.').unwrap_or("\0") };
-    }
-    rest.is_empty()
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! The keys at the top of a sweep file.
 
-use serde_json::Value;
-
-use super::field::{duration, find, mapping, text, unknown_key, whole, word};
+use super::field::{duration, filled, find, mapping, text, whole, word};
+use super::names::{meant, unknown_keys};
 use super::parameter::Lowered;
 use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
-use super::{Limits, Method, Severity, SweepSpec, advice, condition, metric, parameter};
+use super::{
+    Limits, Method, Severity, SweepSpec, advice, command_line, condition, constraint, metric, parameter,
+};
 use crate::stdout::StdoutRule;
 
 /// Keys that mean something here.
@@ -31,12 +32,16 @@ pub(super) const KNOWN: [&str; 17] = [
 ];
 /// Keys of W&B's service that a self-hosted sweep has no use for.
 pub(super) const IGNORED: [&str; 4] = ["entity", "controller", "apiVersion", "kind"];
-/// Keys for features that do not exist here.
-const FOREIGN: [(&str, &str); 4] = [
-    ("job", "a job of W&B Launch"),
-    ("image_uri", "an image of W&B Launch"),
-    ("scheduler", "an external scheduler of W&B's"),
-    ("metrics", "several objectives"),
+/// Most parameters of a sweep; people have some dozens.
+const MOST_PARAMETERS: usize = 1_000;
+/// As many unknown keys are searched for what was meant.
+const MANY: usize = 50;
+/// Keys for features that do not exist here, and what to do instead.
+const FOREIGN: [(&str, &str, &str); 4] = [
+    ("job", "a job of W&B Launch", "name what a trial runs: program: train.py"),
+    ("image_uri", "an image of W&B Launch", "name what a trial runs: program: train.py"),
+    ("scheduler", "an external scheduler of W&B's", "leave it out: the controller searches by itself"),
+    ("metrics", "several objectives", "choose one: metric: {name: val_loss, goal: minimize}"),
 ];
 
 pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpec> {
@@ -52,33 +57,27 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
     advice::advise(entries, problems);
     let get = |key: &str| find(entries, key);
 
-    let method = method(get("method"), root.place, problems);
-    let parameters = parameters(get("parameters"), root.place, problems);
+    let method = method(entries, root.place, problems);
+    let parameters = parameters(entries, root.place, problems);
     let metric = get("metric").and_then(|entry| metric::metric(entry, problems));
     if let (Some(Method::Grid), Some(parameters)) = (method, &parameters) {
         check_grid(parameters, problems);
     }
     let parameters = parameters.map(|lowered| condition::arrange(lowered, problems));
     let constraints = match (get("constraints"), &parameters) {
-        (Some(entry), Some(parameters)) => condition::constraints(entry, parameters, problems),
+        (Some(entry), Some(parameters)) => constraint::constraints(entry, parameters, problems),
         _ => Vec::new(),
     };
-    if method == Some(Method::Bayes) && get("metric").is_none() {
-        problems.push(missing(
-            root.place,
-            "metric",
-            "bayes needs to know what to optimise: metric: {name: ..., goal: minimize}",
-        ));
-    }
-    if let (Some(entry), None) = (get("early_terminate"), get("metric")) {
-        problems.push(Problem::error(entry.key_place, "early_terminate needs a `metric` to judge by"));
+    if get("metric").is_none() && !nearly(entries, "metric") {
+        needs_metric(entries, method, problems);
     }
     let early_terminate = get("early_terminate").and_then(|entry| metric::early_terminate(entry, problems));
     let mut words = |key: &str| get(key).and_then(|entry| text(entry, problems)).unwrap_or_default();
-    let (name, description, project, program) =
-        (words("name"), words("description"), words("project"), words("program"));
-    let command = get("command").map(|entry| command(entry, problems)).unwrap_or_default();
-    if program.is_empty() && get("program").is_none() && get("command").is_none() {
+    let (name, description, project) = (words("name"), words("description"), words("project"));
+    let program = get("program").and_then(|entry| filled(entry, problems)).unwrap_or_default();
+    let command = get("command").map(|entry| command_line::command(entry, problems)).unwrap_or_default();
+    let runs = ["program", "command", "job", "image_uri"];
+    if !runs.iter().any(|key| get(key).is_some() || nearly(entries, key)) {
         problems.push(missing(root.place, "program", "say what a trial runs: program: train.py"));
     }
     let spec = SweepSpec {
@@ -99,29 +98,32 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
     };
     let sound = !problems.iter().any(|problem| problem.severity == Severity::Error);
     if let (Some(entry), true) = (get("constraints"), sound) {
-        condition::check_space(&spec, entry.key_place, problems);
+        constraint::check_space(&spec, entry, problems);
     }
     if sound {
         advice::advise_on(&spec, entries, problems);
+        if let Some(entry) = get("command") {
+            command_line::check(entry, &spec, problems);
+        }
     }
     Some(spec)
 }
 
 fn check_keys(entries: &[Entry], problems: &mut Vec<Problem>) {
+    let foreign = |entry: &Entry| FOREIGN.iter().find(|(key, ..)| *key == entry.key);
     for entry in entries {
-        let key = entry.key.as_str();
-        if KNOWN.contains(&key) || IGNORED.contains(&key) {
-            continue;
+        if let Some((key, feature, instead)) = foreign(entry) {
+            problems.push(
+                Problem::error(
+                    entry.key_place,
+                    format!("`{key}` asks for {feature}, which Sweep does not have"),
+                )
+                .fix(*instead),
+            );
         }
-        if let Some((_, feature)) = FOREIGN.iter().find(|(foreign, _)| *foreign == key) {
-            problems.push(Problem::error(
-                entry.key_place,
-                format!("`{key}` asks for {feature}, which Sweep does not have"),
-            ));
-            continue;
-        }
-        problems.push(unknown_key(entry, KNOWN.into_iter().chain(IGNORED)));
     }
+    let unknown = entries.iter().filter(|entry| !is_known(&entry.key) && foreign(entry).is_none());
+    unknown_keys(unknown, &[&KNOWN[..], &IGNORED[..]].concat(), problems);
 }
 
 /// Ignored keys still have their forms: what W&B refuses was not meant.
@@ -141,7 +143,10 @@ fn check_ignored(entries: &[Entry], problems: &mut Vec<Problem>) {
             Some(kind) => {
                 word(kind, &["cloud", "local"], problems);
             }
-            None => problems.push(Problem::error(controller.key_place, "`controller` has no `type`")),
+            None => problems.push(
+                Problem::error(controller.key_place, "`controller` has no `type`")
+                    .fix("leave `controller` out"),
+            ),
         }
     }
 }
@@ -157,13 +162,38 @@ fn limits(entries: &[Entry], problems: &mut Vec<Problem>) -> Limits {
     }
 }
 
+/// Whether an unknown key was probably meant as this one: its own problem says enough.
+fn nearly(entries: &[Entry], key: &str) -> bool {
+    let unknown = entries.iter().filter(|entry| !is_known(&entry.key)).take(MANY);
+    unknown.into_iter().any(|entry| meant(KNOWN.into_iter().chain(IGNORED), &entry.key) == Some(key))
+}
+
+fn is_known(key: &str) -> bool {
+    KNOWN.contains(&key) || IGNORED.contains(&key)
+}
+
+fn needs_metric(entries: &[Entry], method: Option<Method>, problems: &mut Vec<Problem>) {
+    const FIX: &str = "add metric: {name: val_loss, goal: minimize}";
+    if let (Some(Method::Bayes), Some(entry)) = (method, find(entries, "method")) {
+        problems.push(
+            Problem::error(entry.node.place, "bayes needs a `metric`, to know what to optimise").fix(FIX),
+        );
+    }
+    if let Some(entry) = find(entries, "early_terminate") {
+        problems
+            .push(Problem::error(entry.key_place, "early_terminate needs a `metric` to judge by").fix(FIX));
+    }
+}
+
 fn missing(place: Place, key: &str, fix: &str) -> Problem {
     Problem::error(Place { length: 1, ..place }, format!("`{key}` is missing")).fix(fix)
 }
 
-fn method(entry: Option<&Entry>, top: Place, problems: &mut Vec<Problem>) -> Option<Method> {
-    let Some(entry) = entry else {
-        problems.push(missing(top, "method", "add `method: random` (or grid)"));
+fn method(entries: &[Entry], top: Place, problems: &mut Vec<Problem>) -> Option<Method> {
+    let Some(entry) = find(entries, "method") else {
+        if !nearly(entries, "method") {
+            problems.push(missing(top, "method", "add `method: random` (or grid)"));
+        }
         return None;
     };
     if entry.node.to_value() == "custom" {
@@ -180,13 +210,22 @@ fn method(entry: Option<&Entry>, top: Place, problems: &mut Vec<Problem>) -> Opt
     Method::ALL.into_iter().find(|method| method.word() == word)
 }
 
-fn parameters(entry: Option<&Entry>, top: Place, problems: &mut Vec<Problem>) -> Option<Vec<Lowered>> {
-    let Some(entry) = entry else {
-        problems.push(missing(top, "parameters", "add `parameters:` with at least one parameter"));
+fn parameters(entries: &[Entry], top: Place, problems: &mut Vec<Problem>) -> Option<Vec<Lowered>> {
+    let Some(entry) = find(entries, "parameters") else {
+        if !nearly(entries, "parameters") {
+            problems.push(missing(top, "parameters", "add `parameters:` with at least one parameter"));
+        }
         return None;
     };
     let mut out = Vec::new();
     parameter::lower_group(entry, &mut Vec::new(), &mut out, problems);
+    if out.len() > MOST_PARAMETERS {
+        problems.push(Problem::error(
+            entry.key_place,
+            format!("{} parameters are more than {MOST_PARAMETERS}", out.len()),
+        ));
+        return None;
+    }
     Some(out)
 }
 
@@ -207,39 +246,19 @@ fn check_grid(parameters: &[Lowered], problems: &mut Vec<Problem>) {
     }
 }
 
-fn command(entry: &Entry, problems: &mut Vec<Problem>) -> Vec<String> {
-    let Kind::Sequence(items) = &entry.node.kind else {
-        problems.push(
-            Problem::error(entry.node.place, format!("`command` is a list, this is {}", entry.node.noun()))
-                .fix("one item per word: command: [python, train.py, \"${args}\"]"),
-        );
-        return Vec::new();
-    };
-    let mut out = Vec::new();
-    for item in items {
-        match &item.kind {
-            Kind::Scalar(Value::Null) | Kind::Sequence(_) | Kind::Mapping(_) => {
-                problems.push(Problem::error(
-                    item.place,
-                    format!("a word of the command cannot be {}", item.noun()),
-                ));
-            }
-            Kind::Scalar(value) => out.push(crate::value::python_str(value)),
-        }
-    }
-    if items.is_empty() {
-        problems.push(
-            Problem::error(entry.node.place, "`command` is empty")
-                .fix("leave it out for the default command"),
-        );
-    }
-    out
-}
-
 /// Reads `report: {stdout: json}` or `report: {stdout: REGEX}`.
 fn stdout_rule(entry: &Entry, problems: &mut Vec<Problem>) -> Option<String> {
+    let before = problems.len();
     let entries = mapping(entry, &["stdout"], "report: {stdout: json}", problems)?;
-    let stdout = find(entries, "stdout")?;
+    let Some(stdout) = find(entries, "stdout") else {
+        if problems.len() == before {
+            problems.push(
+                Problem::error(entry.key_place, "`report` has no `stdout`")
+                    .fix("write report: {stdout: json}"),
+            );
+        }
+        return None;
+    };
     let rule = text(stdout, problems)?;
     match StdoutRule::parse(&rule) {
         Ok(_) => Some(rule),

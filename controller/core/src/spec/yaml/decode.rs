@@ -14,9 +14,11 @@ use crate::spec::problem::{Place, Problem};
 /// Most values of a file, those behind aliases counted wherever they stand. Few lines of aliases of aliases could
 /// otherwise fill the memory.
 const MOST: usize = 200_000;
+/// Most bytes of texts of a file, counted likewise.
+const MOST_BYTES: usize = 16 << 20;
 /// What an infinite number and one that is no number become: the words of the trial protocol, which Python's `float`
 /// reads as well.
-const INFINITE: [&str; 3] = ["Infinity", "-Infinity", "NaN"];
+pub(in crate::spec) const INFINITE: [&str; 3] = ["Infinity", "-Infinity", "NaN"];
 
 /// A value of the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,18 +34,21 @@ pub(super) enum Plain {
 /// # Errors
 /// A problem with its place when the text is no YAML, is empty, or is too much.
 pub(super) fn decode(text: &str) -> Result<Plain, Problem> {
-    let left = Cell::new(MOST);
+    let left = Left { values: Cell::new(MOST), bytes: Cell::new(MOST_BYTES) };
     let mut documents = serde_yaml::Deserializer::from_str(text);
     let Some(document) = documents.next() else { return Err(empty()) };
-    let plain = Seed { left: &left }.deserialize(document).map_err(|error| problem(&error))?;
+    let plain = Seed { left: &left }.deserialize(document).map_err(|error| problem(&error, text))?;
     match documents.next() {
         None if plain == Plain::Scalar(Value::Null) => Err(empty()),
         None => Ok(plain),
         Some(second) => {
             // Whatever stands there, it is not this sweep.
-            serde::de::IgnoredAny::deserialize(second).map_err(|error| problem(&error))?;
-            Err(Problem::error(Place::START, "the file holds several documents, separated by `---`")
-                .fix("one file is one sweep: split it"))
+            serde::de::IgnoredAny::deserialize(second).map_err(|error| problem(&error, text))?;
+            Err(Problem::error(
+                super::places::second_document(text),
+                "the file holds several documents, separated by `---`",
+            )
+            .fix("one file is one sweep: split it"))
         }
     }
 }
@@ -52,30 +57,79 @@ fn empty() -> Problem {
     Problem::error(Place::START, "the file is empty").fix("write a sweep with `method` and `parameters`")
 }
 
-fn problem(error: &serde_yaml::Error) -> Problem {
+fn problem(error: &serde_yaml::Error, text: &str) -> Problem {
     let words = error.to_string();
     let Some(location) = error.location() else {
         return Problem::error(Place::START, format!("this is not valid YAML: {words}"));
     };
     let (line, column) = (location.line().max(1), location.column().max(1));
     let words = words.replacen(&format!(" at line {line} column {column}"), "", 1);
-    Problem::error(Place { line, column, length: 1 }, format!("this is not valid YAML: {words}"))
+    // A quote without its end ends with the file: what is wrong is where it begins.
+    let (line, column) = opened(&words).unwrap_or((line, column));
+    let source = text.lines().nth(line - 1).unwrap_or_default();
+    Problem::error(Place { line, column, length: 1 }, format!("this is not valid YAML: {words}")).fix(hint(
+        &words,
+        source,
+        column - 1,
+    ))
+}
+
+/// Where a quote begins, by the words of an error.
+fn opened(words: &str) -> Option<(usize, usize)> {
+    let (line, column) = words.split_once("a quoted scalar at line ")?.1.split_once(" column ")?;
+    Some((line.parse().ok()?, column.parse().ok()?))
+}
+
+/// What was probably meant where YAML ends.
+fn hint(words: &str, source: &str, before: usize) -> &'static str {
+    let around: String = source.chars().skip(before.saturating_sub(1)).take(3).collect();
+    if around.contains("${") || around.contains("$") && around.contains('{') {
+        return "in a list in brackets a macro stands in quotes: \"${args}\"";
+    }
+    if source.starts_with('\t') || source.trim_start_matches(' ').starts_with('\t') {
+        return "indent by spaces: YAML does not take tabs";
+    }
+    match words {
+        _ if words.contains("flow mapping") => "close the brace `{`, or put a comma between its entries",
+        _ if words.contains("flow sequence") => "close the bracket `[`, or put a comma between its items",
+        _ if words.contains("quoted scalar") => "close the quote",
+        _ if words.contains("mapping values are not allowed") => {
+            "put a text that has `: ` in it in quotes, or begin a new line"
+        }
+        _ if words.contains("did not find expected key") || words.contains("expected <block end>") => {
+            "indent it as the lines above it are"
+        }
+        _ if words.contains("cannot start any token") => {
+            "put a text that begins with this character in quotes"
+        }
+        _ => "",
+    }
+}
+
+/// What may still come.
+struct Left {
+    values: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+impl Left {
+    fn take<E: serde::de::Error>(left: &Cell<usize>, amount: usize, most: &str) -> Result<(), E> {
+        let rest = left.get().checked_sub(amount);
+        left.set(rest.ok_or_else(|| E::custom(format!("more than {most}")))?);
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy)]
 struct Seed<'c> {
-    /// Values that may still come.
-    left: &'c Cell<usize>,
+    left: &'c Left,
 }
 
 impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Plain;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Plain, D::Error> {
-        match self.left.get().checked_sub(1) {
-            Some(left) => self.left.set(left),
-            None => return Err(serde::de::Error::custom(format!("more than {MOST} values"))),
-        }
+        Left::take(&self.left.values, 1, &format!("{MOST} values"))?;
         deserializer.deserialize_any(self)
     }
 }
@@ -126,7 +180,8 @@ impl<'de> Visitor<'de> for Seed<'_> {
         }))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Plain, E> {
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Plain, E> {
+        Left::take(&self.left.bytes, value.len(), "16 megabytes of text")?;
         Ok(Plain::Scalar(value.into()))
     }
 

@@ -8,16 +8,21 @@ mod decode;
 mod places;
 mod yaml11;
 
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use serde_json::Value;
 
+pub(super) use self::decode::INFINITE;
 use self::decode::Plain;
 use self::places::{Shape, Spot};
-use super::problem::{Place, Problem};
+use super::problem::{BYTE_ORDER_MARK, Place, Problem};
 
 /// Longest file, in bytes.
 const LONGEST: usize = 1 << 20;
+/// Most brackets that are open at one place, whatever they mean there. `serde_yaml` would refuse fewer, but takes its
+/// time, which grows by the square of them.
+const DEEPEST: usize = 200;
 /// The key that takes in another mapping's entries.
 const MERGE: &str = "<<";
 
@@ -79,9 +84,31 @@ pub(crate) fn read(text: &str, problems: &mut Vec<Problem>) -> Result<Node, Prob
     if text.len() > LONGEST {
         return Err(Problem::error(Place::START, "the file is longer than a megabyte: is it a sweep file?"));
     }
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    if let Some(place) = deep(text) {
+        return Err(Problem::error(place, format!("more than {DEEPEST} brackets are open here")));
+    }
     let root = decode::decode(text)?;
     let spots = places::find(text);
     Reader { problems, apart: false }.node(root, spots.as_ref(), Place::START)
+}
+
+/// Where too many brackets are open.
+fn deep(text: &str) -> Option<Place> {
+    let mut open = 0_usize;
+    for (at, line) in text.lines().enumerate() {
+        for (column, c) in line.chars().enumerate() {
+            match c {
+                '[' | '{' => open += 1,
+                ']' | '}' => open = open.saturating_sub(1),
+                _ => {}
+            }
+            if open > DEEPEST {
+                return Some(Place { line: at + 1, column: column + 1, length: 1 });
+            }
+        }
+    }
+    None
 }
 
 struct Reader<'p> {
@@ -135,7 +162,8 @@ impl Reader<'_> {
         spots: &[(Rc<Spot>, Rc<Spot>)],
         around: Place,
     ) -> Result<Vec<Entry>, Problem> {
-        let mut entries: Vec<Entry> = Vec::with_capacity(pairs.len());
+        let mut entries: Vec<Option<Entry>> = Vec::with_capacity(pairs.len());
+        let mut last: HashMap<String, usize> = HashMap::with_capacity(pairs.len());
         let mut merged = Vec::new();
         for (at, (key, value)) in pairs.into_iter().enumerate() {
             let spot = spots.get(at);
@@ -147,17 +175,19 @@ impl Reader<'_> {
                 merged.push((key_place, node));
                 continue;
             }
-            if let Some(at) = entries.iter().position(|entry| entry.key == key) {
-                let first = entries.remove(at).key_place.line;
+            let before = last.insert(key.clone(), entries.len());
+            if let Some(first) = before.and_then(|at| entries[at].take()).map(|entry| entry.key_place.line) {
                 self.problems.push(Problem::warning(
                     key_place,
                     format!("`{key}` stands here again (first on line {first}); this one counts"),
                 ));
             }
-            entries.push(Entry { key, key_place, node });
+            entries.push(Some(Entry { key, key_place, node }));
         }
+        let mut entries: Vec<Entry> = entries.into_iter().flatten().collect();
+        let mut known: HashSet<String> = last.into_keys().collect();
         for (key_place, node) in merged {
-            merge(&mut entries, node, key_place)?;
+            merge(&mut entries, &mut known, node, key_place)?;
         }
         Ok(entries)
     }
@@ -189,18 +219,19 @@ fn name(key: Plain, place: Place) -> Result<String, Problem> {
 }
 
 /// Takes a mapping's entries in, or those of a list of mappings; what is there already, or came earlier, counts.
-fn merge(entries: &mut Vec<Entry>, node: Node, place: Place) -> Result<(), Problem> {
+fn merge(
+    entries: &mut Vec<Entry>,
+    known: &mut HashSet<String>,
+    node: Node,
+    place: Place,
+) -> Result<(), Problem> {
     match node.kind {
         Kind::Mapping(others) => {
-            for other in others {
-                if entries.iter().all(|entry| entry.key != other.key) {
-                    entries.push(other);
-                }
-            }
+            entries.extend(others.into_iter().filter(|other| known.insert(other.key.clone())));
             Ok(())
         }
         Kind::Sequence(nodes) => nodes.into_iter().try_for_each(|node| match node.kind {
-            Kind::Mapping(_) => merge(entries, node, place),
+            Kind::Mapping(_) => merge(entries, known, node, place),
             _ => Err(no_mapping(place)),
         }),
         Kind::Scalar(_) => Err(no_mapping(place)),
@@ -215,6 +246,7 @@ fn no_mapping(place: Place) -> Problem {
 /// Whether both parsers see the same in a text; `None`: it is not read at all.
 #[cfg(test)]
 pub(super) fn parsers_agree(text: &str) -> Option<bool> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let root = decode::decode(text).ok()?;
     let mut problems = Vec::new();
     let mut reader = Reader { problems: &mut problems, apart: false };

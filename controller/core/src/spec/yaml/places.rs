@@ -40,6 +40,13 @@ pub(super) fn find(text: &str) -> Option<Rc<Spot>> {
     builder.root
 }
 
+/// Where the second document begins.
+pub(super) fn second_document(text: &str) -> Place {
+    let starts = Parser::new_from_str(text).map_while(Result::ok);
+    let mut starts = starts.filter(|(event, _)| matches!(event, Event::DocumentStart(_)));
+    starts.nth(1).map_or(Place::START, |(_, span)| place(span))
+}
+
 fn place(span: Span) -> Place {
     let length = if span.start.line() == span.end.line() {
         span.end.col().saturating_sub(span.start.col())

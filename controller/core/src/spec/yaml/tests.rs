@@ -2,6 +2,9 @@ use serde_json::json;
 
 use super::*;
 
+#[path = "../../../tests/sweep_files/cases.rs"]
+mod corpus;
+
 fn value(text: &str) -> Value {
     read(text, &mut Vec::new()).unwrap_or_else(|problem| panic!("{text}: {problem}")).to_value()
 }
@@ -82,7 +85,7 @@ fn what_is_no_yaml_names_its_place() {
         ("a: [1, 2\nb: 3\n", 2, "not valid YAML"),
         ("a: 1\n b: 2\n", 2, "not valid YAML"),
         ("a: *nowhere\n", 1, "unknown anchor"),
-        ("a: 1\n---\nb: 2\n", 1, "several documents"),
+        ("a: 1\n---\nb: 2\n", 2, "several documents"),
         ("", 1, "empty"),
         ("? [a]\n: b\n", 1, "a list cannot be a key"),
     ] {
@@ -112,4 +115,21 @@ fn places_that_are_not_found_cost_no_values() {
     let node = reader.node(root, None, Place::START).expect("is put together");
     assert_eq!(node.to_value(), json!({"a": [1, 2]}));
     assert!(reader.apart);
+}
+
+#[test]
+fn both_parsers_read_the_corpus_as_one() {
+    let mut read = 0;
+    for section in corpus::SECTIONS {
+        for case in corpus::cases(section) {
+            match parsers_agree(&case.text) {
+                Some(agree) => {
+                    assert!(agree, "{}: {} ({})", section.name, case.title, case.verdict);
+                    read += 1;
+                }
+                None => assert_eq!(case.verdict, "error", "{}: {}", section.name, case.title),
+            }
+        }
+    }
+    assert!(read > 250, "only {read} are YAML");
 }

@@ -59,8 +59,9 @@ pub(super) fn otherwise(text: &str, here: &Value) -> Option<Otherwise> {
             fix: format!("{quoted}, or {}", digits.trim_start_matches('0')),
         });
     }
-    let there = integer(text).map(|integer| integer as f64);
-    if here.is_number() && there.is_none() && !fits(&FLOAT, text) {
+    // Whole numbers may be of any size to W&B.
+    let there = [&INTEGER, &SIXTIETHS, &FLOAT].into_iter().any(|pattern| fits(pattern, text));
+    if here.is_number() && !there {
         return Some(Otherwise {
             message: format!("`{text}` is a number here, but text to W&B"),
             fix: format!("write {}", rewritten(text, here)),
@@ -189,6 +190,8 @@ mod tests {
             ("1.2.3", json!("1.2.3")),
             ("y", json!("y")),
             ("0", json!(0)),
+            ("18446744073709551615", json!(u64::MAX)),
+            ("18446744073709551616", json!(18_446_744_073_709_551_616.0)),
         ] {
             assert_eq!(otherwise(text, &here), None, "{text}");
         }
