@@ -1,5 +1,9 @@
 //! The agent as a process: what it runs, what it relays, and what it survives.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and tells what it saw"
+)]
 
 mod harness;
 
