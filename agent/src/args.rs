@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
@@ -36,7 +35,7 @@ pub struct Args {
     #[arg(long, env = "SWEEP_AGENT_STATE_DIR", value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 
-    /// Seconds a trial gets between being told to stop, SIGTERM and SIGKILL
+    /// Seconds a trial gets between being told to stop, SIGTERM and SIGKILL; a sweep's `stop_grace` goes before
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub grace: u32,
 
@@ -49,12 +48,6 @@ pub struct Args {
 pub enum LogFormat {
     Text,
     Json,
-}
-
-impl Args {
-    pub(crate) fn grace(&self) -> Duration {
-        Duration::from_secs(u64::from(self.grace))
-    }
 }
 
 #[cfg(test)]

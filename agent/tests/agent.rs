@@ -1,5 +1,9 @@
 //! The agent as a process: what it runs, what it relays, and what it survives.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and tells what it saw"
+)]
 
 mod harness;
 
@@ -147,6 +151,66 @@ async fn a_cancel_kills_the_trial_and_all_it_started() {
     assert_eq!(code, 0, "{said}");
     assert_eq!(controller.first(&sweep).await.0, "cancelled");
     assert!(!is_alive(&pid));
+}
+
+/// A script that obeys nothing, and says when it is deaf.
+const DEAF: &str = "trap '' TERM; touch deaf; while :; do sleep 0.05; done";
+
+#[tokio::test]
+async fn a_cancelled_program_that_obeys_nothing_is_killed_after_its_grace() {
+    let controller = Controller::start(LEASE).await;
+    let sweep = controller.create(&(script(1, DEAF) + "stop_grace: 200ms\n")).await;
+    let agent = Agent::start(controller.agent(&sweep));
+    let deaf = controller.folder.path().join("deaf");
+    until("the trial began", || async { deaf.exists() }).await;
+    controller.cancel(&sweep).await;
+    let (code, said) = agent.end().await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(controller.first(&sweep).await.0, "cancelled");
+}
+
+#[tokio::test]
+async fn a_cancelled_program_may_clean_up() {
+    let controller = Controller::start(LEASE).await;
+    let tidy = "trap 'echo tidied up; exit 0' TERM; touch began; while :; do sleep 0.05; done";
+    let sweep = controller.create(&script(1, tidy)).await;
+    let agent = Agent::start(controller.agent(&sweep));
+    let began = controller.folder.path().join("began");
+    until("the trial began", || async { began.exists() }).await;
+    controller.cancel(&sweep).await;
+    let (code, said) = agent.end().await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(controller.first(&sweep).await.0, "cancelled");
+    let log = controller.logs(&format!("{sweep}/1")).await;
+    assert!(log.iter().any(|line| line == "tidied up"), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_trial_that_runs_too_long_fails_and_is_retried() {
+    let controller = Controller::start(LEASE).await;
+    let slow_at_first = "[ $SWEEP_ATTEMPT = 2 ] || exec sleep 1000";
+    let limits = "trial_timeout: 1s\nretries: 1\n";
+    let sweep = controller.create(&(script(1, slow_at_first) + limits)).await;
+    let (code, said) = Agent::start(controller.agent(&sweep)).end().await;
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(controller.first(&sweep).await, ("finished".to_owned(), 2));
+    let attempts = controller.attempts(&format!("{sweep}/1")).await;
+    assert_eq!(attempts[0].ended, "failed: ran longer than its trial_timeout, 1s");
+}
+
+#[tokio::test]
+async fn agents_keep_to_max_parallel() {
+    let controller = Controller::start(LEASE).await;
+    // Fails where a second one runs beside it.
+    let alone = "mkdir alone && sleep 0.05 && rmdir alone";
+    let sweep = controller.create(&(script(6, alone) + "max_parallel: 1\n")).await;
+    let mut agent = controller.agent(&sweep);
+    agent.args(["--slots", "3"]);
+    let (code, said) = Agent::start(agent).end().await;
+    assert_eq!(code, 0, "{said}");
+    for trial in controller.trials(&sweep).await {
+        assert_eq!(sweep_proto::convert::trial_state_word(trial.state), "finished", "{}", trial.reason);
+    }
 }
 
 #[tokio::test]

@@ -59,6 +59,8 @@ pub struct Creation {
     pub request_id: Uuid,
     /// Overrides the file's name unless empty.
     pub name: String,
+    /// Overrides the file's project unless empty.
+    pub project: String,
     /// For messages.
     pub file_name: String,
 }
@@ -91,7 +93,7 @@ impl App {
 
     /// Creates a sweep from its file; also every warning about it, rendered.
     pub(crate) async fn create(&self, creation: Creation) -> Result<(Sweep, Vec<String>), CreateError> {
-        let Creation { text, request_id, name, file_name } = creation;
+        let Creation { text, request_id, name, project, file_name } = creation;
         let Parsed { spec, problems } = spec::parse(&text);
         let rendered = |severity| -> Vec<String> {
             problems
@@ -110,11 +112,15 @@ impl App {
             id: new_sweep_id(),
             request_id,
             name: if name.is_empty() { spec.name.clone() } else { name },
+            project: if project.is_empty() { spec.project.clone() } else { project },
+            description: spec.description.clone(),
             method: spec.method.word().to_owned(),
             objective: spec.metric.clone().map(|metric| Objective { name: metric.name, goal: metric.goal }),
             // Recorded, so that a sweep without a seed can be replayed as well.
             seed: spec.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
             planned_trials: spec.planned_trials(),
+            retries: spec.limits.retries,
+            max_parallel: spec.limits.max_parallel,
             text,
             created_at_ms: now_ms(),
         };
@@ -138,9 +144,11 @@ impl App {
             return Ok(Arc::clone(spec));
         }
         let stored = self.store.sweep_find(sweep).await?;
-        let spec = spec::parse(&stored.text).spec.ok_or_else(|| StoreError::Corrupt {
+        let mut spec = spec::parse(&stored.text).spec.ok_or_else(|| StoreError::Corrupt {
             what: format!("the file of sweep {sweep} is no longer understood"),
         })?;
+        // Given at creation, they go before the file's.
+        (spec.name, spec.project) = (stored.name, stored.project);
         let spec = Arc::new(spec);
         self.specs.lock().unwrap_or_else(PoisonError::into_inner).insert(stored.id, Arc::clone(&spec));
         Ok(spec)

@@ -180,6 +180,84 @@ async fn what_was_acknowledged_outlives_the_process() {
     assert_eq!(cells.len(), 6, "every cell of the grid once");
 }
 
+/// 10^12 cells: twelve parameters of ten values.
+fn huge_grid() -> String {
+    let values = "{values: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}";
+    let parameters: Vec<_> = (0..12).map(|at| format!("p{at:02}: {values}")).collect();
+    format!("program: train.py\nmethod: grid\nparameters: {{{}}}\n", parameters.join(", "))
+}
+
+/// Most memory a process ever had, in bytes.
+fn peak_memory(process: &Child) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Claims so many trials as one agent, and ends each well; their numbers and parameters.
+async fn work_off(channel: Channel, sweep: String, count: usize) -> Vec<(u64, String)> {
+    let mut agents = AgentServiceClient::new(channel);
+    let agent_id = Uuid::now_v7().to_string();
+    let sweep_id = sweep.clone();
+    let register =
+        v1::RegisterRequest { agent_id: agent_id.clone(), sweep_id, slots: 1, ..Default::default() };
+    agents.register(register).await.unwrap();
+    let mut done = Vec::new();
+    while done.len() < count {
+        let claim = v1::ClaimRequest {
+            agent_id: agent_id.clone(),
+            sweep_id: sweep.clone(),
+            request_id: Uuid::now_v7().to_string(),
+            wait_ms: 20_000,
+        };
+        let outcome = agents.claim(claim).await.unwrap().into_inner().outcome;
+        let Some(v1::claim_response::Outcome::Assignment(trial)) = outcome else { panic!("{outcome:?}") };
+        done.push((trial.number, trial.params_json));
+        let finish = v1::FinishRequest {
+            trial_id: trial.trial_id,
+            attempt: trial.attempt,
+            outcome: v1::Outcome::Succeeded.into(),
+            ..Default::default()
+        };
+        agents.finish(finish).await.unwrap();
+    }
+    done
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grid_of_a_million_million_cells_starts_at_once_and_stays_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&folder.path().join("sweep.db"));
+    let mut sweeps = SweepServiceClient::new(server.channel().await);
+    let request = v1::CreateSweepRequest {
+        text: huge_grid(),
+        request_id: Uuid::now_v7().to_string(),
+        ..Default::default()
+    };
+    let sweep = sweeps.create_sweep(request).await.unwrap().into_inner().sweep.unwrap();
+    assert_eq!(sweep.planned_trials, Some(1_000_000_000_000));
+    let mut working = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        working.spawn(work_off(server.channel().await, sweep.id.clone(), 125));
+    }
+    let mut done = working.join_all().await.concat();
+    done.sort();
+    let numbers: Vec<u64> = done.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, (1..=1000).collect::<Vec<u64>>(), "each trial once, whoever claims");
+    // The last parameter varies fastest.
+    let cell = |at: usize| -> Vec<u64> {
+        let params: serde_json::Value = serde_json::from_str(&done[at].1).unwrap();
+        (9..12).map(|name| params[format!("p{name:02}")].as_u64().unwrap()).collect()
+    };
+    assert_eq!(
+        (cell(0), cell(1), cell(456), cell(999)),
+        (vec![0; 3], vec![0, 0, 1], vec![4, 5, 6], vec![9; 3])
+    );
+    let megabytes = peak_memory(&server.process) >> 20;
+    eprintln!("peak memory of the controller: {megabytes} MB");
+    assert!(megabytes < 100, "{megabytes} MB");
+}
+
 #[tokio::test]
 async fn what_cannot_serve_says_why() {
     let folder = tempfile::tempdir().unwrap();

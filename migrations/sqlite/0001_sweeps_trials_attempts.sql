@@ -6,6 +6,8 @@ create table sweep (
     -- the same creation sent twice is one sweep
     request_id     blob not null constraint sweep_request_key unique,
     name           text not null,
+    project        text not null,
+    description    text not null,
     state          text not null,
     reason         text not null default '',
     method         text not null,
@@ -13,6 +15,10 @@ create table sweep (
     goal           text,
     seed           integer not null,
     planned_trials integer,
+    -- how often a trial whose program failed is run again
+    retries        integer not null,
+    -- most trials held by agents at one time
+    max_parallel   integer,
     -- trials up to this number have been proposed
     proposed       integer not null default 0,
     -- nothing is left to propose

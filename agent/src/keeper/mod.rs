@@ -123,7 +123,7 @@ impl Keeper {
             Ok((program, output)) => {
                 // Without it only a lost keeper's program is harder to find.
                 let _unrecorded = dir.write_keeper(program.record());
-                let attended = self.attend(&program, output, channel).await;
+                let attended = self.attend(&program, output, channel, task.timeout()).await;
                 let end = program.reap();
                 attended.map_or_else(spool_lost, |()| end)
             }
@@ -151,7 +151,10 @@ impl Keeper {
         program: &Program,
         output: Output,
         channel: Channel,
+        timeout: Option<Duration>,
     ) -> Result<(), SpoolError> {
+        let started = Instant::now();
+        let mut overdue = timeout.map(|timeout| started + timeout);
         let (input_to, mut inputs) = mpsc::channel(channel::QUEUE);
         let ended = CancellationToken::new();
         tokio::spawn(channel::read_output(output.stdout, Stream::Stdout, input_to.clone()));
@@ -185,6 +188,13 @@ impl Keeper {
                 () = at(self.stopping.due()) => {
                     let act = self.stopping.elapse(Instant::now());
                     self.act(act, program);
+                    Ok(())
+                }
+                () = at(overdue) => {
+                    overdue = None;
+                    let limit = timeout.unwrap_or_default();
+                    let reason = format!("ran longer than its trial_timeout, {limit:?}");
+                    self.ask(Command::Stop { cause: Cause::Timeout, reason }, program);
                     Ok(())
                 }
                 () = at(drained) => return Ok(()),

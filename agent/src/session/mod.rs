@@ -60,6 +60,12 @@ pub(crate) struct Assignment {
     pub(crate) command: Vec<String>,
     /// Which lines of its output are points; empty: none.
     pub(crate) stdout_rule: String,
+    /// The longest it may run; 0: no limit.
+    pub(crate) timeout_ms: u64,
+    /// Between asking, SIGTERM and SIGKILL; 0: as the agent has it.
+    pub(crate) stop_grace_ms: u64,
+    /// Empty: none.
+    pub(crate) project: String,
 }
 
 /// Who this agent is.

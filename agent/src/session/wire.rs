@@ -18,6 +18,9 @@ pub(super) fn read_assignment(told: v1::Assignment) -> Result<Assignment, CallEr
         program: told.program,
         command: told.command,
         stdout_rule: told.stdout_rule,
+        timeout_ms: told.timeout_ms,
+        stop_grace_ms: told.stop_grace_ms,
+        project: told.project,
     })
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn of_record(record: &ExitRecord) -> Option<Ending> {
         (End::SpoolError(why), _) => (Outcome::Infrastructure, why.clone()),
         (_, Some(Cause::Stop)) => (Outcome::Stopped, asked()),
         (_, Some(Cause::HandBack)) => (Outcome::HandedBack, asked()),
+        (_, Some(Cause::Timeout)) => (Outcome::Failed, asked()),
         (End::SpawnError(why), None) => (Outcome::Failed, why.clone()),
         (End::ExitCode(0), None) => (Outcome::Succeeded, String::new()),
         (End::ExitCode(code), None) => (Outcome::Failed, with_line(format!("exit code {code}"), record)),
@@ -85,6 +86,7 @@ mod tests {
             (End::ExitCode(0), Some(Cause::Stop), Stopped, "asked"),
             (End::Signal(15), Some(Cause::Stop), Stopped, "asked"),
             (End::Signal(9), Some(Cause::Cancel), Cancelled, "asked"),
+            (End::ExitCode(0), Some(Cause::Timeout), Failed, "asked"),
             (End::ExitCode(143), Some(Cause::HandBack), HandedBack, "asked"),
         ] {
             let ending = of_record(&record(end.clone(), asked)).unwrap();

@@ -65,7 +65,11 @@ pub(crate) async fn launch(
         stdout_rule: assignment.stdout_rule.clone(),
         event_socket,
         control_socket,
-        grace_ms: u64::try_from(agent.args.grace().as_millis()).unwrap_or(u64::MAX),
+        grace_ms: match assignment.stop_grace_ms {
+            0 => u64::from(agent.args.grace) * 1000,
+            of_the_sweep => of_the_sweep,
+        },
+        timeout_ms: assignment.timeout_ms,
         facts,
         started_at_ms: now_ms(),
     };
@@ -121,6 +125,9 @@ fn environment(
         ("OMP_NUM_THREADS", slot.threads.to_string()),
         ("CUDA_VISIBLE_DEVICES", slot.gpu.clone().unwrap_or_default()),
     ];
+    if !assignment.project.is_empty() {
+        env.push(("WANDB_PROJECT", assignment.project.clone()));
+    }
     if env::var_os("OMP_WAIT_POLICY").is_none() {
         // Threads that spin while they wait take the cores from the trials of other slots.
         env.push(("OMP_WAIT_POLICY", "passive".to_owned()));

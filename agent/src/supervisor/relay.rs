@@ -247,7 +247,7 @@ async fn obey(verdict: &Verdict, link: &mut Link) {
     let command = match verdict.clone() {
         Verdict::GoOn => return,
         Verdict::Stop(reason) => Command::Stop { cause: Cause::Stop, reason },
-        Verdict::Cancel(reason) => Command::Kill { cause: Cause::Cancel, reason },
+        Verdict::Cancel(reason) => Command::Terminate { cause: Cause::Cancel, reason },
         Verdict::Lost(reason) => Command::Kill { cause: Cause::Lost, reason },
     };
     link.command(&command).await;

@@ -40,6 +40,8 @@ pub(crate) enum End {
 pub(crate) enum Cause {
     /// The agent or the machine goes down.
     HandBack,
+    /// It ran longer than its sweep allows.
+    Timeout,
     /// A stop verdict.
     Stop,
     /// A cancel verdict.

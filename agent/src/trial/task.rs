@@ -38,6 +38,8 @@ pub(crate) struct Task {
     pub(crate) control_socket: PathBuf,
     /// Milliseconds between asking, SIGTERM and SIGKILL.
     pub(crate) grace_ms: u64,
+    /// Milliseconds that the program may run; 0: no limit.
+    pub(crate) timeout_ms: u64,
     pub(crate) facts: Facts,
     /// Milliseconds since the Unix epoch by this machine's clock.
     pub(crate) started_at_ms: i64,
@@ -51,5 +53,9 @@ impl Task {
 
     pub(crate) fn grace(&self) -> Duration {
         Duration::from_millis(self.grace_ms)
+    }
+
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        (self.timeout_ms > 0).then(|| Duration::from_millis(self.timeout_ms))
     }
 }

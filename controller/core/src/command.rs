@@ -81,9 +81,18 @@ fn is_python(program: &str) -> bool {
     program.len() > 3 && program.ends_with(".py")
 }
 
+fn inside(item: &str) -> Option<&str> {
+    item.strip_prefix("${")?.strip_suffix('}')
+}
+
+/// The name in an item that is a macro as a whole, known or not.
+pub(crate) fn macro_name(item: &str) -> Option<String> {
+    inside(&expand_envvars(item, &|_| None)).map(str::to_owned)
+}
+
 fn expand_item(item: &str, source: &Source<'_>, argv: &mut Vec<String>) -> Result<(), CommandError> {
     let with_env = expand_envvars(item, source.env);
-    let Some(name) = with_env.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else {
+    let Some(name) = inside(&with_env) else {
         argv.push(with_env);
         return Ok(());
     };

@@ -7,6 +7,8 @@
 //! optimizer in ['sgd', 'rmsprop'] and not nesterov
 //! ```
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 mod parser;
@@ -23,7 +25,7 @@ pub struct ExprError {
 /// A parsed expression.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expr {
-    source: String,
+    source: Arc<str>,
     root: Node,
 }
 
@@ -72,7 +74,7 @@ impl Expr {
     /// # Errors
     /// The first mistake, with its place.
     pub fn parse(text: &str) -> Result<Self, ExprError> {
-        Ok(Self { source: text.to_owned(), root: parser::parse(text)? })
+        Ok(Self { source: text.into(), root: parser::parse(text)? })
     }
 
     /// The text it was parsed from.
@@ -82,13 +84,20 @@ impl Expr {
 
     /// Its parts that must each hold, where it is joined by `and`.
     pub fn conjuncts(self) -> Vec<Self> {
-        match self.root {
-            Node::Binary(Operator::And, left, right) => {
-                let part = |root: Node| Self { source: self.source.clone(), root }.conjuncts();
-                [part(*left), part(*right)].concat()
+        let mut parts = Vec::new();
+        let mut open = vec![self.root];
+        while let Some(node) = open.pop() {
+            match node {
+                Node::Binary(Operator::And, left, right) => open.extend([*right, *left]),
+                root => parts.push(Self { source: Arc::clone(&self.source), root }),
             }
-            _ => vec![self],
         }
+        parts
+    }
+
+    /// How much there is to decide: names, literals and operators.
+    pub(crate) fn size(&self) -> u64 {
+        self.root.size()
     }
 
     /// Every parameter it names, in order, repeated ones once.
@@ -108,6 +117,15 @@ impl Expr {
 }
 
 impl Node {
+    fn size(&self) -> u64 {
+        1 + match self {
+            Self::Literal(_) | Self::Name(_) => 0,
+            Self::List(items) => items.iter().map(Self::size).sum(),
+            Self::Not(inner) | Self::Negate(inner) => inner.size(),
+            Self::Binary(_, left, right) => left.size() + right.size(),
+        }
+    }
+
     fn collect<'n>(&'n self, names: &mut Vec<&'n str>) {
         match self {
             Self::Literal(_) => {}

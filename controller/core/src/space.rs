@@ -110,9 +110,10 @@ impl Domain {
             }
             Self::Real { scale, min, max, step } => {
                 let (low, high) = (scale.forth(*min), scale.forth(*max));
-                let share = |value: f64| {
-                    ((scale.forth(value.clamp(*min, *max)) - low) / (high - low)).clamp(0.0, 1.0)
-                };
+                // Of large bounds the logarithms may be one number.
+                let width = (high - low).max(f64::MIN_POSITIVE);
+                let share =
+                    |value: f64| ((scale.forth(value.clamp(*min, *max)) - low) / width).clamp(0.0, 1.0);
                 (*step)?.support(*min, *max, most, &share)
             }
             Self::Beta { a, b, step } => (*step)?.support(0.0, 1.0, most, &|value| beta_share(*a, *b, value)),
@@ -200,6 +201,11 @@ impl Step {
         Some((0..count).map(one).filter(|(_, share)| *share > 0.0).collect())
     }
 
+    /// Whether no multiple lies between two bounds.
+    pub(crate) fn is_missed(self, min: f64, max: f64) -> bool {
+        (min / self.size - 1e-9).ceil() > (max / self.size + 1e-9).floor()
+    }
+
     fn value(self, value: f64) -> Value {
         if self.integer && value.abs() < 9e15 { Value::from(value as i64) } else { real(value) }
     }
@@ -214,6 +220,9 @@ fn standard_normal(u: f64) -> f64 {
     -std::f64::consts::SQRT_2 * erfc_inv(2.0 * u)
 }
 
+/// The shapes of a beta distribution whose quantiles are found soon: the search for them may not end for others.
+pub(crate) const SHAPES: std::ops::RangeInclusive<f64> = 1e-3..=1e4;
+
 /// The quantile of a beta distribution.
 fn beta(a: f64, b: f64, u: f64) -> f64 {
     Beta::new(a, b).map_or(u, |beta| beta.inverse_cdf(u.clamp(0.0, 1.0)))
@@ -225,7 +234,7 @@ fn beta_share(a: f64, b: f64, value: f64) -> f64 {
 }
 
 /// Takes the dust off a product of decimals: 3 × 0.1 is 0.3 here.
-fn tidy(value: f64) -> f64 {
+pub(crate) fn tidy(value: f64) -> f64 {
     format!("{value:.12e}").parse().unwrap_or(value)
 }
 

@@ -117,7 +117,9 @@ fn number(value: &Value) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn read(rule: &str, line: &str) -> Option<(Option<u64>, Option<f64>, Vec<(String, f64)>)> {
+    type Parts = (Option<u64>, Option<f64>, Vec<(String, f64)>);
+
+    fn read(rule: &str, line: &str) -> Option<Parts> {
         let point = StdoutRule::parse(rule).expect("is a rule").read(line)?;
         Some((point.step, point.epoch, point.values.into_iter().collect()))
     }

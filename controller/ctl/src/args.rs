@@ -58,6 +58,11 @@ pub(crate) enum Command {
         /// Instead of the file's name.
         #[arg(long)]
         name: Option<String>,
+        /// Instead of the file's project, by which `list` tells sweeps apart.
+        #[arg(short, long)]
+        project: Option<String>,
+        #[command(flatten)]
+        set: Set,
     },
     /// Check sweep files as `create` would, without a controller.
     ///
@@ -80,13 +85,32 @@ pub(crate) enum Command {
         /// Instead of the file's seed.
         #[arg(long)]
         seed: Option<u64>,
+        #[command(flatten)]
+        set: Set,
     },
+    /// Say what a key of the sweep file means: its type, default and an example.
+    ///
+    /// Examples:
+    ///   sweep-ctl explain
+    ///   sweep-ctl explain metric.goal
+    ///   sweep-ctl explain parameters.lr.distribution
+    #[command(verbatim_doc_comment)]
+    Explain {
+        /// Names joined by dots; a parameter may be called anything. Without it: every key at the top.
+        #[arg(value_name = "KEY.PATH")]
+        path: Option<String>,
+    },
+    /// Print the JSON Schema of sweep files, for editors.
+    Schema,
     /// List sweeps, newest first.
     #[command(visible_alias = "ls")]
     List {
         /// Only these states: pending, running, paused, finished, cancelled.
         #[arg(long, value_delimiter = ',', value_name = "STATE")]
         state: Vec<String>,
+        /// Only sweeps of this project.
+        #[arg(short, long)]
+        project: Option<String>,
     },
     /// Show one sweep, or one trial with its attempts.
     Show {
@@ -137,6 +161,13 @@ pub(crate) enum Command {
     Stop { sweep: String },
     /// Start no new trials ever, and kill the running ones.
     Cancel { sweep: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// Set a key before the file is read, as `run_cap=20` or `parameters.lr.max=0.01`; the value is YAML. Repeatable.
+    #[arg(long, value_name = "KEY.PATH=VALUE")]
+    pub(crate) set: Vec<String>,
 }
 
 #[derive(Debug, Args)]

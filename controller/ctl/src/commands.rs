@@ -1,7 +1,5 @@
 //! What each command does: ask, render, print.
 
-use std::path::Path;
-
 use sweep_core::spec;
 use sweep_core::sweep::SweepState;
 use sweep_core::trial::TrialState;
@@ -13,24 +11,42 @@ use crate::args::{Cli, Command, Format, MetricsArgs};
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::table::{Column, Sheet, object, put, render, say};
-use crate::{local, show, watch};
+use crate::{explain, local, set, show, watch};
 
 type Done = Result<(), Failure>;
 
 pub(crate) async fn run(cli: Cli) -> Done {
     let Cli { server, output, command } = cli;
     match &command {
-        Command::Create { file, name } => {
-            return create(&server, output, file, name.clone().unwrap_or_default()).await;
+        Command::Create { file, name, project, set } => {
+            let text = set::apply(local::read_file(file)?, &set.set)?;
+            let request = v1::CreateSweepRequest {
+                text,
+                request_id: Uuid::now_v7().to_string(),
+                name: name.clone().unwrap_or_default(),
+                file_name: file.display().to_string(),
+                project: project.clone().unwrap_or_default(),
+            };
+            return create(&server, output, request).await;
         }
         Command::Validate { files } => return local::validate(output, files),
-        Command::Plan { file, count, seed } => return local::plan(output, file, *count, *seed),
+        Command::Plan { file, count, seed, set } => {
+            let text = set::apply(local::read_file(file)?, &set.set)?;
+            return local::plan(output, &file.display().to_string(), &text, *count, *seed);
+        }
+        Command::Explain { path } => return explain::explain(output, path.as_deref()),
+        Command::Schema => return explain::schema(),
         _ => {}
     }
     let mut client = Client::connect(&server).await?;
     match command {
-        Command::Create { .. } | Command::Validate { .. } | Command::Plan { .. } => Ok(()),
-        Command::List { state } => list(&mut client, output, &state).await,
+        // Done above, without a controller or before one is needed.
+        Command::Create { .. }
+        | Command::Validate { .. }
+        | Command::Plan { .. }
+        | Command::Explain { .. }
+        | Command::Schema => Ok(()),
+        Command::List { state, project } => list(&mut client, output, &state, project).await,
         Command::Show { what } if what.contains('/') => show_trial(&mut client, output, what).await,
         Command::Show { what } => show_sweep(&mut client, output, what).await,
         Command::Trials { sweep, top, state } => trials(&mut client, output, sweep, top, &state).await,
@@ -64,14 +80,11 @@ fn present<T>(value: Option<T>) -> Result<T, Failure> {
     })
 }
 
-async fn create(server: &str, output: Format, file: &Path, name: String) -> Done {
-    let text = local::read_file(file)?;
-    let file_name = file.display().to_string();
+async fn create(server: &str, output: Format, request: v1::CreateSweepRequest) -> Done {
     // The same check as the controller's, so a mistake is shown even while no controller runs.
-    let parsed = spec::parse(&text);
-    local::check(&parsed, &file_name, &text)?;
+    let parsed = spec::parse(&request.text);
+    local::check(&parsed, &request.file_name, &request.text)?;
     let mut client = Client::connect(server).await?;
-    let request = v1::CreateSweepRequest { text, request_id: Uuid::now_v7().to_string(), name, file_name };
     let reply =
         client.sweeps.create_sweep(request).await.map_err(|status| client.failed(&status))?.into_inner();
     let sweep = present(reply.sweep)?;
@@ -115,17 +128,20 @@ fn states<T: Copy>(
         .collect()
 }
 
-async fn list(client: &mut Client, output: Format, words: &[String]) -> Done {
+async fn list(client: &mut Client, output: Format, words: &[String], project: Option<String>) -> Done {
     let wanted = states(words, SweepState::of_word, &SweepState::ALL.map(SweepState::word))?;
     let states = wanted.into_iter().map(|state| v1::SweepState::from(state).into()).collect();
     let reply = client
         .sweeps
-        .list_sweeps(v1::ListSweepsRequest { states })
+        .list_sweeps(v1::ListSweepsRequest { states, project: project.clone().unwrap_or_default() })
         .await
         .map_err(|status| client.failed(&status))?;
     let sweeps = reply.into_inner().sweeps;
     if sweeps.is_empty() && output == Format::Table {
-        say("no sweeps yet; create one: sweep-ctl create FILE");
+        say(match (words, &project) {
+            ([], None) => "no sweeps yet; create one: sweep-ctl create FILE",
+            _ => "no sweeps match",
+        });
         return Ok(());
     }
     put(&render(&show::sweeps(&sweeps), output, false)?)

@@ -133,11 +133,15 @@ struct Planned {
 }
 
 /// Prints what a sweep would run, without a controller: the very trials that it would propose.
-pub(crate) fn plan(output: Format, file: &Path, count: u64, seed: Option<u64>) -> Result<(), Failure> {
-    let text = read_file(file)?;
-    let file_name = file.display().to_string();
-    let parsed = spec::parse(&text);
-    let spec = check(&parsed, &file_name, &text)?;
+pub(crate) fn plan(
+    output: Format,
+    file_name: &str,
+    text: &str,
+    count: u64,
+    seed: Option<u64>,
+) -> Result<(), Failure> {
+    let parsed = spec::parse(text);
+    let spec = check(&parsed, file_name, text)?;
     let unbuilt = spec.unbuilt();
     if !unbuilt.is_empty() {
         return Err(Failure::new(
@@ -146,7 +150,7 @@ pub(crate) fn plan(output: Format, file: &Path, count: u64, seed: Option<u64>) -
         ));
     }
     for problem in parsed.of(Severity::Warning) {
-        say(&problem.render(&file_name, &text));
+        say(&problem.render(file_name, text));
     }
     let given = seed.or(spec.seed);
     let seed = given.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0 >> 32);

@@ -64,6 +64,8 @@ pub(crate) fn sweep_json(sweep: &v1::Sweep) -> Value {
     object([
         ("id", sweep.id.clone().into()),
         ("name", sweep.name.clone().into()),
+        ("project", sweep.project.clone().into()),
+        ("description", sweep.description.clone().into()),
         ("state", sweep_state_word(sweep.state).into()),
         ("reason", sweep.reason.clone().into()),
         ("method", sweep.method.clone().into()),
@@ -111,6 +113,7 @@ pub(crate) fn sweeps(rows: &[v1::Sweep]) -> Sheet<'_, v1::Sweep> {
         vec![
             Column::left("id", |sweep: &v1::Sweep| sweep.id.clone()),
             Column::left("name", |sweep: &v1::Sweep| sweep.name.clone()),
+            Column::left("project", |sweep: &v1::Sweep| sweep.project.clone()),
             Column::left("state", |sweep: &v1::Sweep| sweep_state_word(sweep.state).to_owned()),
             Column::left("method", |sweep: &v1::Sweep| sweep.method.clone()),
             Column::right("trials", progress),

@@ -118,6 +118,11 @@ pub(crate) fn header(sweep: &v1::Sweep) -> String {
     if !sweep.name.is_empty() {
         text.push_str(&format!("  {}", sweep.name));
     }
+    for (word, said) in [("project", &sweep.project), ("about", &sweep.description)] {
+        if !said.is_empty() {
+            text.push_str(&format!("\n{word:<8} {said}"));
+        }
+    }
     text.push_str(&format!("\nstate    {}", sweep_state_word(sweep.state)));
     if !sweep.reason.is_empty() {
         text.push_str(&format!(" ({})", sweep.reason));

@@ -133,6 +133,20 @@ async fn every_verb_prints_data_and_says_the_rest() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn projects_tell_sweeps_apart() {
+    let place = Place::start().await;
+    place.file("one.yaml", &format!("{GRID}project: faces\n"));
+    let one = place.ctl(&["create", "one.yaml", "-o", "name"]).await.out;
+    let other =
+        place.ctl(&["create", "one.yaml", "-o", "name", "--project", "voices", "--name", "b"]).await.out;
+    assert_eq!(place.ctl(&["list", "--project", "faces", "-o", "name"]).await.out, one);
+    assert_eq!(place.ctl(&["list", "--project", "voices", "-o", "name"]).await.out, other);
+    let none = place.ctl(&["list", "--project", "hands"]).await;
+    assert!(none.code == 0 && none.talk.contains("no sweeps match"), "{none:?}");
+    assert!(place.ctl(&["show", other.trim()]).await.out.contains("project  voices"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failures_have_codes_and_name_the_fix() {
     let place = Place::start().await;
     place.file("grid.yaml", GRID);
@@ -192,8 +206,11 @@ fn files_are_checked_without_a_controller() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write("good.yaml", GRID);
-    write("bad.yaml", "method: grid\nparameters: {a: {min: 0.0, max: 1.0}}\n");
-    write("later.yaml", "method: bayes\nmetric: {name: loss}\nparameters: {a: {min: 0.0, max: 1.0}}\n");
+    write("bad.yaml", "program: p\nmethod: grid\nparameters: {a: {min: 0.0, max: 1.0}}\n");
+    write(
+        "later.yaml",
+        "program: p\nmethod: bayes\nmetric: {name: loss}\nparameters: {a: {min: 0.0, max: 1.0}}\n",
+    );
     let ctl = |arguments: &[&str]| ctl("http://127.0.0.1:1", folder.path(), arguments);
     assert_eq!(ctl(&["validate", "good.yaml"]).code, 0);
     let later = ctl(&["validate", "later.yaml"]);
@@ -203,12 +220,15 @@ fn files_are_checked_without_a_controller() {
     let problems: Vec<serde_json::Value> = serde_json::from_str(&both.out).unwrap();
     assert_eq!(
         (problems.len(), &problems[0]["file"], &problems[0]["line"]),
-        (1, &"bad.yaml".into(), &2.into())
+        (1, &"bad.yaml".into(), &3.into())
     );
     assert_eq!(ctl(&["plan", "bad.yaml"]).code, 2);
     assert_eq!(ctl(&["plan", "later.yaml"]).code, 2);
     assert_eq!(ctl(&["plan", "missing.yaml"]).code, 3);
     let plan = ctl(&["plan", "good.yaml"]);
     assert!(plan.talk.contains("grid, 2 trials"), "{plan:?}");
+    let changed = ctl(&["plan", "good.yaml", "--set", "parameters.a.values=[1, 2, 3]", "--set", "run_cap=2"]);
+    assert!(changed.talk.contains("grid, 2 trials") && changed.talk.contains("3 cells"), "{changed:?}");
+    assert_eq!(ctl(&["plan", "good.yaml", "--set", "run_cap"]).code, 2);
     assert_eq!(plan.out.lines().count(), 3);
 }

@@ -22,7 +22,7 @@ impl Agents {
     }
 
     fn lease_ms(&self) -> u64 {
-        u64::try_from(self.app.lease.as_millis()).unwrap_or(u64::MAX)
+        convert::millis(self.app.lease)
     }
 }
 
@@ -77,6 +77,9 @@ impl AgentService for Agents {
                 lease_ms: self.lease_ms(),
                 checkpoint: None,
                 stdout_rule: spec.stdout_rule.clone().unwrap_or_default(),
+                timeout_ms: spec.limits.trial_timeout.map_or(0, convert::millis),
+                stop_grace_ms: spec.limits.stop_grace.map_or(0, convert::millis),
+                project: spec.project.clone(),
             }),
             Granted::Idle { state, reason } => {
                 claim_response::Outcome::Idle(v1::Idle { state: v1::SweepState::from(state).into(), reason })

@@ -1,6 +1,7 @@
 //! Between wire messages and the store's types.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use sweep_core::curve::Point;
 use sweep_proto::v1;
@@ -15,6 +16,10 @@ use super::refuse;
 
 pub(super) fn uuid(name: &str, text: &str) -> Result<Uuid, Status> {
     text.parse().map_err(|_| refuse::field(name, &format!("`{text}` is not a UUID")))
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `SWEEP/NUMBER`, or a UUID.
@@ -63,6 +68,8 @@ pub(super) fn sweep(sweep: Sweep) -> v1::Sweep {
         created_at_ms: sweep.created_at_ms,
         ended_at_ms: sweep.ended_at_ms.unwrap_or_default(),
         text: sweep.text,
+        project: sweep.project,
+        description: sweep.description,
     }
 }
 

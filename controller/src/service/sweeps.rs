@@ -51,6 +51,7 @@ impl SweepService for Sweeps {
             text: asked.text,
             request_id: convert::uuid("request_id", &asked.request_id)?,
             name: asked.name,
+            project: asked.project,
             file_name: if asked.file_name.is_empty() { "sweep.yaml".to_owned() } else { asked.file_name },
         };
         let (sweep, warnings) = self.app.create(creation).await.map_err(refuse::create)?;
@@ -62,9 +63,13 @@ impl SweepService for Sweeps {
         &self,
         request: Request<v1::ListSweepsRequest>,
     ) -> Result<Response<v1::ListSweepsResponse>, Status> {
-        let states: Vec<_> = request.into_inner().states().filter_map(v1::SweepState::to_core).collect();
+        let asked = request.into_inner();
+        let states: Vec<_> = asked.states().filter_map(v1::SweepState::to_core).collect();
         let sweeps = self.app.store.sweep_list().await.map_err(refuse::store)?;
-        let wanted = sweeps.into_iter().filter(|sweep| states.is_empty() || states.contains(&sweep.state));
+        let wanted = sweeps.into_iter().filter(|sweep| {
+            (states.is_empty() || states.contains(&sweep.state))
+                && (asked.project.is_empty() || asked.project == sweep.project)
+        });
         Ok(Response::new(v1::ListSweepsResponse { sweeps: wanted.map(convert::sweep).collect() }))
     }
 

@@ -33,6 +33,8 @@ macro_rules! store_contract {
             stop_withdraws_the_queue_and_lets_trials_finish
             a_paused_sweep_hands_nothing_out
             nothing_but_failures_pauses_a_sweep
+            a_program_that_failed_is_run_again_within_its_retries
+            no_more_trials_are_held_than_max_parallel
             non_finite_objectives_never_count
             watchers_see_each_change_once
             top_lists_the_best_first
@@ -59,10 +61,14 @@ pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
         id,
         request_id: Uuid::now_v7(),
         name: name.to_owned(),
+        project: "faces".to_owned(),
+        description: String::new(),
         method: "random".to_owned(),
         objective: Some(Objective { name: "f1".to_owned(), goal: Goal::Maximize }),
         seed: u64::MAX - 3,
         planned_trials: planned,
+        retries: 0,
+        max_parallel: None,
         text: "method: random\n".to_owned(),
         created_at_ms: NOW,
     }
@@ -81,7 +87,11 @@ struct Scene {
 
 impl Scene {
     async fn new(store: Any, trials: u64) -> Self {
-        let sweep = store.sweep_create(new_sweep("scene", Some(trials))).await.expect("creates").id;
+        Self::of(store, new_sweep("scene", Some(trials)), trials).await
+    }
+
+    async fn of(store: Any, new: NewSweep, trials: u64) -> Self {
+        let sweep = store.sweep_create(new).await.expect("creates").id;
         let queued = (1..=trials).map(trial).collect();
         assert!(store.trials_enqueue(&sweep, 0, queued, true, NOW).await.expect("queues"));
         let agent = Agent {
@@ -157,6 +167,7 @@ pub(crate) async fn a_creation_sent_twice_is_one_sweep(store: Any) {
     assert_eq!(one.id, two.id);
     assert_eq!(store.sweep_list().await.expect("lists").len(), 1);
     assert_eq!((one.seed, one.planned_trials, one.state), (u64::MAX - 3, Some(4), SweepState::Pending));
+    assert_eq!((&*one.name, &*one.project), ("twice", "faces"));
     assert_eq!(one.text, new.text);
 }
 
@@ -408,6 +419,31 @@ pub(crate) async fn nothing_but_failures_pauses_a_sweep(store: Any) {
         "{}",
         sweep.reason
     );
+}
+
+pub(crate) async fn a_program_that_failed_is_run_again_within_its_retries(store: Any) {
+    let scene = Scene::of(store, NewSweep { retries: 1, ..new_sweep("retried", Some(1)) }, 1).await;
+    let (key, _) = scene.claim().await;
+    let first = scene.finish(key, Outcome::Failed, 0).await.expect("fails");
+    assert_eq!(first.state, TrialState::Queued);
+    assert_eq!(scene.trial(1).await.reason, "to be retried: because");
+    let (key, number) = scene.claim().await;
+    assert_eq!((key.attempt, number), (2, 1));
+    let second = scene.finish(key, Outcome::Failed, 0).await.expect("fails");
+    assert_eq!(second.state, TrialState::Failed);
+    assert_eq!(scene.sweep().await.state, SweepState::Finished);
+}
+
+pub(crate) async fn no_more_trials_are_held_than_max_parallel(store: Any) {
+    let scene = Scene::of(store, NewSweep { max_parallel: Some(2), ..new_sweep("few", Some(4)) }, 4).await;
+    let (first, _) = scene.claim().await;
+    let (second, _) = scene.claim().await;
+    scene.report(second, 1, &[0.1]).await.expect("stores");
+    let full = scene.claim_as(Uuid::now_v7()).await;
+    assert!(matches!(full, Claimed::Nothing { state: SweepState::Running, .. }), "{full:?}");
+    scene.finish(first, Outcome::HandedBack, 0).await.expect("ends");
+    let (third, number) = scene.claim().await;
+    assert_eq!((third.attempt, number), (2, 1), "what ran before goes first");
 }
 
 pub(crate) async fn non_finite_objectives_never_count(store: Any) {

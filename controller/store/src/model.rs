@@ -19,10 +19,16 @@ pub struct NewSweep {
     pub id: String,
     pub request_id: Uuid,
     pub name: String,
+    pub project: String,
+    pub description: String,
     pub method: String,
     pub objective: Option<Objective>,
     pub seed: u64,
     pub planned_trials: Option<u64>,
+    /// How often a trial whose program failed is run again.
+    pub retries: u32,
+    /// Most trials held by agents at one time.
+    pub max_parallel: Option<u32>,
     /// The file as it was given.
     pub text: String,
     pub created_at_ms: i64,
@@ -39,6 +45,8 @@ pub struct Objective {
 pub struct Sweep {
     pub id: String,
     pub name: String,
+    pub project: String,
+    pub description: String,
     pub state: SweepState,
     /// Why it is in its state; empty where the state says it all.
     pub reason: String,

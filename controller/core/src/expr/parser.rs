@@ -7,6 +7,8 @@ use super::{ExprError, Node, Operator};
 
 /// Deeper nesting is a mistake, and would cost stack.
 const DEEPEST: usize = 50;
+/// Most names, values and signs of one expression: a chain of them is nested as well.
+const LONGEST: usize = 1_000;
 
 const COMPARISONS: [(&str, Operator); 7] = [
     ("==", Operator::Equal),
@@ -20,6 +22,9 @@ const COMPARISONS: [(&str, Operator); 7] = [
 
 pub(super) fn parse(text: &str) -> Result<Node, ExprError> {
     let tokens = tokens(text)?;
+    if let Some(over) = tokens.get(LONGEST) {
+        return Err(error(over.at, over.length, "this is too long: more than 1000 names, values and signs"));
+    }
     let mut parser = Parser { tokens, next: 0, end: text.chars().count(), depth: 0 };
     let node = parser.or()?;
     match parser.peek() {

@@ -94,6 +94,16 @@ fn word(chars: &[char], at: usize) -> (Token, usize) {
 fn sign(chars: &[char], at: usize) -> Result<(Token, usize), ExprError> {
     let starts =
         |sign: &&&str| sign.chars().enumerate().all(|(offset, c)| chars.get(at + offset) == Some(&c));
+    // As some people write `<=` and `>=`; `<>` was once Python's `!=`.
+    let pair: String = chars[at..].iter().take(2).collect();
+    if let Some(fix) = match pair.as_str() {
+        "=<" => Some("write `<=`"),
+        "=>" => Some("write `>=`"),
+        "<>" => Some("write `!=`"),
+        _ => None,
+    } {
+        return Err(error(at, 2, fix));
+    }
     match SIGNS.iter().find(starts) {
         Some(&"=") => Err(error(at, 1, "a comparison is written `==`")),
         Some(&sign) => Ok((Token::Sign(sign), sign.len())),

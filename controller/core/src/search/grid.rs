@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
+use super::work;
 use crate::spec::SweepSpec;
 
-/// Most steps that are spent on counting the cells that constraints leave.
-const COUNTED: u64 = 100_000;
+/// Most work that is spent on counting the cells that constraints leave.
+const COUNTED: u64 = 1_000_000;
 
 /// Cell `number`, from 1. Without conditions and constraints it is computed; with them it is walked to, from where
 /// `walk` stands.
@@ -32,11 +33,9 @@ pub(crate) fn points(spec: &SweepSpec) -> Option<u64> {
         return spec.grid_cells().map(|cells| u64::try_from(cells).unwrap_or(u64::MAX));
     }
     let mut walk = Walk::new(spec);
-    let mut steps = COUNTED;
     loop {
-        let before = walk.steps;
-        match walk.next(spec, steps) {
-            Step::Cell(_) => steps = steps.checked_sub(walk.steps - before)?,
+        match walk.next(spec, COUNTED.checked_sub(walk.work)?) {
+            Step::Cell(_) => {}
             Step::End => return Some(walk.found),
             Step::Tired => return None,
         }
@@ -63,7 +62,7 @@ fn nth(spec: &SweepSpec, at: u128) -> Option<Vec<Option<Value>>> {
 pub(super) enum Step {
     Cell(Vec<Option<Value>>),
     End,
-    /// The steps allowed were not enough.
+    /// The work allowed was not enough.
     Tired,
 }
 
@@ -78,7 +77,11 @@ pub(super) struct Walk {
     /// Cells found so far.
     found: u64,
     /// Wheels turned so far.
-    steps: u64,
+    pub(super) turned: u64,
+    /// Work done so far.
+    work: u64,
+    /// Work of turning each wheel by one.
+    costs: Vec<u64>,
 }
 
 impl Walk {
@@ -89,16 +92,20 @@ impl Walk {
             values: Vec::new(),
             at: (wheels > 0).then_some(0),
             found: 0,
-            steps: 0,
+            turned: 0,
+            work: 0,
+            costs: (0..wheels).map(|at| work::of_parameter(spec, at)).collect(),
         }
     }
 
-    /// The next cell, within so many steps.
+    /// The next cell, within so much work.
     pub(super) fn next(&mut self, spec: &SweepSpec, most: u64) -> Step {
         let last = spec.parameters.len() - 1;
-        for _ in 0..most {
+        let end = self.work.saturating_add(most);
+        while self.work < end {
             let Some(at) = self.at else { return Step::End };
-            self.steps += 1;
+            self.turned += 1;
+            self.work = self.work.saturating_add(self.costs[at]);
             self.values.truncate(at);
             // A parameter that does not exist has one place on its wheel.
             let exists = spec.exists(at, &self.values);

@@ -5,6 +5,7 @@
 mod grid;
 mod probe;
 mod random;
+mod work;
 
 use crate::spec::{Method, SweepSpec};
 use crate::value::Params;

@@ -3,13 +3,12 @@
 use serde_json::Value;
 
 use super::grid::{Step, Walk};
-use super::random::{TRIES, draw, finite_points, stream};
+use super::random::{draw, finite_points, stream, tries};
+use super::work;
 use crate::expr::Undecided;
 use crate::spec::{Method, SweepSpec};
 
-/// Wheels of a grid that are turned in search of its first cell.
-const STEPS: u64 = 1_000_000;
-/// Draws by which constraints are tried out.
+/// Most draws by which constraints are tried out.
 const SAMPLES: u32 = 200;
 /// A share of the space below which narrower ranges would help.
 const RARE: f64 = 0.01;
@@ -33,19 +32,23 @@ pub(crate) fn probe(spec: &SweepSpec) -> Probe {
         return undecided;
     }
     match spec.method {
-        Method::Grid => match Walk::new(spec).next(spec, STEPS) {
-            Step::Cell(_) => Probe::Plenty,
-            Step::End => Probe::Empty,
-            Step::Tired => Probe::NoneFound(STEPS),
-        },
+        Method::Grid => {
+            let mut walk = Walk::new(spec);
+            match walk.next(spec, work::BUDGET) {
+                Step::Cell(_) => Probe::Plenty,
+                Step::End => Probe::Empty,
+                Step::Tired => Probe::NoneFound(walk.turned),
+            }
+        }
         Method::Random | Method::Bayes => match finite_points(spec) {
             Some(0) => Probe::Empty,
             Some(_) => Probe::Plenty,
             None => {
                 let mut stream = stream(0, 0);
-                let found = (0..TRIES).filter(|_| draw(spec, &mut stream).is_some()).count();
-                match found as f64 / f64::from(TRIES) {
-                    0.0 => Probe::NoneFound(TRIES.into()),
+                let tries = tries(spec);
+                let found = (0..tries).filter(|_| draw(spec, &mut stream).is_some()).count();
+                match found as f64 / f64::from(tries) {
+                    0.0 => Probe::NoneFound(tries.into()),
                     share if share < RARE => Probe::Rare(share),
                     _ => Probe::Plenty,
                 }
@@ -58,9 +61,10 @@ pub(crate) fn probe(spec: &SweepSpec) -> Probe {
 fn undecided(spec: &SweepSpec) -> Option<Probe> {
     let free = SweepSpec { constraints: Vec::new(), ..spec.clone() };
     let mut stream = stream(0, 1);
-    (0..SAMPLES).find_map(|_| {
+    let samples = work::affordable(work::of_draw(spec)).clamp(1, SAMPLES);
+    (0..samples).find_map(|_| {
         let values: Vec<Option<Value>> = draw(&free, &mut stream)?;
-        spec.constraints.iter().find_map(|constraint| match spec.decide(constraint, &values) {
+        spec.constraints.iter().find_map(|constraint| match constraint.decide(&values) {
             Err(why @ Undecided::Meaningless(_)) => {
                 Some(Probe::Undecided(constraint.expr.source().to_owned(), why))
             }

@@ -4,12 +4,20 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
 
+use super::work;
 use crate::spec::SweepSpec;
 
 /// Most points of a space that random search walks without repeating any: beyond, a repeat is rare anyway.
 const SMALL: usize = 4096;
-/// Draws for one trial before constraints that are hardly ever satisfied end the search.
-pub(super) const TRIES: u32 = 10_000;
+/// Most draws for one trial before constraints that are hardly ever satisfied end the search.
+const TRIES: u32 = 10_000;
+/// Fewest draws, of a spec in which one is much work.
+const FEWEST: u32 = 200;
+
+/// How many draws are made for one trial.
+pub(super) fn tries(spec: &SweepSpec) -> u32 {
+    work::affordable(work::of_draw(spec)).clamp(FEWEST, TRIES)
+}
 
 /// The values of trial `number`, one a parameter; `None`: the search is over.
 pub(super) fn point(spec: &SweepSpec, seed: u64, number: u64) -> Option<Vec<Option<Value>>> {
@@ -17,14 +25,14 @@ pub(super) fn point(spec: &SweepSpec, seed: u64, number: u64) -> Option<Vec<Opti
         Some(points) => points.nth(seed, number),
         None => {
             let mut stream = stream(seed, number);
-            (0..TRIES).find_map(|_| draw(spec, &mut stream))
+            (0..tries(spec)).find_map(|_| draw(spec, &mut stream))
         }
     }
 }
 
 /// How many different points there are, if random search will walk them all.
 pub(crate) fn finite_points(spec: &SweepSpec) -> Option<u64> {
-    Points::of(spec).map(|points| points.0.len() as u64)
+    Points::of(spec).map(|points| points.found.len() as u64)
 }
 
 /// One draw; `None`: it violates a constraint. It always takes as much of the stream, so that each draw is its own.
@@ -41,47 +49,55 @@ pub(super) fn draw(spec: &SweepSpec, stream: &mut ChaCha8Rng) -> Option<Vec<Opti
     Some(values)
 }
 
-/// Every point of a small space that satisfies the constraints, with its weight.
-struct Points(Vec<(Vec<Option<Value>>, f64)>);
+/// Every point of a small space that satisfies the constraints.
+struct Points<'s> {
+    spec: &'s SweepSpec,
+    /// The values that each parameter can have, with their shares.
+    supports: Vec<Vec<(Value, f64)>>,
+    /// Numbers of points in the whole product of the supports, the last one varying fastest, with their weights.
+    found: Vec<(usize, f64)>,
+}
 
-impl Points {
-    fn of(spec: &SweepSpec) -> Option<Self> {
+impl<'s> Points<'s> {
+    fn of(spec: &'s SweepSpec) -> Option<Self> {
         let mut product = 1_usize;
+        let mut supports = Vec::with_capacity(spec.parameters.len());
         for parameter in &spec.parameters {
-            let most = SMALL / product;
-            product *= parameter.domain.support(most)?.len();
-        }
-        let mut points: Vec<(Vec<Option<Value>>, f64)> = vec![(Vec::new(), 1.0)];
-        for (at, parameter) in spec.parameters.iter().enumerate() {
-            let support = parameter.domain.support(SMALL)?;
-            let mut longer = Vec::new();
-            for (values, weight) in points {
-                let exists = spec.exists(at, &values);
-                let choices = if exists {
-                    support.iter().map(|(v, w)| (Some(v.clone()), *w)).collect()
-                } else {
-                    vec![(None, 1.0)]
-                };
-                for (value, share) in choices {
-                    let mut values = values.clone();
-                    values.push(value);
-                    if spec.allows(at, &values) {
-                        longer.push((values, weight * share));
-                    }
-                }
+            let support = parameter.domain.support(SMALL / product)?;
+            if support.is_empty() {
+                return None;
             }
-            points = longer;
+            product *= support.len();
+            supports.push(support);
         }
-        Some(Self(points))
+        let mut found = Vec::new();
+        collect(spec, &supports, &mut Vec::new(), (0, 1.0), &mut found);
+        Some(Self { spec, supports, found })
+    }
+
+    /// The values of a point.
+    fn values(&self, number: usize) -> Vec<Option<Value>> {
+        let mut rest = number;
+        let mut choices: Vec<&Value> = Vec::with_capacity(self.supports.len());
+        for support in self.supports.iter().rev() {
+            choices.push(&support[rest % support.len()].0);
+            rest /= support.len();
+        }
+        let mut values = Vec::with_capacity(choices.len());
+        for (at, choice) in choices.into_iter().rev().enumerate() {
+            let exists = self.spec.exists(at, &values);
+            values.push(exists.then(|| choice.clone()));
+        }
+        values
     }
 
     /// Point `number` of a random order without repeats, in which likelier points tend to come earlier: as drawing
     /// without replacement does (Efraimidis and Spirakis, 2006, whose keys these are, in logarithms).
-    fn nth(mut self, seed: u64, number: u64) -> Option<Vec<Option<Value>>> {
-        let place = usize::try_from(number - 1).ok().filter(|&place| place < self.0.len())?;
+    fn nth(&self, seed: u64, number: u64) -> Option<Vec<Option<Value>>> {
+        let place = usize::try_from(number - 1).ok().filter(|&place| place < self.found.len())?;
         let mut keys = stream(seed, u64::MAX);
         let mut order: Vec<(f64, usize)> = self
-            .0
+            .found
             .iter()
             .enumerate()
             // 1 - u is above 0, so that the logarithm is finite.
@@ -89,7 +105,33 @@ impl Points {
             .collect();
         let (_, &mut (_, at), _) =
             order.select_nth_unstable_by(place, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        Some(self.0.swap_remove(at).0)
+        Some(self.values(self.found[at].0))
+    }
+}
+
+/// Adds the points that begin with `values` to `found`; `(number, weight)` are those of the beginning.
+fn collect<'v>(
+    spec: &SweepSpec,
+    supports: &'v [Vec<(Value, f64)>],
+    values: &mut Vec<Option<&'v Value>>,
+    (number, weight): (usize, f64),
+    found: &mut Vec<(usize, f64)>,
+) {
+    let at = values.len();
+    let Some(support) = supports.get(at) else {
+        found.push((number, weight));
+        return;
+    };
+    // A parameter that does not exist has one place.
+    let choices = if spec.exists(at, values) { support.len() } else { 0 };
+    let choices = (0..choices.max(1)).map(|digit| (choices > 0).then(|| (digit, &support[digit])));
+    for choice in choices {
+        values.push(choice.map(|(_, (value, _))| value));
+        if spec.allows(at, values) {
+            let (digit, share) = choice.map_or((0, 1.0), |(digit, (_, share))| (digit, *share));
+            collect(spec, supports, values, (number * support.len() + digit, weight * share), found);
+        }
+        values.pop();
     }
 }
 

@@ -13,7 +13,9 @@ fn spec(text: &str) -> SweepSpec {
 
 #[test]
 fn a_grid_walks_each_cell_once_in_the_order_of_wandb() {
-    let spec = spec("method: grid\nparameters: {b: {values: [x, y]}, a: {min: 1, max: 2}, c: {value: 0}}\n");
+    let spec = spec(
+        "program: p\nmethod: grid\nparameters: {b: {values: [x, y]}, a: {min: 1, max: 2}, c: {value: 0}}\n",
+    );
     let cells: Vec<_> = (1..).map_while(|number| propose(&spec, 0, number)).collect();
     let expected: Vec<_> = [(1, "x"), (1, "y"), (2, "x"), (2, "y")]
         .map(|(a, b)| Params::from([("a".into(), json!(a)), ("b".into(), json!(b)), ("c".into(), json!(0))]))
@@ -24,7 +26,7 @@ fn a_grid_walks_each_cell_once_in_the_order_of_wandb() {
 #[test]
 fn a_huge_grid_is_never_built() {
     let text: String = (0..12).map(|i| format!("  p{i:02}: {{min: 1, max: 1000}}\n")).collect();
-    let spec = spec(&format!("method: grid\nparameters:\n{text}"));
+    let spec = spec(&format!("program: p\nmethod: grid\nparameters:\n{text}"));
     assert_eq!(spec.grid_cells(), Some(10_u128.pow(36)));
     let last = propose(&spec, 0, 1_000_001).expect("is a cell");
     assert_eq!((&last["p09"], &last["p10"], &last["p11"]), (&json!(2), &json!(1), &json!(1)));
@@ -33,7 +35,7 @@ fn a_huge_grid_is_never_built() {
 #[test]
 fn a_small_space_is_walked_at_random_without_repeats_and_then_ends() {
     let spec = spec(
-        "method: random\nparameters:\n  a: {values: [x, y, z]}\n  b: {min: 1, max: 5}\n  c: {distribution: q_uniform, min: 0.0, max: 1.0, q: 0.5}\n  d: {value: 1}\n",
+        "program: p\nmethod: random\nparameters:\n  a: {values: [x, y, z]}\n  b: {min: 1, max: 5}\n  c: {distribution: q_uniform, min: 0.0, max: 1.0, q: 0.5}\n  d: {value: 1}\n",
     );
     assert_eq!(spec.planned_trials(), Some(45));
     let walk = |seed| -> Vec<_> { (1..).map_while(|number| propose(&spec, seed, number)).collect() };
@@ -46,8 +48,9 @@ fn a_small_space_is_walked_at_random_without_repeats_and_then_ends() {
 
 #[test]
 fn likelier_points_of_a_small_space_come_earlier() {
-    let spec =
-        spec("method: random\nparameters: {a: {values: [often, seldom], probabilities: [0.9, 0.1]}}\n");
+    let spec = spec(
+        "program: p\nmethod: random\nparameters: {a: {values: [often, seldom], probabilities: [0.9, 0.1]}}\n",
+    );
     let often =
         (0..1000).filter(|&seed| propose(&spec, seed, 1).is_some_and(|params| params["a"] == "often"));
     let often = often.count();
@@ -56,14 +59,15 @@ fn likelier_points_of_a_small_space_come_earlier() {
 
 #[test]
 fn the_run_cap_ends_any_method() {
-    let spec = spec("method: random\nrun_cap: 3\nparameters: {a: {min: 0.0, max: 1.0}}\n");
+    let spec = spec("program: p\nmethod: random\nrun_cap: 3\nparameters: {a: {min: 0.0, max: 1.0}}\n");
     assert!(propose(&spec, 7, 3).is_some() && propose(&spec, 7, 4).is_none());
 }
 
 #[test]
 fn the_first_proposals_of_a_seed_never_change() {
     // A change here breaks the replay of every stored sweep.
-    let spec = spec("method: random\nparameters: {a: {min: 0.0, max: 1.0}, n: {min: 0, max: 999}}\n");
+    let spec =
+        spec("program: p\nmethod: random\nparameters: {a: {min: 0.0, max: 1.0}, n: {min: 0, max: 999}}\n");
     let first: Vec<_> = (1..=3).map(|number| propose(&spec, 7, number).expect("is proposed")).collect();
     insta::assert_debug_snapshot!(first);
 }
@@ -71,7 +75,7 @@ fn the_first_proposals_of_a_seed_never_change() {
 proptest! {
     #[test]
     fn the_same_seed_proposes_the_same_and_another_does_not(seed in any::<u64>(), number in 1_u64..1_000_000) {
-        let spec = spec("method: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {min: 0.0, max: 1.0}}\n");
+        let spec = spec("program: p\nmethod: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {min: 0.0, max: 1.0}}\n");
         let one = propose(&spec, seed, number);
         prop_assert_eq!(&one, &propose(&spec, seed, number));
         prop_assert_ne!(&one, &propose(&spec, seed.wrapping_add(1), number));
@@ -82,7 +86,7 @@ proptest! {
     fn grid_cells_are_distinct_and_complete(sizes in prop::collection::vec(1_i64..6, 1..5)) {
         let text: String =
             sizes.iter().enumerate().map(|(i, size)| format!("  p{i}: {{values: {:?}}}\n", (0..*size).collect::<Vec<_>>())).collect();
-        let spec = spec(&format!("method: grid\nparameters:\n{text}"));
+        let spec = spec(&format!("program: p\nmethod: grid\nparameters:\n{text}"));
         let cells: HashSet<_> = (1..).map_while(|number| propose(&spec, 0, number)).map(|p| format!("{p:?}")).collect();
         prop_assert_eq!(cells.len() as i64, sizes.iter().product::<i64>());
     }
@@ -117,7 +121,7 @@ fn expected() -> usize {
 #[test]
 fn grid_and_random_give_each_allowed_point_once() {
     for method in ["grid", "random"] {
-        let spec = spec(&format!("method: {method}\n{CONSTRAINED}"));
+        let spec = spec(&format!("program: p\nmethod: {method}\n{CONSTRAINED}"));
         let trials = all(&spec, 7);
         let distinct: HashSet<_> = trials.iter().map(|params| format!("{params:?}")).collect();
         assert_eq!((trials.len(), distinct.len()), (expected(), expected()), "{method}");
@@ -136,7 +140,7 @@ fn grid_and_random_give_each_allowed_point_once() {
 #[test]
 fn draws_from_a_continuum_satisfy_the_constraints() {
     let spec = spec(
-        "method: random\nparameters:\n  a: {min: 0.0, max: 1.0}\n  b: {min: 0.0, max: 1.0}\n  c: {min: 0.0, max: 1.0, when: {d: [1, 2]}}\n  d: {min: 1, max: 4}\nconstraints: [a + b < 0.5, c > 0.5]\n",
+        "program: p\nmethod: random\nparameters:\n  a: {min: 0.0, max: 1.0}\n  b: {min: 0.0, max: 1.0}\n  c: {min: 0.0, max: 1.0, when: {d: [1, 2]}}\n  d: {min: 1, max: 4}\nconstraints: [a + b < 0.5, c > 0.5]\n",
     );
     let mut with = 0;
     for number in 1..=500 {
@@ -153,7 +157,9 @@ fn draws_from_a_continuum_satisfy_the_constraints() {
 #[test]
 fn forbidden_blocks_of_a_huge_grid_cost_one_step() {
     let wheels: String = (0..10).map(|i| format!("  p{i}: {{min: 1, max: 1000}}\n")).collect();
-    let spec = spec(&format!("method: grid\nparameters:\n{wheels}constraints: [p0 == 1000 and p1 > 998]\n"));
+    let spec = spec(&format!(
+        "program: p\nmethod: grid\nparameters:\n{wheels}constraints: [p0 == 1000 and p1 > 998]\n"
+    ));
     let first = propose(&spec, 0, 1).expect("is a cell");
     assert_eq!((&first["p0"], &first["p1"], &first["p9"]), (&json!(1000), &json!(999), &json!(1)));
 }
@@ -161,7 +167,7 @@ fn forbidden_blocks_of_a_huge_grid_cost_one_step() {
 #[test]
 fn conditions_may_stand_on_each_other() {
     let spec = spec(
-        "method: grid\nparameters:\n  a: {values: [x], when: {b: [2]}}\n  b: {values: [1, 2], when: {z: on}}\n  z: {values: ['on', 'off']}\n",
+        "program: p\nmethod: grid\nparameters:\n  a: {values: [x], when: {b: [2]}}\n  b: {values: [1, 2], when: {z: on}}\n  z: {values: ['on', 'off']}\n",
     );
     let trials: Vec<String> =
         all(&spec, 0).iter().map(|params| serde_json::to_string(params).expect("is JSON")).collect();

@@ -119,7 +119,7 @@ fn check_discrete(domain: &Domain, expected: &[(f64, f64)]) {
 }
 
 fn domain(definition: &str) -> Domain {
-    let text = format!("method: random\nparameters: {{x: {definition}}}\n");
+    let text = format!("program: p\nmethod: random\nparameters: {{x: {definition}}}\n");
     let parsed = crate::spec::parse(&text);
     parsed.spec.unwrap_or_else(|| panic!("{text}: {:?}", parsed.problems)).parameters.remove(0).domain
 }
@@ -230,5 +230,22 @@ fn the_ends_of_a_normal_are_finite() {
     let normal = Domain::Normal { scale: Scale::Log, mu: 0.0, sigma: 300.0, step: None };
     for u in [0.0, 0.5, 1.0 - f64::EPSILON / 2.0] {
         assert!(normal.at(u).as_f64().is_some_and(f64::is_finite), "{u}");
+    }
+}
+
+#[test]
+fn every_shape_of_a_beta_distribution_has_quantiles() {
+    let shapes = [*SHAPES.start(), 0.01, 0.1, 0.5, 1.0, 3.0, 10.0, 100.0, 1e3, *SHAPES.end()];
+    for (a, b) in shapes.into_iter().flat_map(|a| shapes.map(|b| (a, b))) {
+        let domain = Domain::Beta { a, b, step: None };
+        let mut before = 0.0;
+        for at in 0..=100 {
+            let u = (f64::from(at) / 100.0).min(1.0 - SMALLEST);
+            let value = domain.at(u).as_f64().expect("is a number");
+            assert!((0.0..=1.0).contains(&value), "Beta({a}, {b}) at {u}: {value}");
+            assert!(value >= before - 1e-3, "Beta({a}, {b}) at {u}: {value} after {before}");
+            before = value;
+        }
+        assert!(domain.at(SMALLEST).is_number());
     }
 }

@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
+use super::field::{figure, find};
 use super::problem::Problem;
 use super::yaml::{Entry, Kind, Node};
 use super::{Method, SweepSpec};
-use crate::command;
 use crate::objective::Goal;
+use crate::space::tidy;
 
 /// A linear range over so many decades hardly ever tries its lower part.
 const DECADES: f64 = 2.0;
@@ -17,17 +18,17 @@ const GAINS: [&str; 10] =
 
 /// Looks at everything but the command.
 pub(super) fn advise(entries: &[Entry], problems: &mut Vec<Problem>) {
-    if let Some(parameters) = entries.iter().find(|entry| entry.key == "parameters") {
+    if let Some(parameters) = find(entries, "parameters") {
         group(&parameters.node, problems);
     }
-    if let Some(metric) = entries.iter().find(|entry| entry.key == "metric") {
+    if let Some(metric) = find(entries, "metric") {
         goal(&metric.node, problems);
     }
 }
 
 /// Looks at what the file came to.
 pub(super) fn advise_on(spec: &SweepSpec, entries: &[Entry], problems: &mut Vec<Problem>) {
-    let cap = entries.iter().find(|entry| entry.key == "run_cap");
+    let cap = find(entries, "run_cap");
     if let (Method::Grid, Some(cap), Some(most), Some(cells)) =
         (spec.method, cap, spec.run_cap, crate::search::grid_points(spec))
         && cells > most
@@ -40,18 +41,13 @@ pub(super) fn advise_on(spec: &SweepSpec, entries: &[Entry], problems: &mut Vec<
             .fix("use method: random for an even sample of them"),
         );
     }
-    if let Some(Kind::Sequence(words)) =
-        entries.iter().find(|entry| entry.key == "command").map(|entry| &entry.node.kind)
-    {
-        words.iter().for_each(|word| macros(word, spec, problems));
-    }
 }
 
 fn group(node: &Node, problems: &mut Vec<Problem>) {
     let Kind::Mapping(entries) = &node.kind else { return };
     for entry in entries {
         let Kind::Mapping(keys) = &entry.node.kind else { continue };
-        if let Some(inner) = keys.iter().find(|key| key.key == "parameters") {
+        if let Some(inner) = find(keys, "parameters") {
             group(&inner.node, problems);
         } else {
             definition(&entry.key, keys, problems);
@@ -60,8 +56,8 @@ fn group(node: &Node, problems: &mut Vec<Problem>) {
 }
 
 fn definition(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
-    let get = |key: &str| keys.iter().find(|entry| entry.key == key).map(|entry| &entry.node);
-    if let Some(Node { kind: Kind::Sequence(_), place }) = get("value") {
+    let get = |key: &str| find(keys, key).map(|entry| &entry.node);
+    if let Some(Node { kind: Kind::Sequence(_), place, .. }) = get("value") {
         problems.push(
             Problem::warning(
                 *place,
@@ -73,6 +69,7 @@ fn definition(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
     if let Some(Node { kind: Kind::Sequence(items), .. }) = get("values") {
         items.iter().for_each(|item| text_for_another_kind(name, item, problems));
     }
+    powers_of_ten(name, keys, problems);
     let linear = get("distribution").is_none_or(|node| node.to_value() == "uniform");
     let bounds = (get("min").and_then(|node| node.to_value().as_f64()), get("max").map(Node::to_value));
     if let (true, (Some(min), Some(max))) = (linear, bounds)
@@ -85,8 +82,10 @@ fn definition(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
             Problem::warning(
                 node.place,
                 format!(
-                    "`{name}` is even between {min} and {max}: nine in ten trials lie above {}",
-                    max / 10.0
+                    "`{name}` is even between {} and {}: nine in ten trials lie above {}",
+                    figure(min),
+                    figure(max),
+                    figure(tidy(max / 10.0))
                 ),
             )
             .fix("for a range over several decades write distribution: log_uniform_values"),
@@ -94,15 +93,41 @@ fn definition(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
     }
 }
 
+/// Bounds of `log_uniform` that look like powers of ten: `min: -5, max: -1`.
+fn powers_of_ten(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
+    let Some(Value::String(kind)) = find(keys, "distribution").map(|entry| entry.node.to_value()) else {
+        return;
+    };
+    let whole = |key: &str| find(keys, key).and_then(|entry| entry.node.to_value().as_i64());
+    let exponents = kind == "log_uniform" || kind == "q_log_uniform";
+    if let (true, Some(min), Some(max), Some(place)) =
+        (exponents, whole("min"), whole("max"), find(keys, "min").map(|entry| entry.node.place))
+        && (-10..0).contains(&min)
+        && max <= 0
+    {
+        problems.push(
+            Problem::warning(
+                place,
+                format!(
+                    "the bounds of `{name}` are natural-log exponents: from {:.2e} to {:.2e}",
+                    (min as f64).exp(),
+                    (max as f64).exp()
+                ),
+            )
+            .fix(format!(
+                "if powers of ten were meant: distribution: {kind}_values, min: 1.0e{min:+}, max: 1.0e{max:+}"
+            )),
+        );
+    }
+}
+
 /// `"0.1"` or `"None"` among values.
 fn text_for_another_kind(name: &str, item: &Node, problems: &mut Vec<Problem>) {
     let Kind::Scalar(Value::String(text)) = &item.kind else { return };
-    // Without quotes it is text for a reason of its own, which is warned of where it is read.
-    if item.place.length != text.chars().count() + 2 {
-        return;
-    }
     let kind = match text.as_str() {
         "None" | "none" => "null",
+        // Other texts without quotes have a reason of their own, which is warned of where it is read.
+        _ if !item.quoted => return,
         "True" | "true" | "False" | "false" => "a boolean",
         text if text.parse::<f64>().is_ok_and(f64::is_finite) => "a number",
         _ => return,
@@ -115,7 +140,7 @@ fn text_for_another_kind(name: &str, item: &Node, problems: &mut Vec<Problem>) {
 
 fn goal(metric: &Node, problems: &mut Vec<Problem>) {
     let Kind::Mapping(entries) = &metric.kind else { return };
-    let get = |key: &str| entries.iter().find(|entry| entry.key == key);
+    let get = |key: &str| find(entries, key);
     let Some(Value::String(name)) = get("name").map(|entry| entry.node.to_value()) else { return };
     let goal = match get("goal").map(|entry| entry.node.to_value()) {
         Some(Value::String(goal)) if goal == Goal::Maximize.word() => Goal::Maximize,
@@ -144,38 +169,4 @@ fn goal(metric: &Node, problems: &mut Vec<Problem>) {
         )
         .fix(format!("goal: {doubt}")),
     );
-}
-
-fn macros(word: &Node, spec: &SweepSpec, problems: &mut Vec<Problem>) {
-    let Kind::Scalar(Value::String(text)) = &word.kind else { return };
-    let Some(start) = text.find("${") else { return };
-    let Some(end) = text[start..].find('}').map(|end| start + end + 1) else { return };
-    let found = &text[start..end];
-    let name = &found[2..found.len() - 1];
-    if name.starts_with("envvar:") {
-        return;
-    }
-    if !command::MACROS.contains(&name) {
-        let near = command::MACROS.iter().map(|known| (known, strsim::jaro_winkler(known, name)));
-        let near = near.max_by(|a, b| a.1.total_cmp(&b.1)).filter(|(_, score)| *score > 0.8);
-        let problem =
-            Problem::warning(word.place, format!("`{found}` is no macro: it vanishes, as with W&B"));
-        problems.push(match near {
-            Some((near, _)) => problem.fix(format!("did you mean `${{{near}}}`?")),
-            None => problem.fix(format!("macros: {}", command::MACROS.join(", "))),
-        });
-    } else if found != text {
-        problems.push(
-            Problem::warning(
-                word.place,
-                format!("`{found}` counts only as a whole word: here it is passed as it stands"),
-            )
-            .fix("make it an item of its own"),
-        );
-    } else if name == "program" && spec.program.is_empty() {
-        problems.push(Problem::error(
-            word.place,
-            "`${program}` stands in the command, but the file has no `program`",
-        ));
-    }
 }

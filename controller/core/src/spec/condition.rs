@@ -1,12 +1,15 @@
-//! What binds parameters together: `when` (a parameter that exists only for some values of another) and `constraints`.
+//! `when`: a parameter that exists only for some values of another.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use serde_json::Value;
 
+use super::names::unknown_parameter;
 use super::parameter::Lowered;
 use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
-use super::{Constraint, Parameter, When};
-use crate::expr::{Expr, Undecided};
+use super::{Parameter, When};
 
 /// `when` as the file has it: a parameter's name and the values for which another exists.
 pub(super) struct RawWhen {
@@ -17,182 +20,160 @@ pub(super) struct RawWhen {
 
 /// Reads `when: {optimizer: [sgd, rmsprop], layers: 2}`.
 pub(super) fn when(entry: &Entry, problems: &mut Vec<Problem>) -> Vec<RawWhen> {
+    const FIX: &str = "write when: {optimizer: [sgd, rmsprop]}";
     let Kind::Mapping(conditions) = &entry.node.kind else {
         problems.push(
             Problem::error(entry.node.place, format!("`when` is a mapping, this is {}", entry.node.noun()))
-                .fix("write when: {optimizer: [sgd, rmsprop]}"),
+                .fix(FIX),
         );
         return Vec::new();
     };
-    let read = |condition: &Entry| RawWhen {
-        parent: condition.key.clone(),
-        place: condition.key_place,
-        values: match &condition.node.kind {
+    if conditions.is_empty() {
+        problems.push(Problem::error(entry.node.place, "`when` is empty").fix(FIX));
+    }
+    let mut out = Vec::new();
+    for condition in conditions {
+        let values: Vec<Value> = match &condition.node.kind {
             Kind::Sequence(items) => items.iter().map(Node::to_value).collect(),
             _ => vec![condition.node.to_value()],
-        },
-    };
-    conditions.iter().map(read).collect()
+        };
+        if values.is_empty() {
+            problems.push(
+                Problem::error(
+                    condition.node.place,
+                    format!("no value of `{}` is named: the parameter would never exist", condition.key),
+                )
+                .fix(format!("name values of `{}`", condition.key)),
+            );
+        }
+        out.push(RawWhen { parent: condition.key.clone(), place: condition.key_place, values });
+    }
+    out
 }
 
 /// Puts parameters in an order in which each comes after those it depends on; without conditions, by name, as W&B.
 pub(super) fn arrange(mut lowered: Vec<Lowered>, problems: &mut Vec<Problem>) -> Vec<Parameter> {
     lowered.sort_by(|a, b| a.path.cmp(&b.path));
     let names: Vec<String> = lowered.iter().map(|one| one.path.join(".")).collect();
-    for (one, name) in lowered.iter().zip(&names) {
-        for condition in &one.when {
-            check_parent(condition, name, &lowered, &names, problems);
-        }
+    let index = index(&lowered, &names, problems);
+    Parents { lowered: &lowered, names: &names, index: &index, supports: HashMap::new() }.check(problems);
+    let order = order(&lowered, &names, &index, problems);
+    let mut place_of = vec![None; lowered.len()];
+    for (place, &at) in order.iter().enumerate() {
+        place_of[at] = Some(place);
     }
-    let mut order: Vec<usize> = Vec::new();
-    while order.len() < lowered.len() {
-        let ready = |at: &usize| {
-            let known = |parent: &str| names.iter().position(|name| name == parent);
-            let waits =
-                |condition: &RawWhen| known(&condition.parent).is_some_and(|parent| !order.contains(&parent));
-            !order.contains(at) && !lowered[*at].when.iter().any(waits)
-        };
-        let Some(next) = (0..lowered.len()).find(ready) else {
-            let stuck = (0..lowered.len()).find(|at| !order.contains(at)).unwrap_or(0);
-            problems.push(Problem::error(
-                lowered[stuck].place,
-                format!("`{}` depends on itself through `when`", names[stuck]),
-            ));
-            break;
-        };
-        order.push(next);
-    }
-    let place_of = |parent: &str| order.iter().position(|&at| names[at] == parent);
     order
         .iter()
         .map(|&at| {
             let one = &lowered[at];
             let when = one.when.iter().filter_map(|condition| {
-                Some(When { parent: place_of(&condition.parent)?, values: condition.values.clone() })
+                let parent = place_of[*index.get(condition.parent.as_str())?]?;
+                Some(When { parent, values: condition.values.clone() })
             });
             Parameter { path: one.path.clone(), domain: one.domain.clone(), when: when.collect() }
         })
         .collect()
 }
 
-fn check_parent(
-    condition: &RawWhen,
-    name: &str,
+/// Where each name stands: of two parameters of one dotted name, the first.
+fn index<'n>(
+    lowered: &[Lowered],
+    names: &'n [String],
+    problems: &mut Vec<Problem>,
+) -> HashMap<&'n str, usize> {
+    let mut index = HashMap::new();
+    for (at, name) in names.iter().enumerate() {
+        if let Some(first) = index.get(name.as_str()).copied() {
+            let other: usize = first;
+            problems.push(Problem::warning(
+                lowered[at].place,
+                format!(
+                    "`{name}` is the name of two parameters, nested and dotted (the other on line {}): each trial gets both",
+                    lowered[other].place.line
+                ),
+            ));
+        } else {
+            index.insert(name.as_str(), at);
+        }
+    }
+    index
+}
+
+/// Always the first parameter by name that waits for nothing.
+fn order(
     lowered: &[Lowered],
     names: &[String],
+    index: &HashMap<&str, usize>,
     problems: &mut Vec<Problem>,
-) {
-    let Some(parent) = names.iter().position(|other| *other == condition.parent) else {
-        problems.push(unknown_name(&condition.parent, condition.place, names.iter().map(String::as_str)));
-        return;
-    };
-    const FEW: usize = 10_000;
-    let Some(support) = lowered[parent].domain.support(FEW) else { return };
-    let possible = |value: &&Value| support.iter().any(|(other, _)| super::same(other, value));
-    if let Some(never) = condition.values.iter().find(|value| !possible(value)) {
-        problems.push(
-            Problem::error(
-                condition.place,
-                format!("`{name}` exists when `{}` is {never}, which it never is", condition.parent),
-            )
-            .fix(format!("name values of `{}`", condition.parent)),
-        );
-    }
-}
-
-fn unknown_name<'n>(name: &str, place: Place, known: impl Iterator<Item = &'n str> + Clone) -> Problem {
-    let problem = Problem::error(place, format!("there is no parameter `{name}`"));
-    let near = known
-        .clone()
-        .map(|other| (other, strsim::jaro_winkler(other, name)))
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .filter(|(_, score)| *score > 0.8);
-    match near {
-        Some((near, _)) => problem.fix(format!("did you mean `{near}`?")),
-        None => problem.fix(format!("parameters here: {}", known.collect::<Vec<_>>().join(", "))),
-    }
-}
-
-/// Reads `constraints: [...]`.
-pub(super) fn constraints(
-    entry: &Entry,
-    parameters: &[Parameter],
-    problems: &mut Vec<Problem>,
-) -> Vec<Constraint> {
-    let Kind::Sequence(items) = &entry.node.kind else {
-        problems.push(
-            Problem::error(
-                entry.node.place,
-                format!("`constraints` is a list, this is {}", entry.node.noun()),
-            )
-            .fix("write constraints: [\"layer2 <= layer1\"]"),
-        );
-        return Vec::new();
-    };
-    items.iter().flat_map(|item| constraint(item, parameters, problems)).collect()
-}
-
-fn constraint(item: &Node, parameters: &[Parameter], problems: &mut Vec<Problem>) -> Vec<Constraint> {
-    let Kind::Scalar(Value::String(text)) = &item.kind else {
-        problems.push(
-            Problem::error(item.place, format!("a constraint is text, this is {}", item.noun()))
-                .fix("put it in quotes: \"layer2 <= layer1\""),
-        );
-        return Vec::new();
-    };
-    let expr = match Expr::parse(text) {
-        Ok(expr) => expr,
-        Err(error) => {
-            // Inside a quoted text the first character stands behind the quote.
-            let quote = usize::from(item.place.length == text.chars().count() + 2);
-            let column = item.place.column + quote + error.at;
-            let place = Place { column, length: error.length, ..item.place };
-            problems.push(Problem::error(place, format!("in a constraint: {}", error.message)));
-            return Vec::new();
-        }
-    };
-    let names: Vec<String> = parameters.iter().map(|parameter| parameter.path.join(".")).collect();
-    let index = |name: &str| names.iter().position(|other| other == name);
-    for name in expr.names() {
-        if index(name).is_none() {
-            problems.push(unknown_name(name, item.place, names.iter().map(String::as_str)));
+) -> Vec<usize> {
+    let mut waits: Vec<usize> = vec![0; lowered.len()];
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); lowered.len()];
+    for (at, one) in lowered.iter().enumerate() {
+        for parent in one.when.iter().filter_map(|condition| index.get(condition.parent.as_str())) {
+            waits[at] += 1;
+            children[*parent].push(at);
         }
     }
-    if expr.names().is_empty() {
-        problems.push(Problem::error(item.place, "this constraint names no parameter"));
+    let mut ready: BinaryHeap<Reverse<usize>> =
+        (0..lowered.len()).filter(|&at| waits[at] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(lowered.len());
+    while let Some(Reverse(at)) = ready.pop() {
+        order.push(at);
+        for &child in &children[at] {
+            waits[child] -= 1;
+            if waits[child] == 0 {
+                ready.push(Reverse(child));
+            }
+        }
     }
-    // Each part is decided as early as it can be, which spares a grid whole blocks of forbidden cells.
-    let part = |expr: Expr| {
-        let last = expr.names().into_iter().filter_map(index).max().unwrap_or(0);
-        Constraint { expr, last }
-    };
-    expr.conjuncts().into_iter().map(part).collect()
+    if let Some(stuck) = (0..lowered.len()).find(|&at| waits[at] > 0) {
+        problems.push(Problem::error(
+            lowered[stuck].place,
+            format!("`{}` depends on itself through `when`", names[stuck]),
+        ));
+    }
+    order
 }
 
-/// Checks that there is anything to try at all, and that every constraint can be decided.
-pub(super) fn check_space(spec: &super::SweepSpec, place: Place, problems: &mut Vec<Problem>) {
-    match crate::search::probe(spec) {
-        crate::search::Probe::Plenty => {}
-        crate::search::Probe::Empty => problems.push(
-            Problem::error(place, "no combination of values satisfies all constraints")
-                .fix("loosen one of them"),
-        ),
-        crate::search::Probe::NoneFound(tries) => problems.push(
-            Problem::error(
-                place,
-                format!("none of {tries} combinations that were tried satisfies all constraints"),
-            )
-            .fix("loosen one of them, or narrow the ranges to where they hold"),
-        ),
-        crate::search::Probe::Rare(share) => problems.push(Problem::warning(
-            place,
-            format!(
-                "only {:.1} % of the space satisfies the constraints: narrower ranges search it faster",
-                share * 100.0
-            ),
-        )),
-        crate::search::Probe::Undecided(source, Undecided::Meaningless(why)) => problems
-            .push(Problem::error(place, format!("the constraint `{source}` cannot be decided: {why}"))),
-        crate::search::Probe::Undecided(_, Undecided::Absent) => {}
+struct Parents<'l> {
+    lowered: &'l [Lowered],
+    names: &'l [String],
+    index: &'l HashMap<&'l str, usize>,
+    /// The values of parents that were asked for; `None`: too many.
+    supports: HashMap<usize, Option<HashSet<String>>>,
+}
+
+impl Parents<'_> {
+    /// Checks that every parent is there, and can have the values named.
+    fn check(mut self, problems: &mut Vec<Problem>) {
+        for (one, name) in self.lowered.iter().zip(self.names) {
+            for condition in &one.when {
+                match self.index.get(condition.parent.as_str()) {
+                    Some(&parent) => self.check_values(condition, name, parent, problems),
+                    None => {
+                        unknown_parameter(&condition.parent, condition.place, self.names, problems);
+                    }
+                }
+            }
+        }
+    }
+
+    fn check_values(&mut self, condition: &RawWhen, name: &str, parent: usize, problems: &mut Vec<Problem>) {
+        const FEW: usize = 10_000;
+        let domain = &self.lowered[parent].domain;
+        let support = self.supports.entry(parent).or_insert_with(|| {
+            let values = domain.support(FEW)?;
+            Some(values.iter().map(|(value, _)| super::key_of(value)).collect())
+        });
+        let Some(support) = support else { return };
+        if let Some(never) = condition.values.iter().find(|value| !support.contains(&super::key_of(value))) {
+            problems.push(
+                Problem::error(
+                    condition.place,
+                    format!("`{name}` exists when `{}` is {never}, which it never is", condition.parent),
+                )
+                .fix(format!("name values of `{}`", condition.parent)),
+            );
+        }
     }
 }

@@ -1,10 +1,11 @@
-//! One parameter's definition: which distribution it is, and its bounds (the reference's sections 1.3 and 1.4).
+//! One parameter's definition: which distribution it is (the reference's sections 1.3 and 1.4).
 
 use serde_json::Value;
 
+use super::names::nearest;
 use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
-use crate::space::{Domain, Scale, Step};
+use crate::space::Domain;
 
 /// A parameter's definition as the file has it.
 pub(super) struct Definition<'n> {
@@ -13,278 +14,212 @@ pub(super) struct Definition<'n> {
     pub(super) keys: &'n [Entry],
 }
 
+/// A distribution with the keys that it must and may have.
+struct Distribution {
+    name: &'static str,
+    must: &'static [&'static str],
+    may: &'static [&'static str],
+}
+
+const BOUNDS: &[&str] = &["min", "max"];
+const BELL: &[&str] = &["mu", "sigma"];
+
+/// All of W&B's.
+const DISTRIBUTIONS: [Distribution; 18] = [
+    distribution("constant", &["value"], &[]),
+    distribution("categorical", &["values"], &[]),
+    distribution("categorical_w_probabilities", &["values", "probabilities"], &[]),
+    distribution("int_uniform", BOUNDS, &[]),
+    distribution("uniform", BOUNDS, &[]),
+    distribution("q_uniform", BOUNDS, &["q"]),
+    distribution("log_uniform", BOUNDS, &[]),
+    distribution("log_uniform_values", BOUNDS, &[]),
+    distribution("q_log_uniform", BOUNDS, &["q"]),
+    distribution("q_log_uniform_values", BOUNDS, &["q"]),
+    distribution("inv_log_uniform", BOUNDS, &[]),
+    distribution("inv_log_uniform_values", BOUNDS, &[]),
+    distribution("normal", &[], BELL),
+    distribution("q_normal", &[], &["mu", "sigma", "q"]),
+    distribution("log_normal", &[], BELL),
+    distribution("q_log_normal", &[], &["mu", "sigma", "q"]),
+    distribution("beta", &[], &["a", "b"]),
+    distribution("q_beta", &[], &["a", "b", "q"]),
+];
+
+/// What other tools call them.
+const SYNONYMS: [(&str, &str); 17] = [
+    ("gaussian", "normal"),
+    ("lognormal", "log_normal"),
+    ("log", "log_uniform_values"),
+    ("loguniform", "log_uniform_values"),
+    ("reciprocal", "log_uniform_values"),
+    ("qloguniform", "q_log_uniform_values"),
+    ("quniform", "q_uniform"),
+    ("qnormal", "q_normal"),
+    ("int", "int_uniform"),
+    ("integer", "int_uniform"),
+    ("randint", "int_uniform"),
+    ("float", "uniform"),
+    ("real", "uniform"),
+    ("choice", "categorical"),
+    ("choices", "categorical"),
+    ("grid", "categorical"),
+    ("fixed", "constant"),
+];
+
+const fn distribution(
+    name: &'static str,
+    must: &'static [&'static str],
+    may: &'static [&'static str],
+) -> Distribution {
+    Distribution { name, must, may }
+}
+
+impl Distribution {
+    fn of(name: &str) -> Option<&'static Self> {
+        DISTRIBUTIONS.iter().find(|known| known.name == name)
+    }
+
+    /// `an int_uniform parameter has min, max`.
+    fn keys(&self) -> String {
+        let keys = [self.must, self.may].concat();
+        format!("{} {} parameter has {}", article(self.name), self.name, keys.join(", "))
+    }
+}
+
+pub(super) fn article(kind: &str) -> &'static str {
+    if kind.starts_with('i') { "an" } else { "a" }
+}
+
 impl Definition<'_> {
-    fn get(&self, key: &str) -> Option<&Entry> {
+    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
         self.keys.iter().find(|entry| entry.key == key)
     }
 
-    /// What it means. Warnings go to `problems`.
-    pub(super) fn domain(&self, problems: &mut Vec<Problem>) -> Result<Domain, Problem> {
-        let kind = match self.get("distribution") {
-            None => self.inferred()?,
-            Some(entry) => match &entry.node.kind {
-                Kind::Scalar(Value::String(word)) => word.as_str(),
-                _ => return Err(Problem::error(entry.node.place, "`distribution` must be a name")),
-            },
+    /// What it means; `None`: `problems` say why nothing.
+    pub(super) fn domain(&self, problems: &mut Vec<Problem>) -> Option<Domain> {
+        let distribution = match self.get("distribution") {
+            None => self.inferred(problems)?,
+            Some(entry) => named(entry, problems)?,
         };
-        let allowed: &[&str] = match kind {
-            "constant" => &["value"],
-            "categorical" => &["values"],
-            "categorical_w_probabilities" => &["values", "probabilities"],
-            "int_uniform"
-            | "uniform"
-            | "log_uniform"
-            | "log_uniform_values"
-            | "inv_log_uniform"
-            | "inv_log_uniform_values" => &["min", "max"],
-            "q_uniform" | "q_log_uniform" | "q_log_uniform_values" => &["min", "max", "q"],
-            "normal" | "log_normal" => &["mu", "sigma"],
-            "q_normal" | "q_log_normal" => &["mu", "sigma", "q"],
-            "beta" => &["a", "b"],
-            "q_beta" => &["a", "b", "q"],
-            other => {
-                return Err(self.at(
-                    "distribution",
-                    format!("`{other}` is not a distribution"),
-                    DISTRIBUTIONS,
-                ));
-            }
-        };
-        if let Some(stray) = self
-            .keys
-            .iter()
-            .find(|entry| !["distribution", "when"].contains(&&*entry.key) && !allowed.contains(&&*entry.key))
-        {
-            return Err(Problem::error(
-                stray.key_place,
-                format!("`{}` has no meaning for a {kind} parameter", stray.key),
-            )
-            .fix(format!("a {kind} parameter has {}", allowed.join(", "))));
+        let before = problems.len();
+        self.check_keys(distribution, problems);
+        if problems.len() > before {
+            return None;
         }
-        match kind {
-            "constant" => Ok(Domain::Constant(self.need("value")?.node.to_value())),
+        match distribution.name {
+            "constant" => Some(Domain::Constant(self.get("value")?.node.to_value())),
             "categorical" => self.categorical(None, problems),
             "categorical_w_probabilities" => {
-                let weights = self.weights()?;
-                self.categorical(Some(weights), problems)
+                let weights = self.weights(problems)?;
+                self.categorical(Some(&weights), problems)
             }
-            "int_uniform" => self.integers(),
-            "normal" | "log_normal" | "q_normal" | "q_log_normal" => self.normal(kind),
-            "beta" | "q_beta" => self.beta(kind),
-            _ => self.reals(kind),
+            "int_uniform" => self.integers(problems),
+            kind if kind.ends_with("normal") => self.normal(kind, problems),
+            kind if kind.ends_with("beta") => self.beta(kind, problems),
+            kind => self.reals(kind, problems),
+        }
+    }
+
+    /// Keys that the distribution does not have, or those that it lacks.
+    fn check_keys(&self, distribution: &Distribution, problems: &mut Vec<Problem>) {
+        let strays = self.keys.iter().filter(|entry| {
+            let key = entry.key.as_str();
+            !["distribution", "when"].contains(&key)
+                && !distribution.must.contains(&key)
+                && !distribution.may.contains(&key)
+        });
+        let before = problems.len();
+        for stray in strays {
+            problems.push(if self.get("distribution").is_some() {
+                Problem::error(
+                    stray.key_place,
+                    format!(
+                        "`{}` has no meaning for {} {} parameter",
+                        stray.key,
+                        article(distribution.name),
+                        distribution.name
+                    ),
+                )
+                .fix(distribution.keys())
+            } else {
+                Problem::error(
+                    stray.key_place,
+                    format!("`{}` cannot stand beside `{}`", stray.key, distribution.must.join("` and `")),
+                )
+                .fix("keep one or the other")
+            });
+        }
+        if problems.len() > before {
+            return;
+        }
+        let lacking: Vec<String> = distribution
+            .must
+            .iter()
+            .filter(|key| self.get(key).is_none())
+            .map(|key| format!("no `{key}`"))
+            .collect();
+        if !lacking.is_empty() {
+            problems.push(
+                Problem::error(self.place, format!("`{}` has {}", self.name, lacking.join(" and ")))
+                    .fix(distribution.keys()),
+            );
         }
     }
 
     /// The distribution where the file names none: W&B's rules, except that a mix of a whole and a fractional bound is
-    /// a real range (W&B's client calls it ambiguous).
-    fn inferred(&self) -> Result<&'static str, Problem> {
+    /// a real range (W&B's client calls it ambiguous), and that a `q` beside bounds needs no name.
+    fn inferred(&self, problems: &mut Vec<Problem>) -> Option<&'static Distribution> {
         let has = |key| self.get(key).is_some();
-        if has("value") {
-            return Ok("constant");
-        }
-        if has("values") {
-            return Ok(if has("probabilities") { "categorical_w_probabilities" } else { "categorical" });
-        }
-        if let (Some(min), Some(max)) = (self.get("min"), self.get("max")) {
-            let whole = |node: &Node| matches!(&node.kind, Kind::Scalar(Value::Number(n)) if n.is_i64());
-            return Ok(match (self.get("q").is_some(), whole(&min.node) && whole(&max.node)) {
-                (true, _) => "q_uniform",
-                (false, true) => "int_uniform",
-                (false, false) => "uniform",
-            });
-        }
-        Err(Problem::error(self.place, format!("`{}` says no values", self.name))
-            .fix("give `value`, `values`, or `min` and `max`"))
-    }
-
-    fn categorical(&self, weights: Option<Vec<f64>>, problems: &mut Vec<Problem>) -> Result<Domain, Problem> {
-        let entry = self.need("values")?;
-        let Kind::Sequence(items) = &entry.node.kind else {
-            return Err(Problem::error(
-                entry.node.place,
-                format!("`values` is a list, this is {}", entry.node.noun()),
-            )
-            .fix("write values: [a, b], or value: for a single one"));
-        };
-        if items.is_empty() {
-            return Err(Problem::error(entry.node.place, "`values` is empty").fix("give at least one value"));
-        }
-        if let Some(weights) = &weights
-            && weights.len() != items.len()
-        {
-            return Err(self.at(
-                "probabilities",
-                format!("{} probabilities for {} values", weights.len(), items.len()),
-                "give one each",
-            ));
-        }
-        let mut values: Vec<Value> = Vec::new();
-        let mut kept = Vec::new();
-        for (at, item) in items.iter().enumerate() {
-            let value = item.to_value();
-            match values.iter().position(|seen| *seen == value) {
-                Some(first) => {
-                    problems.push(Problem::warning(
-                        item.place,
-                        format!("{value} stands in `values` of `{}` twice; it counts once", self.name),
-                    ));
-                    if let Some(weights) = &weights {
-                        kept[first] += weights[at];
+        let whole = |node: &Node| matches!(&node.kind, Kind::Scalar(Value::Number(n)) if n.is_i64());
+        let name = match (self.get("min"), self.get("max")) {
+            _ if has("value") => "constant",
+            _ if has("values") && has("probabilities") => "categorical_w_probabilities",
+            _ if has("values") => "categorical",
+            (Some(_), Some(_)) if has("q") => "q_uniform",
+            (Some(min), Some(max)) if whole(&min.node) && whole(&max.node) => "int_uniform",
+            (Some(_), Some(_)) => "uniform",
+            (min, max) => {
+                let (message, fix) = match (min, max) {
+                    (Some(_), None) => ("has `min` but no `max`", "give both"),
+                    (None, Some(_)) => ("has `max` but no `min`", "give both"),
+                    _ if has("mu") || has("sigma") => {
+                        ("names no distribution", "add distribution: normal (or log_normal)")
                     }
-                }
-                None => {
-                    values.push(value);
-                    kept.push(weights.as_ref().map_or(0.0, |weights| weights[at]));
-                }
+                    _ if has("a") || has("b") => ("names no distribution", "add distribution: beta"),
+                    _ if has("probabilities") => ("has probabilities of nothing", "add `values`"),
+                    _ => ("says no values", "give `value`, `values`, or `min` and `max`"),
+                };
+                problems.push(Problem::error(self.place, format!("`{}` {message}", self.name)).fix(fix));
+                return None;
             }
-        }
-        Ok(Domain::Categorical { values, weights: weights.map(|_| kept) })
-    }
-
-    fn weights(&self) -> Result<Vec<f64>, Problem> {
-        let entry = self.need("probabilities")?;
-        let wrong = |message: &str| {
-            Problem::error(entry.node.place, message).fix("a list of numbers from 0 to 1 that sum to 1")
         };
-        let Kind::Sequence(items) = &entry.node.kind else { return Err(wrong("`probabilities` is a list")) };
-        let weights: Option<Vec<f64>> =
-            items.iter().map(|item| item.to_value().as_f64().filter(|weight| *weight >= 0.0)).collect();
-        let weights = weights.ok_or_else(|| wrong("`probabilities` has something that is no probability"))?;
-        let sum: f64 = weights.iter().sum();
-        if (sum - 1.0).abs() > 1e-6 {
-            return Err(wrong(&format!("`probabilities` sum to {sum}, not to 1")));
-        }
-        Ok(weights.iter().map(|weight| weight / sum).collect())
-    }
-
-    fn integers(&self) -> Result<Domain, Problem> {
-        let bound = |key| -> Result<i64, Problem> {
-            let entry = self.need(key)?;
-            entry.node.to_value().as_i64().ok_or_else(|| {
-                Problem::error(
-                    entry.node.place,
-                    format!("`{key}` of an int_uniform parameter must be a whole number"),
-                )
-                .fix("use distribution: uniform for real numbers")
-            })
-        };
-        let (min, max) = (bound("min")?, bound("max")?);
-        if min >= max {
-            return Err(self.bounds_problem(min as f64, max as f64));
-        }
-        Ok(Domain::Integer { min, max })
-    }
-
-    fn reals(&self, kind: &str) -> Result<Domain, Problem> {
-        let (low, high) = (self.number("min")?, self.number("max")?);
-        if low >= high {
-            return Err(self.bounds_problem(low, high));
-        }
-        let exponents = matches!(kind, "log_uniform" | "q_log_uniform" | "inv_log_uniform");
-        let scale = if kind.contains("log") { Scale::Log } else { Scale::Linear };
-        let (min, max) = match kind {
-            // The value is exp(-x): the bounds change sides.
-            "inv_log_uniform" => ((-high).exp(), (-low).exp()),
-            _ if exponents => (low.exp(), high.exp()),
-            _ => (low, high),
-        };
-        if scale == Scale::Log && !exponents && low <= 0.0 {
-            return Err(self.at(
-                "min",
-                format!("a {kind} parameter needs min above 0, this is {low}"),
-                "logarithms start above 0",
-            ));
-        }
-        // exp(30) is 10^13 and exp(0) to exp(1) spans less than a factor of three: nobody means that.
-        if exponents && low >= 0.0 && (high > 30.0 || (low > 0.0 && high <= 1.0)) {
-            return Err(self.at(
-                "min",
-                format!("the bounds of {kind} are natural-log exponents, and these look like values: exp({low}) to exp({high})"),
-                &format!("for limits in values use `{kind}_values`"),
-            ));
-        }
-        if exponents && !(min > 0.0 && max.is_finite()) {
-            return Err(self.at(
-                "max",
-                format!("the bounds of {kind} are natural-log exponents: exp({high}) is out of range"),
-                &format!("for limits in values use `{kind}_values`"),
-            ));
-        }
-        Ok(Domain::Real { scale, min, max, step: self.step_of(kind)? })
-    }
-
-    fn normal(&self, kind: &str) -> Result<Domain, Problem> {
-        let (mu, sigma) = (self.number_or("mu", 0.0)?, self.number_or("sigma", 1.0)?);
-        if sigma <= 0.0 {
-            return Err(self.at(
-                "sigma",
-                format!("`sigma` must be above 0, this is {sigma}"),
-                &format!("for a single value write value: {mu}"),
-            ));
-        }
-        let scale = if kind.contains("log") { Scale::Log } else { Scale::Linear };
-        Ok(Domain::Normal { scale, mu, sigma, step: self.step_of(kind)? })
-    }
-
-    fn beta(&self, kind: &str) -> Result<Domain, Problem> {
-        let (a, b) = (self.number_or("a", 1.0)?, self.number_or("b", 1.0)?);
-        for (key, value) in [("a", a), ("b", b)] {
-            if value <= 0.0 {
-                return Err(self.at(
-                    key,
-                    format!("`{key}` must be above 0, this is {value}"),
-                    "a beta distribution has a and b above 0",
-                ));
-            }
-        }
-        Ok(Domain::Beta { a, b, step: self.step_of(kind)? })
-    }
-
-    fn step_of(&self, kind: &str) -> Result<Option<Step>, Problem> {
-        if kind.starts_with("q_") { self.step().map(Some) } else { Ok(None) }
-    }
-
-    fn step(&self) -> Result<Step, Problem> {
-        let Some(entry) = self.get("q") else { return Ok(Step { size: 1.0, integer: true }) };
-        let value = entry.node.to_value();
-        match value.as_f64() {
-            Some(size) if size > 0.0 => Ok(Step { size, integer: value.is_i64() }),
-            _ => Err(Problem::error(entry.node.place, "`q` must be a number above 0")),
-        }
-    }
-
-    fn number(&self, key: &str) -> Result<f64, Problem> {
-        let entry = self.need(key)?;
-        entry.node.to_value().as_f64().ok_or_else(|| {
-            Problem::error(
-                entry.node.place,
-                format!("`{key}` of `{}` must be a number, this is {}", self.name, entry.node.noun()),
-            )
-        })
-    }
-
-    fn number_or(&self, key: &str, default: f64) -> Result<f64, Problem> {
-        if self.get(key).is_some() { self.number(key) } else { Ok(default) }
-    }
-
-    fn need(&self, key: &str) -> Result<&Entry, Problem> {
-        self.get(key).ok_or_else(|| Problem::error(self.place, format!("`{}` has no `{key}`", self.name)))
-    }
-
-    fn bounds_problem(&self, min: f64, max: f64) -> Problem {
-        let fix = if min > max {
-            format!("swap them: min: {max}, max: {min}")
-        } else {
-            format!("for a single value write value: {min}")
-        };
-        self.at("min", format!("`{}`: min ({min}) must be smaller than max ({max})", self.name), &fix)
-    }
-
-    fn at(&self, key: &str, message: String, fix: &str) -> Problem {
-        Problem::error(self.get(key).map_or(self.place, |entry| entry.node.place), message).fix(fix)
+        Distribution::of(name)
     }
 }
 
-const DISTRIBUTIONS: &str = "known: constant, categorical, categorical_w_probabilities, int_uniform, uniform, q_uniform, \
-log_uniform, log_uniform_values, q_log_uniform, q_log_uniform_values, inv_log_uniform, inv_log_uniform_values, \
-normal, q_normal, log_normal, q_log_normal, beta, q_beta";
+/// The names of all distributions.
+pub(super) fn names() -> impl Iterator<Item = &'static str> + Clone {
+    DISTRIBUTIONS.iter().map(|known| known.name)
+}
+
+fn named(entry: &Entry, problems: &mut Vec<Problem>) -> Option<&'static Distribution> {
+    let Kind::Scalar(Value::String(word)) = &entry.node.kind else {
+        problems
+            .push(super::field::wrong(entry, "a name").fix("for example distribution: log_uniform_values"));
+        return None;
+    };
+    let found = Distribution::of(word);
+    if found.is_none() {
+        let name = word.to_lowercase().replace('-', "_");
+        let synonym = SYNONYMS.iter().find(|(synonym, _)| *synonym == name.replace('_', ""));
+        let near = synonym.map(|(_, known)| *known).or_else(|| nearest(names(), &name));
+        problems.push(Problem::error(entry.node.place, format!("`{word}` is not a distribution")).fix(
+            match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known: {}", names().collect::<Vec<_>>().join(", ")),
+            },
+        ));
+    }
+    found
+}

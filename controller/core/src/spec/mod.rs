@@ -3,14 +3,26 @@
 //! [`parse`] is the one entry; the controller and the CLI call the same function, so both say the same.
 
 mod advice;
+mod choice;
+mod command_line;
 mod condition;
+mod constraint;
 mod distribution;
+mod field;
+mod metric;
+mod names;
 mod parameter;
 mod problem;
+mod range;
+mod schema;
 mod top;
 mod yaml;
 
 pub use problem::{Place, Problem, Severity};
+pub use schema::SCHEMA;
+
+use std::borrow::Borrow;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -25,6 +37,10 @@ pub struct SweepSpec {
     pub method: Method,
     /// For people; empty when the file has none.
     pub name: String,
+    /// For people; empty when the file has none.
+    pub description: String,
+    /// By which sweeps are told apart in lists; empty when the file has none.
+    pub project: String,
     /// Empty when absent.
     pub program: String,
     /// Unexpanded; empty: the default for the program.
@@ -33,14 +49,15 @@ pub struct SweepSpec {
     /// Depth first, by name: W&B's order, the last varying fastest on a grid. With conditions, each after those it
     /// depends on.
     pub parameters: Vec<Parameter>,
-    /// What every trial satisfies.
+    /// What every trial satisfies, ordered by `last`.
     pub constraints: Vec<Constraint>,
     /// `None`: chosen when the sweep is created, and recorded.
     pub seed: Option<u64>,
     /// The most trials there will be.
     pub run_cap: Option<u64>,
-    /// The type of `early_terminate`; none is built yet.
-    pub early_terminate: Option<String>,
+    pub limits: Limits,
+    /// Refused by [`SweepSpec::unbuilt`].
+    pub early_terminate: Option<EarlyTerminate>,
     /// Which lines of a program's output are points: `json`, or a regular expression ([`crate::stdout`]).
     pub stdout_rule: Option<String>,
 }
@@ -55,6 +72,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// All methods.
+    pub const ALL: [Self; 3] = [Self::Grid, Self::Random, Self::Bayes];
+
     /// The word in the sweep file.
     pub fn word(self) -> &'static str {
         match self {
@@ -70,6 +90,30 @@ impl Method {
 pub struct Metric {
     pub name: String,
     pub goal: Goal,
+    /// A value that is good enough to end the sweep. Refused by [`SweepSpec::unbuilt`].
+    pub target: Option<f64>,
+}
+
+/// Bounds on how trials are run.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limits {
+    /// How often a trial whose program failed is run again.
+    pub retries: u32,
+    /// Most trials at one time, over all agents; `None`: as many as there are slots.
+    pub max_parallel: Option<u32>,
+    /// Longest time of one attempt; `None`: no limit.
+    pub trial_timeout: Option<Duration>,
+    /// Time between asking a program to stop, SIGTERM and SIGKILL; `None`: the agent's own.
+    pub stop_grace: Option<Duration>,
+}
+
+/// W&B's hyperband (the reference's section 1.7), with counts of values of the metric.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EarlyTerminate {
+    /// Bands at `min_iter`, times `eta` each.
+    HyperbandMin { min_iter: u64, eta: f64, strict: bool },
+    /// `s` bands below `max_iter`, each `eta` times smaller.
+    HyperbandMax { max_iter: u64, s: u64, eta: f64, strict: bool },
 }
 
 /// One parameter; nested ones have a path of several names.
@@ -94,8 +138,20 @@ pub struct When {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Constraint {
     pub expr: Expr,
+    /// The parameters that it names, with their indices.
+    pub names: Vec<(String, usize)>,
     /// Index of the last parameter that it names: it can be decided once that has a value.
     pub last: usize,
+}
+
+impl Constraint {
+    /// Whether it holds for the parameters' values.
+    pub(crate) fn decide<V: Borrow<Value>>(&self, values: &[Option<V>]) -> Result<bool, Undecided> {
+        self.expr.holds(&|name| {
+            let (_, at) = self.names.iter().find(|(other, _)| other == name)?;
+            Some(values.get(*at)?.as_ref()?.borrow())
+        })
+    }
 }
 
 /// Whether two values are one: 1 and 1.0 are.
@@ -103,6 +159,15 @@ pub(crate) fn same(left: &Value, right: &Value) -> bool {
     match (left.as_f64(), right.as_f64()) {
         (Some(left), Some(right)) => left == right,
         _ => left == right,
+    }
+}
+
+/// A text that two values have in common if they are [`same`].
+pub(crate) fn key_of(value: &Value) -> String {
+    match value.as_f64() {
+        // Adding 0 takes the sign off a zero.
+        Some(number) => format!("number {:x}", (number + 0.0).to_bits()),
+        None => value.to_string(),
     }
 }
 
@@ -120,6 +185,9 @@ impl Parsed {
     }
 }
 
+/// Most problems that are told of one file.
+const MOST_PROBLEMS: usize = 200;
+
 /// Reads and checks a sweep file. Never fails early: all problems come back at once.
 pub fn parse(text: &str) -> Parsed {
     let mut problems = Vec::new();
@@ -132,6 +200,16 @@ pub fn parse(text: &str) -> Parsed {
     };
     problems.sort_by_key(|problem| problem.place);
     let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
+    if problems.len() > MOST_PROBLEMS {
+        // Errors before warnings, should not all be told.
+        problems.sort_by_key(|problem| problem.severity);
+        let rest = problems.split_off(MOST_PROBLEMS);
+        problems.sort_by_key(|problem| problem.place);
+        if let Some(next) = rest.iter().min_by_key(|problem| problem.place) {
+            let message = format!("there are {} problems more", rest.len());
+            problems.push(Problem { severity: next.severity, ..Problem::error(next.place, message) });
+        }
+    }
     Parsed { spec: spec.filter(|_| !broken), problems }
 }
 
@@ -142,8 +220,11 @@ impl SweepSpec {
         if self.method == Method::Bayes {
             names.push("method: bayes (use random or grid)".to_owned());
         }
-        if let Some(rule) = &self.early_terminate {
-            names.push(format!("early_terminate: {rule} (leave it out)"));
+        if self.metric.as_ref().is_some_and(|metric| metric.target.is_some()) {
+            names.push("metric.target (leave it out, and stop the sweep by hand)".to_owned());
+        }
+        if self.early_terminate.is_some() {
+            names.push("early_terminate: hyperband (leave it out)".to_owned());
         }
         names
     }
@@ -169,34 +250,28 @@ impl SweepSpec {
     }
 
     /// Whether parameter `at` exists, given those before it (`None`: one that does not exist).
-    pub(crate) fn exists(&self, at: usize, before: &[Option<Value>]) -> bool {
+    pub(crate) fn exists<V: Borrow<Value>>(&self, at: usize, before: &[Option<V>]) -> bool {
         self.parameters[at].when.iter().all(|when| {
             before[when.parent]
                 .as_ref()
-                .is_some_and(|value| when.values.iter().any(|other| same(value, other)))
+                .is_some_and(|value| when.values.iter().any(|other| same(value.borrow(), other)))
         })
+    }
+
+    /// The constraints that parameter `at` completes.
+    pub(crate) fn due(&self, at: usize) -> &[Constraint] {
+        let from = self.constraints.partition_point(|constraint| constraint.last < at);
+        let count = self.constraints[from..].partition_point(|constraint| constraint.last == at);
+        &self.constraints[from..from + count]
     }
 
     /// Whether every constraint that parameter `at` completes holds for `values`, those up to it. A constraint that
     /// cannot be decided does not hold.
-    pub(crate) fn allows(&self, at: usize, values: &[Option<Value>]) -> bool {
-        let due = self.constraints.iter().filter(|constraint| constraint.last == at);
-        due.into_iter().all(|constraint| match self.decide(constraint, values) {
+    pub(crate) fn allows<V: Borrow<Value>>(&self, at: usize, values: &[Option<V>]) -> bool {
+        self.due(at).iter().all(|constraint| match constraint.decide(values) {
             Ok(holds) => holds,
             Err(Undecided::Absent) => true,
             Err(Undecided::Meaningless(_)) => false,
-        })
-    }
-
-    /// Whether a constraint holds.
-    pub(crate) fn decide(
-        &self,
-        constraint: &Constraint,
-        values: &[Option<Value>],
-    ) -> Result<bool, Undecided> {
-        constraint.expr.holds(&|name| {
-            let at = self.parameters.iter().position(|parameter| is_named(&parameter.path, name))?;
-            values.get(at)?.as_ref()
         })
     }
 
@@ -222,16 +297,6 @@ impl SweepSpec {
         }
         params
     }
-}
-
-/// Whether a dotted name is this path.
-fn is_named(path: &[String], name: &str) -> bool {
-    let mut rest = name;
-    for (at, part) in path.iter().enumerate() {
-        let Some(after) = rest.strip_prefix(part.as_str()) else { return false };
-        rest = if at + 1 == path.len() { after } else { after.strip_prefix('.').unwrap_or("\0") };
-    }
-    rest.is_empty()
 }
 
 #[cfg(test)]

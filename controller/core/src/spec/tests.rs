@@ -22,7 +22,7 @@ fn the_sweep_of_the_seed_is_accepted_as_it_is() {
 #[test]
 fn log_uniform_bounds_are_exponents() {
     let spec =
-        parse("method: random\nparameters: {lr: {distribution: log_uniform, min: -11.512, max: -6.907}}\n")
+        parse("program: p\nmethod: random\nparameters: {lr: {distribution: log_uniform, min: -11.512, max: -6.907}}\n")
             .spec;
     let domain = &spec.expect("is valid").parameters[0].domain;
     let crate::space::Domain::Real { min, max, .. } = domain else { panic!("{domain:?}") };
@@ -31,7 +31,7 @@ fn log_uniform_bounds_are_exponents() {
 
 #[test]
 fn nested_parameters_keep_their_places() {
-    let spec = parse("method: grid\nparameters:\n  model:\n    parameters:\n      depth: {values: [1, 2]}\n      opt: {parameters: {lr: {value: 0.1}}}\n  seed: {value: 3}\n")
+    let spec = parse("program: p\nmethod: grid\nparameters:\n  model:\n    parameters:\n      depth: {values: [1, 2]}\n      opt: {parameters: {lr: {value: 0.1}}}\n  seed: {value: 3}\n")
         .spec
         .expect("is valid");
     let first = crate::search::propose(&spec, 0, 1).expect("is proposed");
@@ -51,19 +51,19 @@ fn every_problem_comes_at_once_with_its_place() {
 #[test]
 fn impossible_combinations_are_refused() {
     insta::assert_snapshot!(page(
-        "method: grid\nparameters: {lr: {min: 0.1, max: 0.5}}\nearly_terminate: {type: hyperband}\n"
+        "program: p\nmethod: grid\nparameters: {lr: {min: 0.1, max: 0.5}}\nearly_terminate: {type: hyperband}\n"
     ));
-    insta::assert_snapshot!(page("method: bayes\nparameters: {lr: {min: 0.1, max: 0.5}}\n"));
+    insta::assert_snapshot!(page("program: p\nmethod: bayes\nparameters: {lr: {min: 0.1, max: 0.5}}\n"));
     insta::assert_snapshot!(page("- just\n- a list\n"));
     insta::assert_snapshot!(page(""));
     insta::assert_snapshot!(page(
-        "method: random\nparameters: {lr: {distribution: log_uniform, min: 1, max: 1000}}\n"
+        "program: p\nmethod: random\nparameters: {lr: {distribution: log_uniform, min: 1, max: 1000}}\n"
     ));
 }
 
 #[test]
 fn what_is_not_built_is_named() {
-    let spec = parse("method: bayes\nmetric: {name: loss}\nearly_terminate: {type: hyperband, min_iter: 3}\nparameters: {a: {min: 0, max: 1}}\n").spec;
+    let spec = parse("program: p\nmethod: bayes\nmetric: {name: loss}\nearly_terminate: {type: hyperband, min_iter: 3}\nparameters: {a: {min: 0, max: 1}}\n").spec;
     assert_eq!(
         spec.expect("is valid").unbuilt(),
         ["method: bayes (use random or grid)", "early_terminate: hyperband (leave it out)"]
@@ -73,19 +73,19 @@ fn what_is_not_built_is_named() {
 #[test]
 fn conditions_and_constraints_are_checked() {
     insta::assert_snapshot!(page(
-        "method: random\nparameters:\n  opt: {values: [sgd, adam]}\n  m: {min: 0.0, max: 1.0, when: {optt: sgd}}\n  n: {min: 0, max: 9, when: {opt: rmsprop}}\n  x: {values: [1], when: {y: 1}}\n  y: {values: [1], when: {x: 1}}\nconstraints:\n  - \"m < \"\n  - m = 1\n  - layer1 < 3\n  - 1 < 2\n  - [m]\n"
+        "program: p\nmethod: random\nparameters:\n  opt: {values: [sgd, adam]}\n  m: {min: 0.0, max: 1.0, when: {optt: sgd}}\n  n: {min: 0, max: 9, when: {opt: rmsprop}}\n  x: {values: [1], when: {y: 1}}\n  y: {values: [1], when: {x: 1}}\nconstraints:\n  - \"m < \"\n  - m = 1\n  - layer1 < 3\n  - 1 < 2\n  - [m]\n"
     ));
     insta::assert_snapshot!(page(
-        "method: grid\nparameters: {a: {values: [1, 2]}, b: {values: [1, 2]}}\nconstraints: [a > b, b > a]\n"
+        "program: p\nmethod: grid\nparameters: {a: {values: [1, 2]}, b: {values: [1, 2]}}\nconstraints: [a > b, b > a]\n"
     ));
     insta::assert_snapshot!(page(
-        "method: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {values: [x, y]}}\nconstraints: [a > 2]\n"
+        "program: p\nmethod: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {values: [x, y]}}\nconstraints: [a > 2]\n"
     ));
     insta::assert_snapshot!(page(
-        "method: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {values: [x, y]}}\nconstraints: [a > b]\n"
+        "program: p\nmethod: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {values: [x, y]}}\nconstraints: [a > b]\n"
     ));
     insta::assert_snapshot!(page(
-        "method: random\nparameters: {a: {min: 0.0, max: 1.0}}\nconstraints: [a > 0.999]\n"
+        "program: p\nmethod: random\nparameters: {a: {min: 0.0, max: 1.0}}\nconstraints: [a > 0.999]\n"
     ));
 }
 
@@ -95,16 +95,18 @@ fn doubts_are_warnings() {
         "method: grid\nprogram: train.py\nrun_cap: 3\nmetric: {name: val_loss, goal: maximize}\ncommand: [\"${env}\", \"${progam}\", \"--cfg=${args_json}\", \"${HOME}\"]\nparameters:\n  a: {value: [1, 2]}\n  b: {values: [\"0.1\", \"None\", \"true\", sgd]}\n  c: {values: [on, No, 1e-4, 010, 1.5e3, 1.0e-4, yes, yEs]}\n"
     ));
     insta::assert_snapshot!(page(
-        "method: random\nmetric: {name: test-accuracy}\nparameters: {lr: {min: 0.0001, max: 0.1}, n: {min: 1, max: 1000}, dropout: {min: 0.1, max: 0.9}}\n"
+        "program: p\nmethod: random\nmetric: {name: test-accuracy}\nparameters: {lr: {min: 0.0001, max: 0.1}, n: {min: 1, max: 1000}, dropout: {min: 0.1, max: 0.9}}\n"
     ));
     for bounds in ["min: 0.0001, max: 0.1", "min: 16, max: 256"] {
-        let text = format!("method: random\nparameters: {{lr: {{distribution: log_uniform, {bounds}}}}}\n");
+        let text = format!(
+            "program: p\nmethod: random\nparameters: {{lr: {{distribution: log_uniform, {bounds}}}}}\n"
+        );
         assert!(page(&text).contains("log_uniform_values"), "{}", page(&text));
     }
 }
 
 /// A sweep file with most of what there is.
-const RICH: &str = "method: random\nname: x\nrun_cap: 4\nmetric: {name: loss, goal: minimize}\ncommand: [\"${env}\", python, \"${args}\"]\nparameters:\n  a: {values: [1, 2.5, ~, on, \"x\"], probabilities: [0.2, 0.2, 0.2, 0.2, 0.2]}\n  b: {min: 1, max: 9, when: {a: [1]}}\n  c: {distribution: q_log_uniform_values, min: 1e-4, max: 1, q: 0.1}\n  d: {parameters: {e: {value: }}}\nconstraints: [b < 5 or c > 0.5]\n";
+const RICH: &str = "program: p\nmethod: random\nname: x\nrun_cap: 4\nmetric: {name: loss, goal: minimize}\ncommand: [\"${env}\", python, \"${args}\"]\nparameters:\n  a: {values: [1, 2.5, ~, on, \"x\"], probabilities: [0.2, 0.2, 0.2, 0.2, 0.2]}\n  b: {min: 1, max: 9, when: {a: [1]}}\n  c: {distribution: q_log_uniform_values, min: 1e-4, max: 1, q: 0.1}\n  d: {parameters: {e: {value: }}}\nconstraints: [b < 5 or c > 0.5]\n";
 
 proptest::proptest! {
     #[test]

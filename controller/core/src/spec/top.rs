@@ -1,16 +1,17 @@
 //! The keys at the top of a sweep file.
 
-use serde_json::Value;
-
+use super::field::{duration, filled, find, mapping, text, whole, word};
+use super::names::{meant, unknown_keys};
 use super::parameter::Lowered;
 use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
-use super::{Method, Metric, Severity, SweepSpec, advice, condition, parameter};
-use crate::objective::Goal;
+use super::{
+    Limits, Method, Severity, SweepSpec, advice, command_line, condition, constraint, metric, parameter,
+};
 use crate::stdout::StdoutRule;
 
 /// Keys that mean something here.
-const KNOWN: [&str; 12] = [
+pub(super) const KNOWN: [&str; 17] = [
     "method",
     "parameters",
     "metric",
@@ -21,17 +22,26 @@ const KNOWN: [&str; 12] = [
     "run_cap",
     "early_terminate",
     "description",
+    "project",
     "constraints",
     "report",
+    "retries",
+    "trial_timeout",
+    "max_parallel",
+    "stop_grace",
 ];
 /// Keys of W&B's service that a self-hosted sweep has no use for.
-const IGNORED: [&str; 5] = ["project", "entity", "controller", "apiVersion", "kind"];
-/// Keys for features that do not exist here.
-const FOREIGN: [(&str, &str); 4] = [
-    ("job", "W&B Launch jobs"),
-    ("image_uri", "W&B Launch images"),
-    ("scheduler", "W&B's external schedulers"),
-    ("metrics", "several objectives"),
+pub(super) const IGNORED: [&str; 4] = ["entity", "controller", "apiVersion", "kind"];
+/// Most parameters of a sweep; people have some dozens.
+const MOST_PARAMETERS: usize = 1_000;
+/// As many unknown keys are searched for what was meant.
+const MANY: usize = 50;
+/// Keys for features that do not exist here, and what to do instead.
+const FOREIGN: [(&str, &str, &str); 4] = [
+    ("job", "a job of W&B Launch", "name what a trial runs: program: train.py"),
+    ("image_uri", "an image of W&B Launch", "name what a trial runs: program: train.py"),
+    ("scheduler", "an external scheduler of W&B's", "leave it out: the controller searches by itself"),
+    ("metrics", "several objectives", "choose one: metric: {name: val_loss, goal: minimize}"),
 ];
 
 pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpec> {
@@ -43,88 +53,135 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
         return None;
     };
     check_keys(entries, problems);
+    check_ignored(entries, problems);
     advice::advise(entries, problems);
-    let get = |key: &str| entries.iter().find(|entry| entry.key == key);
+    let get = |key: &str| find(entries, key);
 
-    let method = method(get("method"), root.place, problems);
-    let parameters = parameters(get("parameters"), root.place, problems);
-    let metric = get("metric").and_then(|entry| metric(entry, problems));
+    let method = method(entries, root.place, problems);
+    let parameters = parameters(entries, root.place, problems);
+    let metric = get("metric").and_then(|entry| metric::metric(entry, problems));
     if let (Some(Method::Grid), Some(parameters)) = (method, &parameters) {
         check_grid(parameters, problems);
     }
     let parameters = parameters.map(|lowered| condition::arrange(lowered, problems));
     let constraints = match (get("constraints"), &parameters) {
-        (Some(entry), Some(parameters)) => condition::constraints(entry, parameters, problems),
+        (Some(entry), Some(parameters)) => constraint::constraints(entry, parameters, problems),
         _ => Vec::new(),
     };
-    if method == Some(Method::Bayes) && get("metric").is_none() {
-        problems.push(missing(
-            root.place,
-            "metric",
-            "bayes needs to know what to optimise: metric: {name: ..., goal: minimize}",
-        ));
+    if get("metric").is_none() && !nearly(entries, "metric") {
+        needs_metric(entries, method, problems);
     }
-    if let (Some(entry), None) = (get("early_terminate"), get("metric")) {
-        problems.push(Problem::error(entry.key_place, "early_terminate needs a `metric` to judge by"));
+    let early_terminate = get("early_terminate").and_then(|entry| metric::early_terminate(entry, problems));
+    let mut words = |key: &str| get(key).and_then(|entry| text(entry, problems)).unwrap_or_default();
+    let (name, description, project) = (words("name"), words("description"), words("project"));
+    let program = get("program").and_then(|entry| filled(entry, problems)).unwrap_or_default();
+    let command = get("command").map(|entry| command_line::command(entry, problems)).unwrap_or_default();
+    let runs = ["program", "command", "job", "image_uri"];
+    if !runs.iter().any(|key| get(key).is_some() || nearly(entries, key)) {
+        problems.push(missing(root.place, "program", "say what a trial runs: program: train.py"));
     }
-    let name = get("name").and_then(|entry| text(entry, problems)).unwrap_or_default();
-    let program = get("program").and_then(|entry| text(entry, problems)).unwrap_or_default();
-    let command = get("command").map(|entry| command(entry, problems)).unwrap_or_default();
-    let seed = get("seed").and_then(|entry| whole(entry, 0, problems));
-    let run_cap = get("run_cap").and_then(|entry| whole(entry, 1, problems));
     let spec = SweepSpec {
         method: method?,
         name,
+        description,
+        project,
         program,
         command,
         metric,
         parameters: parameters?,
         constraints,
-        seed,
-        run_cap,
-        early_terminate: get("early_terminate").map(early_terminate),
+        seed: get("seed").and_then(|entry| whole(entry, 0, problems)),
+        run_cap: get("run_cap").and_then(|entry| whole(entry, 1, problems)),
+        limits: limits(entries, problems),
+        early_terminate,
         stdout_rule: get("report").and_then(|entry| stdout_rule(entry, problems)),
     };
     let sound = !problems.iter().any(|problem| problem.severity == Severity::Error);
     if let (Some(entry), true) = (get("constraints"), sound) {
-        condition::check_space(&spec, entry.key_place, problems);
+        constraint::check_space(&spec, entry, problems);
     }
     if sound {
         advice::advise_on(&spec, entries, problems);
+        if let Some(entry) = get("command") {
+            command_line::check(entry, &spec, problems);
+        }
     }
     Some(spec)
 }
 
 fn check_keys(entries: &[Entry], problems: &mut Vec<Problem>) {
+    let foreign = |entry: &Entry| FOREIGN.iter().find(|(key, ..)| *key == entry.key);
     for entry in entries {
-        let key = entry.key.as_str();
-        if KNOWN.contains(&key) || IGNORED.contains(&key) {
-            continue;
+        if let Some((key, feature, instead)) = foreign(entry) {
+            problems.push(
+                Problem::error(
+                    entry.key_place,
+                    format!("`{key}` asks for {feature}, which Sweep does not have"),
+                )
+                .fix(*instead),
+            );
         }
-        if let Some((_, feature)) = FOREIGN.iter().find(|(foreign, _)| *foreign == key) {
-            problems.push(Problem::error(
-                entry.key_place,
-                format!("`{key}` asks for {feature}, which Sweep does not have"),
-            ));
-            continue;
+    }
+    let unknown = entries.iter().filter(|entry| !is_known(&entry.key) && foreign(entry).is_none());
+    unknown_keys(unknown, &[&KNOWN[..], &IGNORED[..]].concat(), problems);
+}
+
+/// Ignored keys still have their forms: what W&B refuses was not meant.
+fn check_ignored(entries: &[Entry], problems: &mut Vec<Problem>) {
+    for key in ["entity", "apiVersion"] {
+        if let Some(entry) = find(entries, key) {
+            text(entry, problems);
         }
-        problems.push(unknown_key(entry, KNOWN.into_iter().chain(IGNORED)));
+    }
+    if let Some(kind) = find(entries, "kind") {
+        word(kind, &["sweep"], problems);
+    }
+    if let Some(controller) = find(entries, "controller")
+        && let Some(inner) = mapping(controller, &["type"], "controller: {type: local}", problems)
+    {
+        match find(inner, "type") {
+            Some(kind) => {
+                word(kind, &["cloud", "local"], problems);
+            }
+            None => problems.push(
+                Problem::error(controller.key_place, "`controller` has no `type`")
+                    .fix("leave `controller` out"),
+            ),
+        }
     }
 }
 
-/// An unknown key, with the nearest known one as the fix.
-pub(super) fn unknown_key<'k>(entry: &Entry, known: impl Iterator<Item = &'k str> + Clone) -> Problem {
-    let problem = Problem::error(entry.key_place, format!("`{}` is not a known key here", entry.key));
-    let wanted = entry.key.to_lowercase().replace('-', "_");
-    let near = known
-        .clone()
-        .map(|key| (key, strsim::jaro_winkler(key, &wanted)))
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .filter(|(_, score)| *score > 0.8);
-    match near {
-        _ if wanted == "early_stopping" => problem.fix("did you mean `early_terminate`?"),
-        Some((key, _)) => problem.fix(format!("did you mean `{key}`?")),
-        None => problem.fix(format!("known keys: {}", known.collect::<Vec<_>>().join(", "))),
+fn limits(entries: &[Entry], problems: &mut Vec<Problem>) -> Limits {
+    let get = |key: &str| find(entries, key);
+    let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    Limits {
+        retries: get("retries").and_then(|entry| whole(entry, 0, problems)).map_or(0, small),
+        max_parallel: get("max_parallel").and_then(|entry| whole(entry, 1, problems)).map(small),
+        trial_timeout: get("trial_timeout").and_then(|entry| duration(entry, problems)),
+        stop_grace: get("stop_grace").and_then(|entry| duration(entry, problems)),
+    }
+}
+
+/// Whether an unknown key was probably meant as this one: its own problem says enough.
+fn nearly(entries: &[Entry], key: &str) -> bool {
+    let unknown = entries.iter().filter(|entry| !is_known(&entry.key)).take(MANY);
+    unknown.into_iter().any(|entry| meant(KNOWN.into_iter().chain(IGNORED), &entry.key) == Some(key))
+}
+
+fn is_known(key: &str) -> bool {
+    KNOWN.contains(&key) || IGNORED.contains(&key)
+}
+
+fn needs_metric(entries: &[Entry], method: Option<Method>, problems: &mut Vec<Problem>) {
+    const FIX: &str = "add metric: {name: val_loss, goal: minimize}";
+    if let (Some(Method::Bayes), Some(entry)) = (method, find(entries, "method")) {
+        problems.push(
+            Problem::error(entry.node.place, "bayes needs a `metric`, to know what to optimise").fix(FIX),
+        );
+    }
+    if let Some(entry) = find(entries, "early_terminate") {
+        problems
+            .push(Problem::error(entry.key_place, "early_terminate needs a `metric` to judge by").fix(FIX));
     }
 }
 
@@ -132,32 +189,43 @@ fn missing(place: Place, key: &str, fix: &str) -> Problem {
     Problem::error(Place { length: 1, ..place }, format!("`{key}` is missing")).fix(fix)
 }
 
-fn method(entry: Option<&Entry>, top: Place, problems: &mut Vec<Problem>) -> Option<Method> {
-    let Some(entry) = entry else {
-        problems.push(missing(top, "method", "add `method: random` (or grid)"));
+fn method(entries: &[Entry], top: Place, problems: &mut Vec<Problem>) -> Option<Method> {
+    let Some(entry) = find(entries, "method") else {
+        if !nearly(entries, "method") {
+            problems.push(missing(top, "method", "add `method: random` (or grid)"));
+        }
         return None;
     };
-    match text(entry, problems)?.as_str() {
-        "grid" => Some(Method::Grid),
-        "random" => Some(Method::Random),
-        "bayes" => Some(Method::Bayes),
-        other => {
-            problems.push(
-                Problem::error(entry.node.place, format!("`{other}` is not a search method"))
-                    .fix("use grid, random or bayes"),
-            );
-            None
-        }
+    if entry.node.to_value() == "custom" {
+        problems.push(
+            Problem::error(
+                entry.node.place,
+                "`custom` leaves the search to an external scheduler of W&B's, which Sweep does not have",
+            )
+            .fix("use grid, random or bayes"),
+        );
+        return None;
     }
+    let word = word(entry, &Method::ALL.map(Method::word), problems)?;
+    Method::ALL.into_iter().find(|method| method.word() == word)
 }
 
-fn parameters(entry: Option<&Entry>, top: Place, problems: &mut Vec<Problem>) -> Option<Vec<Lowered>> {
-    let Some(entry) = entry else {
-        problems.push(missing(top, "parameters", "add `parameters:` with at least one parameter"));
+fn parameters(entries: &[Entry], top: Place, problems: &mut Vec<Problem>) -> Option<Vec<Lowered>> {
+    let Some(entry) = find(entries, "parameters") else {
+        if !nearly(entries, "parameters") {
+            problems.push(missing(top, "parameters", "add `parameters:` with at least one parameter"));
+        }
         return None;
     };
     let mut out = Vec::new();
     parameter::lower_group(entry, &mut Vec::new(), &mut out, problems);
+    if out.len() > MOST_PARAMETERS {
+        problems.push(Problem::error(
+            entry.key_place,
+            format!("{} parameters are more than {MOST_PARAMETERS}", out.len()),
+        ));
+        return None;
+    }
     Some(out)
 }
 
@@ -178,87 +246,19 @@ fn check_grid(parameters: &[Lowered], problems: &mut Vec<Problem>) {
     }
 }
 
-fn metric(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Metric> {
-    let Kind::Mapping(entries) = &entry.node.kind else {
-        problems.push(
-            Problem::error(entry.node.place, format!("`metric` is a mapping, this is {}", entry.node.noun()))
-                .fix("write metric: {name: NAME, goal: minimize}"),
-        );
-        return None;
-    };
-    let known = ["name", "goal", "target", "impute", "impute_while_running"];
-    for inner in entries.iter().filter(|inner| !known.contains(&inner.key.as_str())) {
-        problems.push(unknown_key(inner, known.into_iter()));
-    }
-    let goal = match entries.iter().find(|inner| inner.key == "goal") {
-        None => Some(Goal::Minimize),
-        Some(inner) => match text(inner, problems)?.as_str() {
-            "minimize" => Some(Goal::Minimize),
-            "maximize" => Some(Goal::Maximize),
-            other => {
-                problems.push(
-                    Problem::error(inner.node.place, format!("`{other}` is not a goal"))
-                        .fix("use minimize or maximize"),
-                );
-                None
-            }
-        },
-    };
-    if let Some(target) = entries.iter().find(|inner| inner.key == "target") {
-        problems.push(
-            Problem::error(target.key_place, "stopping a sweep at a `target` is not built yet")
-                .fix("leave `target` out, and stop the sweep by hand"),
-        );
-    }
-    let Some(name) = entries.iter().find(|inner| inner.key == "name") else {
-        problems.push(Problem::error(entry.key_place, "`metric` has no `name`"));
-        return None;
-    };
-    Some(Metric { name: text(name, problems)?, goal: goal? })
-}
-
-fn command(entry: &Entry, problems: &mut Vec<Problem>) -> Vec<String> {
-    let Kind::Sequence(items) = &entry.node.kind else {
-        problems.push(
-            Problem::error(entry.node.place, format!("`command` is a list, this is {}", entry.node.noun()))
-                .fix("one item per word: command: [python, train.py, \"${args}\"]"),
-        );
-        return Vec::new();
-    };
-    let mut out = Vec::new();
-    for item in items {
-        match &item.kind {
-            Kind::Scalar(Value::Null) | Kind::Sequence(_) | Kind::Mapping(_) => {
-                problems.push(Problem::error(
-                    item.place,
-                    format!("a word of the command cannot be {}", item.noun()),
-                ));
-            }
-            Kind::Scalar(value) => out.push(crate::value::python_str(value)),
-        }
-    }
-    if items.is_empty() {
-        problems.push(
-            Problem::error(entry.node.place, "`command` is empty")
-                .fix("leave it out for the default command"),
-        );
-    }
-    out
-}
-
 /// Reads `report: {stdout: json}` or `report: {stdout: REGEX}`.
 fn stdout_rule(entry: &Entry, problems: &mut Vec<Problem>) -> Option<String> {
-    let Kind::Mapping(entries) = &entry.node.kind else {
-        problems.push(
-            Problem::error(entry.node.place, format!("`report` is a mapping, this is {}", entry.node.noun()))
-                .fix("write report: {stdout: json}"),
-        );
+    let before = problems.len();
+    let entries = mapping(entry, &["stdout"], "report: {stdout: json}", problems)?;
+    let Some(stdout) = find(entries, "stdout") else {
+        if problems.len() == before {
+            problems.push(
+                Problem::error(entry.key_place, "`report` has no `stdout`")
+                    .fix("write report: {stdout: json}"),
+            );
+        }
         return None;
     };
-    for inner in entries.iter().filter(|inner| inner.key != "stdout") {
-        problems.push(unknown_key(inner, ["stdout"].into_iter()));
-    }
-    let stdout = entries.iter().find(|inner| inner.key == "stdout")?;
     let rule = text(stdout, problems)?;
     match StdoutRule::parse(&rule) {
         Ok(_) => Some(rule),
@@ -273,45 +273,4 @@ fn stdout_rule(entry: &Entry, problems: &mut Vec<Problem>) -> Option<String> {
             None
         }
     }
-}
-
-fn early_terminate(entry: &Entry) -> String {
-    match &entry.node.kind {
-        Kind::Mapping(entries) => entries
-            .iter()
-            .find(|inner| inner.key == "type")
-            .map_or_else(|| "(no type)".to_owned(), |inner| crate::value::python_str(&inner.node.to_value())),
-        _ => crate::value::python_str(&entry.node.to_value()),
-    }
-}
-
-pub(super) fn text(entry: &Entry, problems: &mut Vec<Problem>) -> Option<String> {
-    if let Kind::Scalar(Value::String(text)) = &entry.node.kind {
-        return Some(text.clone());
-    }
-    problems.push(
-        Problem::error(
-            entry.node.place,
-            format!("`{}` must be text, this is {}", entry.key, entry.node.noun()),
-        )
-        .fix("put it in quotes"),
-    );
-    None
-}
-
-fn whole(entry: &Entry, least: u64, problems: &mut Vec<Problem>) -> Option<u64> {
-    let found = match &entry.node.kind {
-        Kind::Scalar(Value::Number(number)) => number.as_u64().or_else(|| {
-            number.as_f64().filter(|f| f.fract() == 0.0 && *f >= 0.0 && *f < 9e15).map(|f| f as u64)
-        }),
-        _ => None,
-    };
-    if let Some(value) = found.filter(|value| *value >= least) {
-        return Some(value);
-    }
-    problems.push(Problem::error(
-        entry.node.place,
-        format!("`{}` must be a whole number, at least {least}", entry.key),
-    ));
-    None
 }

@@ -59,7 +59,7 @@ pub(super) async fn claim(tx: &mut Tx, claim: Claim, now_ms: i64) -> Result<Clai
     let nothing = |standing: sweeps::Standing| {
         Ok(Claimed::Nothing { state: standing.state, reason: standing.reason, exhausted: standing.exhausted })
     };
-    if !standing.state.hands_out() {
+    if !standing.state.hands_out() || standing.is_full(tx, &claim.sweep).await? {
         return nothing(standing);
     }
     let next = sqlx::query(sql::TRIAL_NEXT)
@@ -135,6 +135,7 @@ struct Known {
     facts: Option<Facts>,
     sweep_state: SweepState,
     target: Option<Objective>,
+    budget: Budget,
 }
 
 impl Known {
@@ -163,6 +164,7 @@ impl Known {
             facts: rows::facts(&row)?,
             sweep_state: rows::sweep_state(&row, "sweep_state")?,
             target: rows::objective(&row)?,
+            budget: Budget { user_retries: small("retries")?, ..Budget::default() },
         })
     }
 
@@ -422,8 +424,7 @@ pub(super) async fn finish(tx: &mut Tx, finish: Finish, now_ms: i64) -> Result<F
 async fn end(tx: &mut Tx, known: &Known, finish: &Finish, now_ms: i64) -> Result<Finished> {
     let failed = "ending an attempt";
     let AttemptKey { trial, attempt } = finish.key;
-    let ending =
-        trial::judge(finish.outcome, &finish.reason, known.faults, Budget::default(), known.sweep_state);
+    let ending = trial::judge(finish.outcome, &finish.reason, known.faults, known.budget, known.sweep_state);
     let to = trial::next(known.state, ending.event).ok_or_else(|| {
         StoreError::corrupt(format!("a {} trial cannot end by {:?}", known.state, ending.event))
     })?;

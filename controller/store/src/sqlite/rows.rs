@@ -62,6 +62,8 @@ pub(super) fn sweep(row: &SqliteRow, counts: Counts, best: Option<(f64, u64)>) -
     Ok(Sweep {
         id: get(row, "id")?,
         name: get(row, "name")?,
+        project: get(row, "project")?,
+        description: get(row, "description")?,
         state: sweep_state(row, "state")?,
         reason: get(row, "reason")?,
         method: get(row, "method")?,

@@ -12,7 +12,7 @@ macro_rules! statements {
 macro_rules! sweep_columns {
     ($text:literal) => {
         concat!(
-            "select s.id, s.name, s.state, s.reason, s.method, s.objective_name, s.goal, s.seed, s.planned_trials, \
+            "select s.id, s.name, s.project, s.description, s.state, s.reason, s.method, s.objective_name, s.goal, s.seed, s.planned_trials, \
              s.proposed, s.exhausted, s.created_at, s.ended_at, s.changed, ",
             $text,
             " as text from sweep s "
@@ -33,15 +33,17 @@ statements! {
     CHANGE_READ = "select value from change_counter where id = 1";
     CHANGE_WRITE = "update change_counter set value = $1 where id = 1";
 
-    SWEEP_INSERT = "insert into sweep (id, request_id, name, state, method, objective_name, goal, seed, planned_trials, \
-        text, created_at, changed) values ($1, $2, $3, 'pending', $4, $5, $6, $7, $8, $9, $10, $11) \
+    SWEEP_INSERT = "insert into sweep (id, request_id, name, project, description, state, method, objective_name, goal, \
+        seed, planned_trials, retries, max_parallel, text, created_at, changed) \
+        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
         on conflict (request_id) do nothing";
     SWEEP_BY_REQUEST = "select id from sweep where request_id = $1";
     SWEEP_BY_ID = concat!(sweep_columns!("s.text"), "where s.id = $1");
     SWEEPS = concat!(sweep_columns!("''"), "order by s.created_at desc, s.id desc");
     SWEEP_NEWEST = "select id from sweep order by created_at desc, id desc limit 1";
     SWEEPS_BY_PREFIX = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
-    SWEEP_STATE = "select state, reason, exhausted from sweep where id = $1";
+    SWEEP_STATE = "select state, reason, exhausted, max_parallel from sweep where id = $1";
+    SWEEP_ACTIVE = "select count(*) from trial where sweep_id = $1 and state in ('leased', 'running')";
     SWEEP_STATE_SET = "update sweep set state = $2, reason = $3, ended_at = $4, changed = $5 where id = $1";
     SWEEP_TOUCH = "update sweep set changed = $2 where id = $1";
     SWEEP_PROPOSED_SET = "update sweep set proposed = $3, exhausted = $4, changed = $5 where id = $1 and proposed = $2 \
@@ -100,7 +102,7 @@ statements! {
         values ($1, $2, $3, $4, $5, $6)";
     ATTEMPT_STANDING = "select t.sweep_id, t.number, t.state, t.reason, t.attempt as current, t.objective, t.user_faults, \
         t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.ended_at, a.outcome, a.facts, s.state as sweep_state, \
-        s.objective_name, s.goal from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
+        s.objective_name, s.goal, s.retries from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
         where a.trial_id = $1 and a.number = $2";
     ATTEMPT_RENEW = "update attempt set renewals = renewals + 1 where trial_id = $1 and number = $2 and ended_at is null";
     ATTEMPT_ADVANCE = "update attempt set renewals = renewals + 1, acknowledged_seq = $3, facts = $4 \

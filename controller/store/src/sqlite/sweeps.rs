@@ -16,11 +16,15 @@ pub(super) async fn create(tx: &mut Tx, new: NewSweep) -> Result<Sweep> {
         .bind(&new.id)
         .bind(new.request_id)
         .bind(&new.name)
+        .bind(&new.project)
+        .bind(&new.description)
         .bind(&new.method)
         .bind(new.objective.as_ref().map(|objective| &objective.name))
         .bind(goal)
         .bind(new.seed.cast_signed())
         .bind(planned)
+        .bind(i64::from(new.retries))
+        .bind(new.max_parallel.map(i64::from))
         .bind(&new.text)
         .bind(new.created_at_ms)
         .bind(change)
@@ -121,6 +125,20 @@ pub(super) struct Standing {
     pub(super) state: SweepState,
     pub(super) reason: String,
     pub(super) exhausted: bool,
+    max_parallel: Option<i64>,
+}
+
+impl Standing {
+    /// Whether agents hold as many trials as the sweep allows.
+    pub(super) async fn is_full(&self, tx: &mut Tx, id: &str) -> Result<bool> {
+        let Some(most) = self.max_parallel else { return Ok(false) };
+        let active: i64 = sqlx::query_scalar(sql::SWEEP_ACTIVE)
+            .bind(id)
+            .fetch_one(&mut tx.conn)
+            .await
+            .map_err(StoreError::database("counting running trials"))?;
+        Ok(active >= most)
+    }
 }
 
 pub(super) async fn standing(tx: &mut Tx, id: &str) -> Result<Standing> {
@@ -134,6 +152,7 @@ pub(super) async fn standing(tx: &mut Tx, id: &str) -> Result<Standing> {
         state: rows::sweep_state(&row, "state")?,
         reason: rows::get(&row, "reason")?,
         exhausted: rows::get(&row, "exhausted")?,
+        max_parallel: rows::get(&row, "max_parallel")?,
     })
 }
 

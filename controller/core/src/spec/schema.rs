@@ -1,0 +1,42 @@
+//! The JSON Schema of sweep files: the form of each key, and what it means.
+
+/// The JSON Schema of sweep files (draft 7), for editors and for people who ask what a key means. It says the form of
+/// each key; [`super::parse`] checks what a form cannot say.
+pub const SCHEMA: &str = include_str!("schema.json");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::super::{distribution, metric, parameter, top};
+    use super::SCHEMA;
+
+    fn keys(pointer: &str) -> BTreeSet<String> {
+        let schema: Value = serde_json::from_str(SCHEMA).expect("is JSON");
+        let properties = schema.pointer(pointer).and_then(Value::as_object).expect("is there").clone();
+        properties.into_iter().map(|(key, _)| key).collect()
+    }
+
+    fn set<'k>(keys: impl IntoIterator<Item = &'k str>) -> BTreeSet<String> {
+        keys.into_iter().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_schema_has_the_keys_that_are_read() {
+        assert_eq!(keys("/properties"), set(top::KNOWN.into_iter().chain(top::IGNORED)));
+        assert_eq!(keys("/properties/metric/properties"), set(metric::METRIC));
+        assert_eq!(keys("/properties/early_terminate/properties"), set(metric::HYPERBAND));
+        assert_eq!(keys("/definitions/parameter/properties"), set(parameter::KEYS));
+    }
+
+    #[test]
+    fn the_schema_has_the_distributions_that_are_read() {
+        let schema: Value = serde_json::from_str(SCHEMA).expect("is JSON");
+        let one_of = schema.pointer("/definitions/parameter/properties/distribution/oneOf");
+        let words = one_of.and_then(Value::as_array).expect("is a list").iter();
+        let words: Vec<_> = words.map(|one| one["const"].as_str().expect("is text")).collect();
+        assert_eq!(words, distribution::names().collect::<Vec<_>>());
+    }
+}
