@@ -5,15 +5,12 @@ use std::path::PathBuf;
 use clap::{Args as _, FromArgMatches as _, ValueEnum};
 use serde::Serialize;
 
-use crate::augment::{Augment, Augmenter, Policy};
+use crate::augmentation::Augmentation;
 use crate::data::{Duplicates, Recipe, Sampling};
 use crate::error::TrainError;
 use crate::fitting::Fitting;
 use crate::labels::Head;
 use crate::weights::fetch::PUBLISHED;
-
-/// Share of images that the Python project changed.
-const SEED_PROBABILITY: f64 = 0.6;
 
 /// Everything a training depends on. Written beside every checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, clap::Args)]
@@ -65,43 +62,9 @@ pub struct Config {
     #[arg(long, default_value = "4", value_parser = whole, help_heading = "Data")]
     pub prefetch: i64,
 
-    /// How training images are changed
-    #[arg(long, default_value = "seed", ignore_case = true, help_heading = "Augmentation")]
-    pub augment: Augment,
-
-    /// Share of training images that are changed, 0 to 1 [default: 0.6 for seed, else 1]
-    #[arg(long = "augment_p", alias = "augment-p", help_heading = "Augmentation")]
-    pub augment_p: Option<f64>,
-
-    /// Changes per image of `augment: rand`
-    #[arg(long = "augment_ops", alias = "augment-ops", default_value = "2", value_parser = whole, help_heading = "Augmentation")]
-    pub augment_ops: i64,
-
-    /// Strength of the changes of `augment: rand`, 0 to 30
-    #[arg(
-        long = "augment_magnitude",
-        alias = "augment-magnitude",
-        default_value_t = 9.0,
-        help_heading = "Augmentation"
-    )]
-    pub augment_magnitude: f64,
-
-    /// Share of training images of which a rectangle is painted over, 0 to 1
-    #[arg(
-        long = "random_erasing",
-        alias = "random-erasing",
-        default_value_t = 0.0,
-        help_heading = "Augmentation"
-    )]
-    pub random_erasing: f64,
-
-    /// Alpha of mixup; 0: off
-    #[arg(long, default_value_t = 0.0, help_heading = "Augmentation")]
-    pub mixup: f64,
-
-    /// Alpha of CutMix; 0: off
-    #[arg(long, default_value_t = 0.0, help_heading = "Augmentation")]
-    pub cutmix: f64,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub augmentation: Augmentation,
 
     #[arg(
         long = "resnet_type",
@@ -323,30 +286,12 @@ impl Config {
         if !(self.weight_decay.is_finite() && self.weight_decay >= 0.0) {
             wrong.push(format!("weight_decay is {}, but must be at least 0", self.weight_decay));
         }
-        self.check_augmentation(&mut wrong);
+        wrong.extend(self.augmentation.wrong());
         wrong.extend(self.fitting.wrong(self.epochs, self.batch_size));
         if self.manifest.is_some() && self.limit.is_some() {
             wrong.push("manifest says which images are used; leave limit out".to_owned());
         }
         if wrong.is_empty() { Ok(()) } else { Err(TrainError::Config(wrong.join("\n  "))) }
-    }
-
-    fn check_augmentation(&self, wrong: &mut Vec<String>) {
-        for (name, value, most) in [
-            ("augment_p", self.augment_p.unwrap_or(0.0), 1.0),
-            ("augment_magnitude", self.augment_magnitude, 30.0),
-            ("random_erasing", self.random_erasing, 1.0),
-            ("mixup", self.mixup, f64::MAX),
-            ("cutmix", self.cutmix, f64::MAX),
-        ] {
-            if !(0.0..=most).contains(&value) {
-                let up_to = if most < f64::MAX { format!(" and at most {most}") } else { String::new() };
-                wrong.push(format!("{name} is {value}, but must be at least 0{up_to}"));
-            }
-        }
-        if !(1..=14).contains(&self.augment_ops) {
-            wrong.push(format!("augment_ops is {}, but must be from 1 to 14", self.augment_ops));
-        }
     }
 
     /// Where decoded images are kept on disk, if they are.
@@ -360,16 +305,7 @@ impl Config {
 
     /// How training images become batches.
     pub fn recipe(&self) -> Recipe {
-        let usual = if self.augment == Augment::Seed { SEED_PROBABILITY } else { 1.0 };
-        let policy = Policy {
-            augment: self.augment,
-            probability: self.augment_p.unwrap_or(usual),
-            ops: self.augment_ops as usize,
-            magnitude: self.augment_magnitude,
-        };
-        let seed = self.seed as u64;
-        let augmenter = Augmenter::new(policy, self.random_erasing, seed);
-        Recipe { augmenter, mixup: self.mixup, cutmix: self.cutmix, seed }
+        self.augmentation.recipe(self.seed as u64)
     }
 
     /// What to start from.
@@ -427,19 +363,9 @@ pub(crate) mod tests {
         for name in ["epochs", "dropout_val", "lr", "race_num"] {
             assert!(message.contains(name), "{message}");
         }
-        let augmentation =
-            ["--path=x", "--augment_p=2", "--augment_magnitude=31", "--augment_ops=0", "--mixup=-1"];
-        let more = ["--random_erasing=nan", "--limit=9", "--manifest=split.jsonl", "--prefetch=-1"];
-        let message = parse(&[&augmentation[..], &more].concat()).unwrap().check().unwrap_err().to_string();
-        for words in [
-            "augment_p is 2, but must be at least 0 and at most 1",
-            "augment_magnitude is 31",
-            "augment_ops is 0",
-            "mixup is -1, but must be at least 0",
-            "random_erasing is NaN",
-            "leave limit out",
-            "prefetch is -1",
-        ] {
+        let message = parse(&["--path=x", "--limit=9", "--manifest=split.jsonl", "--prefetch=-1"]);
+        let message = message.unwrap().check().unwrap_err().to_string();
+        for words in ["leave limit out", "prefetch is -1"] {
             assert!(message.contains(words), "{message}");
         }
         assert!(parse(&["--path=x", "--batch_size=1.5"]).is_err());

@@ -4,6 +4,7 @@
 //! sends or sleeps. Every random choice comes from `seed` or `split_seed`. Nothing here knows of sweeps.
 
 pub mod augment;
+pub mod augmentation;
 pub mod bench;
 pub mod checkpoint;
 pub mod config;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tch::Device;
 
 use crate::config::{Activation, Config};
+use crate::data::Duplicates;
 use crate::error::TrainError;
 use crate::model::Model;
 use crate::precision::Precision;
@@ -50,6 +51,11 @@ impl Saved {
         config.image_size = number("image_size").unwrap_or(config.image_size);
         config.split_seed = number("split_seed").unwrap_or(config.split_seed);
         config.limit = number("limit");
+        // They move the split as well.
+        if let Some(policy) = text("duplicates").and_then(|word| Duplicates::from_str(&word, true).ok()) {
+            config.duplicates = policy;
+        }
+        config.manifest = text("manifest").filter(|file| file != "null").map(PathBuf::from);
         if let Some(precision) = text("precision").and_then(|word| Precision::from_str(&word, true).ok()) {
             config.fitting.precision = precision;
         }

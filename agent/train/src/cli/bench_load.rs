@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 use sweep_train::augment::Augment;
+use sweep_train::augmentation::Augmentation;
 use sweep_train::data::{Course, Images, Keep, Opened, Recipe, Source, Workers};
 use sweep_train::{Config, TrainError};
 
@@ -60,7 +61,7 @@ pub(crate) fn run(bench: &BenchLoad) -> Result<(), TrainError> {
     let folder = bench.cache.clone().or_else(|| config.cache_folder()).ok_or_else(|| {
         TrainError::Config("neither XDG_CACHE_HOME nor HOME is set; name a folder: --cache DIR".to_owned())
     })?;
-    let seed = Config { augment: Augment::Seed, ..config }.recipe();
+    let seed = Augmentation { augment: Augment::Seed, ..config.augmentation }.recipe(config.seed as u64);
     let mut rows = Vec::new();
     let mut images = 0;
     for (pixels, keep) in [("decoded each time", Keep::Nowhere), ("from the cache", Keep::Folder(&folder))] {

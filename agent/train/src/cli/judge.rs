@@ -112,6 +112,10 @@ impl Eval {
     pub(crate) fn run(&self) -> Result<(), TrainError> {
         let mut saved = self.how.open(&self.model)?;
         saved.config.path.clone_from(&self.path);
+        if self.split == Part::All || self.split_seed.is_some() {
+            // The split it was trained on is not the one that is asked for.
+            saved.config.manifest = None;
+        }
         saved.config.split_seed = self.split_seed.unwrap_or(saved.config.split_seed);
         saved.config.check()?;
         prepare(&saved.config)?;

@@ -125,7 +125,7 @@ fn powers_of_ten(name: &str, keys: &[Entry], problems: &mut Vec<Problem>) {
 fn text_for_another_kind(name: &str, item: &Node, problems: &mut Vec<Problem>) {
     let Kind::Scalar(Value::String(text)) = &item.kind else { return };
     let kind = match text.as_str() {
-        "None" | "none" => "null",
+        "None" => "null",
         // Other texts without quotes have a reason of their own, which is warned of where it is read.
         _ if !item.quoted => return,
         "True" | "true" | "False" | "false" => "a boolean",
