@@ -1,5 +1,4 @@
 //! The same scores as scikit-learn's. Without it the table tests beside the scores stand alone.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
