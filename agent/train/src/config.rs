@@ -223,11 +223,15 @@ pub(crate) fn whole(text: &str) -> Result<i64, String> {
     }
 }
 
-/// The user's folder for decoded images; `None` for a user without a home.
-fn default_cache(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+/// The user's folder for what can be had again, such as decoded images; `None` for a user without a home.
+pub(crate) fn user_cache() -> Option<PathBuf> {
+    cache_among(|name| std::env::var_os(name).map(PathBuf::from))
+}
+
+fn cache_among(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let set = |name: &str| variable(name).filter(|path| path.is_absolute());
     let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    Some(cache?.join("sweep/data"))
+    Some(cache?.join("sweep"))
 }
 
 impl Config {
@@ -299,7 +303,7 @@ impl Config {
         match self.cache.as_deref() {
             Some(none) if none.is_empty() || none.eq_ignore_ascii_case("none") => None,
             Some(folder) => Some(PathBuf::from(folder)),
-            None => default_cache(|name| std::env::var_os(name).map(PathBuf::from)),
+            None => Some(user_cache()?.join("data")),
         }
     }
 
@@ -373,18 +377,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn decoded_images_are_kept_where_the_user_keeps_caches() {
+    fn what_can_be_had_again_is_kept_where_the_user_keeps_caches() {
         let found = |known: &[(&str, &str)]| {
             let known = known.to_vec();
-            default_cache(move |name| {
-                known.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into())
-            })
+            cache_among(move |name| known.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
         };
-        assert_eq!(found(&[("HOME", "/home/me")]), Some("/home/me/.cache/sweep/data".into()));
+        assert_eq!(found(&[("HOME", "/home/me")]), Some("/home/me/.cache/sweep".into()));
         let both = [("HOME", "/home/me"), ("XDG_CACHE_HOME", "/fast")];
-        assert_eq!(found(&both), Some("/fast/sweep/data".into()));
+        assert_eq!(found(&both), Some("/fast/sweep".into()));
         // The specification has relative paths ignored.
-        assert_eq!(found(&[("HOME", "/h"), ("XDG_CACHE_HOME", "x")]), Some("/h/.cache/sweep/data".into()));
+        assert_eq!(found(&[("HOME", "/h"), ("XDG_CACHE_HOME", "x")]), Some("/h/.cache/sweep".into()));
         assert_eq!(found(&[]), None);
         let folder = |cache: &str| parse(&["--path=x", cache]).unwrap().cache_folder();
         assert_eq!((folder("--cache=none"), folder("--cache=d")), (None, Some("d".into())));

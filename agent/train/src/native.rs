@@ -1,6 +1,6 @@
 //! What libtorch can do and tch does not wrap, by way of `native/torch.cpp`: autocast, and optimiser steps over lists.
 //!
-//! The only `unsafe` of the trainer. Every call hands over tensors that are borrowed for its whole length, as many as
+//! Every call hands over tensors that are borrowed for its whole length, as many as
 //! the count says, and the C++ side lets no exception through.
 
 use std::ffi::{CStr, c_char, c_int};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use ureq::Agent;
 
-use crate::config::ResnetType;
+use crate::config::{ResnetType, user_cache};
 use crate::error::TrainError;
 
 /// Where torchvision itself fetches from.
@@ -36,9 +36,7 @@ pub fn imagenet(depth: ResnetType) -> &'static str {
 /// # Errors
 /// When neither variable says where.
 pub fn cache() -> Result<PathBuf, TrainError> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    home.map(|home| home.join("sweep/weights")).ok_or_else(|| {
+    user_cache().map(|cache| cache.join("weights")).ok_or_else(|| {
         TrainError::Config(
             "weights=imagenet needs a cache, but neither XDG_CACHE_HOME nor HOME is set".to_owned(),
         )
