@@ -51,8 +51,11 @@ def loader(folder, image_size, threads, images, batch_size=64):
             labels = [int(word) if word.isdigit() else 0 for word in self.paths[index].name.split("_")[:3]]
             return change(Image.open(self.paths[index]).convert("RGB")), torch.tensor(labels)
 
+    faces = Faces()
+    if not faces:
+        sys.exit(f"{folder} is no folder with .jpg files in it")
     return DataLoader(
-        Faces(), batch_size=batch_size, shuffle=True, num_workers=threads, persistent_workers=True
+        faces, batch_size=batch_size, shuffle=True, num_workers=threads, persistent_workers=True
     )
 
 
