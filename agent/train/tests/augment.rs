@@ -2,10 +2,13 @@
 //! has it (`SWEEP_TEST_PYTHON`) on a 64 px image, and everywhere against the committed numbers of a 12 px one.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod beside;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use beside::{python, tests};
 use sweep_train::augment::{Augment, Augmenter, Map, Planes, Policy, Sampling, Scratch, Step, apply};
 use sweep_train::data::{MEAN, STD};
 
@@ -16,10 +19,6 @@ type Expected = BTreeMap<String, Vec<f64>>;
 const ONE_STEP: u8 = 1;
 /// Share of pixels that a map may take from a neighbour: those whose source lies between two pixels to within rounding.
 const NEIGHBOURS: f64 = 0.001;
-
-fn tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
-}
 
 /// The steps behind the names of augment.py.
 fn steps(name: &str, side: usize) -> Vec<Step> {
@@ -124,12 +123,7 @@ fn committed_numbers_of_torchvision_come_out_again() {
 
 #[test]
 fn steps_are_those_of_an_installed_torchvision() {
-    let python = std::env::var("SWEEP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let probe = Command::new(&python).args(["-c", "import torch, torchvision, numpy"]).output();
-    if !probe.is_ok_and(|probe| probe.status.success()) {
-        eprintln!("SKIPPED: no Python with torch and torchvision (name one in SWEEP_TEST_PYTHON)");
-        return;
-    }
+    let Some(python) = python("torch, torchvision, numpy") else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("augment.json");
     let script = tests().join("augment.py");

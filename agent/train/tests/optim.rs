@@ -1,9 +1,11 @@
 //! The same steps and rates as torch's optimisers and schedulers.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::path::{Path, PathBuf};
+mod beside;
+
 use std::process::Command;
 
+use beside::{python, tests, uniform};
 use serde_json::Value;
 use sweep_train::optim::{Optimizer, Rule, Schedule};
 use tch::nn::VarStore;
@@ -11,23 +13,6 @@ use tch::{Device, Kind, Tensor};
 
 /// The bar: weights of about one, after a hundred steps in single precision.
 const TOLERANCE: f64 = 1e-6;
-
-fn tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
-}
-
-/// As `uniform` in parity.py.
-fn uniform(count: usize, stream: u64) -> Vec<f32> {
-    let one = |index: usize| {
-        let mut h =
-            ((index as u64).wrapping_mul(2_654_435_761).wrapping_add(stream * 40_503 + 12_345)) & 0xffff_ffff;
-        h = ((h ^ (h >> 15)) * 2_246_822_519) & 0xffff_ffff;
-        h = ((h ^ (h >> 13)) * 3_266_489_917) & 0xffff_ffff;
-        h ^= h >> 16;
-        (h as f64 / 2_147_483_648.0 - 1.0) as f32
-    };
-    (0..count).map(one).collect()
-}
 
 fn matrix(rows: i64, columns: i64, stream: u64) -> Tensor {
     Tensor::from_slice(&uniform((rows * columns) as usize, stream)).view([rows, columns])
@@ -96,14 +81,7 @@ fn check_rates(schedule: Schedule, case: &Value) {
 
 #[test]
 fn torch_walks_and_anneals_the_same() {
-    let python = std::env::var("SWEEP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let probe = Command::new(&python).args(["-c", "import torch, torchvision, numpy"]).output();
-    if !probe.is_ok_and(|probe| probe.status.success()) {
-        eprintln!(
-            "SKIPPED: no Python with torch and torchvision (name one in SWEEP_TEST_PYTHON); the committed numbers are checked by another test"
-        );
-        return;
-    }
+    let Some(python) = python("torch, torchvision, numpy") else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("optim.json");
     let mut make = Command::new(python);

@@ -1,10 +1,13 @@
 //! The same numbers as torchvision: its state dicts load, and its logits come out.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod beside;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use beside::{python, tests, uniform};
 use sweep_train::config::{Activation, ResnetType};
 use sweep_train::export::export;
 use sweep_train::resnet::ResNet;
@@ -21,23 +24,6 @@ const MODELS: [(&str, ResnetType); 2] =
 const CLASSES: i64 = 1000;
 
 type Logits = BTreeMap<String, Vec<Vec<f64>>>;
-
-fn tests() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
-}
-
-/// As `uniform` in parity.py.
-fn uniform(count: usize, stream: u64) -> Vec<f32> {
-    let one = |index: usize| {
-        let mut h =
-            ((index as u64).wrapping_mul(2_654_435_761).wrapping_add(stream * 40_503 + 12_345)) & 0xffff_ffff;
-        h = ((h ^ (h >> 15)) * 2_246_822_519) & 0xffff_ffff;
-        h = ((h ^ (h >> 13)) * 3_266_489_917) & 0xffff_ffff;
-        h ^= h >> 16;
-        (h as f64 / 2_147_483_648.0 - 1.0) as f32
-    };
-    (0..count).map(one).collect()
-}
 
 fn image() -> Tensor {
     (Tensor::from_slice(&uniform(2 * 3 * 64 * 64, 1000)) * 2.0).view([2, 3, 64, 64])
@@ -63,21 +49,9 @@ fn check(model: &ResNet, expected: &[Vec<f64>], what: &str) {
     assert!(largest < TOLERANCE, "{what}: logits differ by up to {largest:.1e}; the largest is {size:.2}");
 }
 
-/// A Python that has torch and torchvision: `SWEEP_TEST_PYTHON`, or `python3`.
-fn python() -> Option<String> {
-    let python = std::env::var("SWEEP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let probe = Command::new(&python).args(["-c", "import torch, torchvision, safetensors, numpy"]).output();
-    probe.is_ok_and(|probe| probe.status.success()).then_some(python)
-}
-
 #[test]
 fn state_dicts_written_by_python_give_its_logits() {
-    let Some(python) = python() else {
-        eprintln!(
-            "SKIPPED: no Python with torch, torchvision and safetensors (name one in SWEEP_TEST_PYTHON); the committed numbers are checked by another test"
-        );
-        return;
-    };
+    let Some(python) = python("torch, torchvision, safetensors, numpy") else { return };
     let folder = tempfile::tempdir().unwrap();
     let made = Command::new(python).arg(tests().join("parity.py")).arg(folder.path()).status().unwrap();
     assert!(made.success());
@@ -158,12 +132,7 @@ fn apart(logits: &[Tensor; 3], python: &Path) -> f64 {
 
 #[test]
 fn a_lightning_checkpoint_gives_its_logits_and_goes_back_to_python() {
-    let Some(python) = python() else {
-        eprintln!(
-            "SKIPPED: no Python with torch, torchvision and safetensors (name one in SWEEP_TEST_PYTHON); a tiny committed checkpoint is checked by another test"
-        );
-        return;
-    };
+    let Some(python) = python("torch, torchvision, safetensors, numpy") else { return };
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let run = |arguments: &[&Path]| {

@@ -1,8 +1,11 @@
 //! The same scores as scikit-learn's. Without it the table tests beside the scores stand alone.
 
+mod beside;
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use beside::python;
 use serde_json::{Value, json};
 use sweep_train::score::{Confusion, class_weights};
 
@@ -35,12 +38,7 @@ fn case(classes: usize, images: usize, every: usize) -> Value {
 
 #[test]
 fn scikit_learn_scores_the_same() {
-    let python = std::env::var("SWEEP_TEST_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let probe = Command::new(&python).args(["-c", "import sklearn"]).output();
-    if !probe.is_ok_and(|probe| probe.status.success()) {
-        eprintln!("SKIPPED: no Python with scikit-learn (name one in SWEEP_TEST_PYTHON)");
-        return;
-    }
+    let Some(python) = python("sklearn") else { return };
     let cases = [case(9, 500, 3), case(2, 101, 7), case(5, 64, 2), case(9, 11, 2)];
     let mut child = Command::new(&python)
         .args(["-c", PYTHON])
