@@ -21,7 +21,7 @@ pub struct Fitting {
     pub momentum: f64,
 
     /// Whether sgd's momentum is Nesterov's
-    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", ignore_case = true, help_heading = "Optimisation")]
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new(), help_heading = "Optimisation")]
     pub nesterov: bool,
 
     /// Course of the learning rate; `lr` is its highest
@@ -98,6 +98,10 @@ pub struct Fitting {
     )]
     pub class_weights: ClassWeights,
 
+    /// Whether what is judged or predicted is the mean of the image's and its mirror image's logits
+    #[arg(long, default_value_t = false, action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new(), help_heading = "Running")]
+    pub mirror: bool,
+
     /// Numbers to compute with; auto: bf16 on processors that multiply it, fp16 on a GPU
     #[arg(long, default_value = "auto", ignore_case = true, help_heading = "Running")]
     pub precision: Precision,
@@ -139,6 +143,7 @@ impl Default for Fitting {
             label_smoothing: 0.0,
             ordinal_age: OrdinalAge::None,
             class_weights: ClassWeights::Balanced,
+            mirror: false,
             precision: Precision::Auto,
         }
     }
@@ -222,13 +227,15 @@ mod tests {
             "--schedule=one_cycle",
             "--accumulate=4.0",
             "--precision=bf16",
-            "--class_weights=none",
+            "--class_weights=adjusted",
+            "--mirror=True",
         ])
         .unwrap()
         .fitting;
         assert_eq!(fitting.rule(), Rule::Sgd { momentum: 0.9, nesterov: true });
         assert!(matches!(fitting.schedule(), Schedule::OneCycle { .. }));
         assert_eq!((fitting.accumulate, fitting.precision), (4, Precision::Bf16));
+        assert!(fitting.class_weights == ClassWeights::Adjusted && fitting.mirror);
     }
 
     #[test]

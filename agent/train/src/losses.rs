@@ -16,6 +16,10 @@ pub enum ClassWeights {
     /// `N / (classes × count)`, as scikit-learn's `balanced` and the Python project.
     Balanced,
     None,
+    /// No weights; instead the logits are raised by the logarithm of their class's share while training, so that the
+    /// logits alone tell every class as if all were equally common: "Long-tail learning via logit adjustment" (Menon et
+    /// al., ICLR 2021).
+    Adjusted,
 }
 
 /// Whether the age groups' order counts.
@@ -33,6 +37,8 @@ pub(crate) struct Losses {
     /// Class weights per head.
     weights: [Vec<f64>; 3],
     on_device: [Tensor; 3],
+    /// What is added to the logits of each head, `[classes]`.
+    shifts: [Option<Tensor>; 3],
     smoothing: f64,
     /// `[groups, groups]`: a row of targets for each true age group.
     ordinal: Option<Tensor>,
@@ -42,13 +48,16 @@ pub(crate) struct Losses {
 impl Losses {
     /// `counts`: how often each class of each head occurs.
     pub(crate) fn new(config: &Config, counts: [&[u64]; 3], device: Device) -> Self {
-        let weights = [0, 1, 2].map(|head: usize| {
-            // What the sampling has evened out already is not weighed once more.
-            let even = config.sampling == Sampling::Balanced && config.balance_head == Head::ALL[head];
-            match config.fitting.class_weights {
-                ClassWeights::Balanced if !even => class_weights(counts[head]),
-                _ => vec![1.0; counts[head].len()],
-            }
+        // What the sampling has evened out already is not weighed once more.
+        let evened =
+            |head: usize| config.sampling == Sampling::Balanced && config.balance_head == Head::ALL[head];
+        let weights = [0, 1, 2].map(|head: usize| match config.fitting.class_weights {
+            ClassWeights::Balanced if !evened(head) => class_weights(counts[head]),
+            _ => vec![1.0; counts[head].len()],
+        });
+        let shifts = [0, 1, 2].map(|head: usize| {
+            let adjusted = config.fitting.class_weights == ClassWeights::Adjusted && !evened(head);
+            adjusted.then(|| floats(&log_shares(counts[head])).to_device(device))
         });
         let on_device = weights.each_ref().map(|weights| floats(weights).to_device(device));
         let groups = config.age_num_targets;
@@ -57,7 +66,7 @@ impl Losses {
                 (0..groups as usize).flat_map(|truth| sord(truth, groups as usize)).collect();
             floats(&rows).view([groups, groups]).to_device(device)
         });
-        Self { weights, on_device, smoothing: config.fitting.label_smoothing, ordinal, device }
+        Self { weights, on_device, shifts, smoothing: config.fitting.label_smoothing, ordinal, device }
     }
 
     /// What the losses of a batch are divided by: its images' class weights, summed per head.
@@ -73,18 +82,16 @@ impl Losses {
         [0, 1, 2].map(|head: usize| {
             let target = labels[head].to_device(self.device);
             let weights = &self.on_device[head];
+            let logits = match &self.shifts[head] {
+                Some(shift) => &logits[head] + shift,
+                None => logits[head].shallow_clone(),
+            };
             let sum = match &self.ordinal {
                 Some(rows) if Head::ALL[head] == Head::Age => {
                     let targets = smoothed(&rows.index_select(0, &target), self.smoothing);
-                    soft_cross_entropy(&logits[head], &targets, &weights.index_select(0, &target))
+                    soft_cross_entropy(&logits, &targets, &weights.index_select(0, &target))
                 }
-                _ => logits[head].cross_entropy_loss(
-                    &target,
-                    Some(weights),
-                    Reduction::Sum,
-                    -100,
-                    self.smoothing,
-                ),
+                _ => logits.cross_entropy_loss(&target, Some(weights), Reduction::Sum, -100, self.smoothing),
             };
             sum / divisors[head]
         })
@@ -108,6 +115,12 @@ fn sord(truth: usize, groups: usize) -> Vec<f64> {
     let each: Vec<f64> = (0..groups).map(|group| (-(truth.abs_diff(group).pow(2) as f64)).exp()).collect();
     let sum: f64 = each.iter().sum();
     each.into_iter().map(|value| value / sum).collect()
+}
+
+/// Of each class the logarithm of its share. A class without images counts as one image: it stays finite.
+fn log_shares(counts: &[u64]) -> Vec<f64> {
+    let all: u64 = counts.iter().map(|&count| count.max(1)).sum();
+    counts.iter().map(|&count| (count.max(1) as f64 / all as f64).ln()).collect()
 }
 
 fn floats(values: &[f64]) -> Tensor {
@@ -179,6 +192,27 @@ mod tests {
                 assert!((sum - whole).abs() < 1e-6, "{more:?}");
             }
         }
+    }
+
+    #[test]
+    fn adjusted_losses_are_those_of_logits_raised_by_the_log_shares() {
+        let (logits, labels, truth) = batch();
+        let adjusted = losses(&["--class_weights=adjusted"]);
+        let plain = losses(&["--class_weights=none"]);
+        let raised = [0, 1, 2].map(|head: usize| &logits[head] + floats(&log_shares(COUNTS[head])));
+        let got = values(&adjusted.of(&logits, &labels, adjusted.divisors(&truth)));
+        let expected = values(&plain.of(&raised, &labels, plain.divisors(&truth)));
+        for head in 0..3 {
+            assert!((got[head] - expected[head]).abs() < 1e-6);
+        }
+        // Equal classes need no adjusting.
+        let alone = values(&plain.of(&logits, &labels, plain.divisors(&truth)));
+        assert!((got[1] - alone[1]).abs() < 1e-6 && (got[0] - alone[0]).abs() > 1e-3);
+        assert!(log_shares(&[0, 3]).into_iter().all(f64::is_finite));
+        // The sampling evens age out, so only the others are adjusted.
+        let sampled = losses(&["--class_weights=adjusted", "--sampling=balanced"]);
+        let got = values(&sampled.of(&logits, &labels, sampled.divisors(&truth)));
+        assert!((got[0] - alone[0]).abs() < 1e-6 && (got[2] - expected[2]).abs() < 1e-6);
     }
 
     #[test]

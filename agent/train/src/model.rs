@@ -72,6 +72,18 @@ impl Model {
         })
     }
 
+    /// Logits for judging and predicting, without learning; `mirrored`: the mean of the images' and their mirror images'.
+    pub fn look(&self, images: &Tensor, mirrored: bool) -> [Tensor; 3] {
+        no_grad(|| {
+            let straight = self.forward(images, false);
+            if !mirrored {
+                return straight;
+            }
+            let mirror = self.forward(&images.flip([3]), false);
+            [0, 1, 2].map(|head: usize| (&straight[head] + &mirror[head]) * 0.5)
+        })
+    }
+
     /// Whether a parameter is the backbone's own, by its name: `fc` stands in for torchvision's and learns as heads do.
     pub fn is_backbone(name: &str) -> bool {
         name.starts_with("model.") && !name.starts_with("model.fc.")
@@ -98,4 +110,28 @@ fn channels_last(store: &mut VarStore) {
             tensor.set_data(&laid_out);
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::parse;
+
+    #[test]
+    fn a_mirrored_look_cannot_tell_left_from_right() {
+        let config = parse(&["--path=x", "--resnet_type=resnet18"]).unwrap();
+        tch::manual_seed(5);
+        let model = Model::new(&config, Device::Cpu);
+        let images = Tensor::randn([2, 3, 32, 32], (Kind::Float, Device::Cpu));
+        let far = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
+        let mirror_image = images.flip([3]);
+        let [straight, _, _] = model.look(&images, false);
+        assert!(far(&straight, &model.look(&mirror_image, false)[0]) > 1e-4);
+        let (left, right) = (model.look(&images, true), model.look(&mirror_image, true));
+        for head in 0..3 {
+            assert!(far(&left[head], &right[head]) < 1e-5);
+        }
+        let mean = (straight + &model.look(&mirror_image, false)[0]) * 0.5;
+        assert!(far(&left[0], &mean) < 1e-6);
+    }
 }

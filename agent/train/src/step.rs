@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tch::{Device, Tensor, no_grad};
+use tch::{Device, Tensor};
 
 use crate::config::Config;
 use crate::data::Batch;
@@ -23,6 +23,8 @@ pub(crate) struct Stepper {
     /// Longest gradient; 0: any.
     clip: f64,
     micro: MicroBatches,
+    /// Whether judged logits are the mean of the image's and its mirror image's.
+    mirror: bool,
 }
 
 /// What a step came to.
@@ -49,6 +51,7 @@ impl Stepper {
             average: (fitting.ema > 0.0).then(|| Average::new(model.tensors(), fitting.ema)),
             scale: LossScale::new(precision),
             clip: fitting.grad_clip,
+            mirror: fitting.mirror,
             micro: MicroBatches::new(config.batch_size as usize, fitting.accumulate as usize),
         }
     }
@@ -117,7 +120,7 @@ impl Stepper {
     /// Logits without learning, in the training's precision.
     pub(crate) fn predict(&self, model: &Model, batch: &Batch) -> Result<[Tensor; 3], TrainError> {
         let _half = self.precision.begin(self.device)?;
-        Ok(no_grad(|| model.forward(&batch.pixels.to_device(self.device), false)))
+        Ok(model.look(&batch.pixels.to_device(self.device), self.mirror))
     }
 }
 

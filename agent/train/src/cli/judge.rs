@@ -80,6 +80,10 @@ struct How {
     #[arg(long, ignore_case = true)]
     precision: Option<Precision>,
 
+    /// Whether to average over each image and its mirror image [default: the model's]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new())]
+    mirror: Option<bool>,
+
     /// auto, cpu, or cuda:N
     #[arg(long, default_value = "auto")]
     device: String,
@@ -102,6 +106,7 @@ impl How {
         let config = &mut saved.config;
         config.image_size = self.image_size.unwrap_or(config.image_size);
         config.fitting.precision = self.precision.unwrap_or(config.fitting.precision);
+        config.fitting.mirror = self.mirror.unwrap_or(config.fitting.mirror);
         config.threads = self.threads;
         config.device.clone_from(&self.device);
         Ok(saved)

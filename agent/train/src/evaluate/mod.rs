@@ -6,7 +6,7 @@ mod table;
 
 use std::path::Path;
 
-use tch::{Device, Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor};
 
 pub use report::{HeadReport, Report};
 pub use svg::svg;
@@ -117,7 +117,7 @@ fn logits(
 ) -> Result<Vec<[Vec<f32>; 3]>, TrainError> {
     let heads = {
         let _half = saved.config.fitting.precision.begin(device)?;
-        no_grad(|| model.forward(&pixels.to_device(device), false))
+        model.look(&pixels.to_device(device), saved.config.fitting.mirror)
     };
     let mut rows = [Vec::new(), Vec::new(), Vec::new()];
     for (rows, logits) in rows.iter_mut().zip(heads) {
