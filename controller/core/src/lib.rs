@@ -4,9 +4,11 @@
 //! is not derived from a recorded seed. What needs time or the environment is given it.
 #![forbid(unsafe_code)]
 
+pub mod breaker;
 pub mod command;
 pub mod curve;
 pub mod expr;
+pub mod fault;
 pub mod lease;
 pub mod objective;
 pub mod report;

@@ -7,7 +7,7 @@ use cases::{Case, SECTIONS, cases};
 use sweep_core::command::{Source, expand};
 use sweep_core::search::propose;
 use sweep_core::space::Domain;
-use sweep_core::spec::{Parameter, Parsed, Severity, SweepSpec, parse};
+use sweep_core::spec::{NonFinite, Parameter, Parsed, Severity, SweepSpec, parse};
 
 /// What a heading may call a case.
 fn verdict(parsed: &Parsed) -> &'static str {
@@ -48,6 +48,9 @@ fn meaning(spec: &SweepSpec) -> String {
     if let Some(metric) = &spec.metric {
         let target = metric.target.map_or(String::new(), |target| format!(" to {target}"));
         line("metric", format!("{} {}{target}", metric.goal.word(), metric.name));
+        if metric.non_finite != NonFinite::Keep {
+            line("non-finite", format!("{:?}", metric.non_finite));
+        }
     }
     for parameter in &spec.parameters {
         line(&parameter.path.join(" / "), domain(parameter, spec));

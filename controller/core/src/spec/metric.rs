@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::field::{boolean, filled, find, mapping, number, whole, word};
 use super::problem::Problem;
 use super::yaml::{Entry, Kind};
-use super::{EarlyTerminate, Metric};
+use super::{EarlyTerminate, Metric, NonFinite};
 use crate::objective::Goal;
 
-pub(super) const METRIC: [&str; 5] = ["name", "goal", "target", "impute", "impute_while_running"];
+pub(super) const METRIC: [&str; 6] =
+    ["name", "goal", "target", "impute", "impute_while_running", "non_finite"];
 pub(super) const HYPERBAND: [&str; 6] = ["type", "min_iter", "max_iter", "s", "eta", "strict"];
 /// What an unfinished or failed trial counts as.
 const IMPUTED: [&str; 3] = ["worst", "best", "latest"];
@@ -38,6 +39,8 @@ pub(super) fn metric(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Metri
     if let Some(inner) = get("impute_while_running").filter(|inner| inner.node.to_value() != false) {
         word(inner, &["false", "latest", "best", "worst"], problems);
     }
+    let non_finite = get("non_finite").and_then(|inner| word(inner, &["keep", "fail"], problems));
+    let non_finite = if non_finite == Some("fail") { NonFinite::Fail } else { NonFinite::Keep };
     let Some(name) = get("name") else {
         problems.push(
             Problem::error(entry.key_place, "`metric` has no `name`")
@@ -46,7 +49,7 @@ pub(super) fn metric(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Metri
         return None;
     };
     let name = filled(name, problems)?;
-    Some(Metric { name, goal: goal?, target })
+    Some(Metric { name, goal: goal?, target, non_finite })
 }
 
 /// W&B's hyperband (the reference's section 1.7), checked so that it stops something somewhere.

@@ -27,6 +27,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::expr::{Expr, Undecided};
+use crate::fault::INFRASTRUCTURE_RETRIES;
 use crate::objective::Goal;
 use crate::space::Domain;
 use crate::value::Params;
@@ -92,19 +93,45 @@ pub struct Metric {
     pub goal: Goal,
     /// A value that is good enough to end the sweep. Refused by [`SweepSpec::unbuilt`].
     pub target: Option<f64>,
+    /// What becomes of a trial whose program ends well without one finite value of it.
+    pub non_finite: NonFinite,
+}
+
+/// What becomes of a trial whose objective never was a finite number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NonFinite {
+    /// It is finished, without an objective: it never counts as best.
+    #[default]
+    Keep,
+    /// It failed, by its program's fault: it is run again within `retries`.
+    Fail,
 }
 
 /// Bounds on how trials are run.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
     /// How often a trial whose program failed is run again.
     pub retries: u32,
+    /// How often a trial is run again after faults of machines, between two checkpoints.
+    pub infrastructure_retries: u32,
     /// Most trials at one time, over all agents; `None`: as many as there are slots.
     pub max_parallel: Option<u32>,
     /// Longest time of one attempt; `None`: no limit.
     pub trial_timeout: Option<Duration>,
     /// Time between asking a program to stop, SIGTERM and SIGKILL; `None`: the agent's own.
     pub stop_grace: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            retries: 0,
+            infrastructure_retries: INFRASTRUCTURE_RETRIES,
+            max_parallel: None,
+            trial_timeout: None,
+            stop_grace: None,
+        }
+    }
 }
 
 /// W&B's hyperband (the reference's section 1.7), with counts of values of the metric.

@@ -8,10 +8,11 @@ use super::yaml::{Entry, Kind, Node};
 use super::{
     Limits, Method, Severity, SweepSpec, advice, command_line, condition, constraint, metric, parameter,
 };
+use crate::fault::INFRASTRUCTURE_RETRIES;
 use crate::stdout::StdoutRule;
 
 /// Keys that mean something here.
-pub(super) const KNOWN: [&str; 17] = [
+pub(super) const KNOWN: [&str; 18] = [
     "method",
     "parameters",
     "metric",
@@ -26,6 +27,7 @@ pub(super) const KNOWN: [&str; 17] = [
     "constraints",
     "report",
     "retries",
+    "infrastructure_retries",
     "trial_timeout",
     "max_parallel",
     "stop_grace",
@@ -156,6 +158,9 @@ fn limits(entries: &[Entry], problems: &mut Vec<Problem>) -> Limits {
     let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     Limits {
         retries: get("retries").and_then(|entry| whole(entry, 0, problems)).map_or(0, small),
+        infrastructure_retries: get("infrastructure_retries")
+            .and_then(|entry| whole(entry, 0, problems))
+            .map_or(INFRASTRUCTURE_RETRIES, small),
         max_parallel: get("max_parallel").and_then(|entry| whole(entry, 1, problems)).map(small),
         trial_timeout: get("trial_timeout").and_then(|entry| duration(entry, problems)),
         stop_grace: get("stop_grace").and_then(|entry| duration(entry, problems)),

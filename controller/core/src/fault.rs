@@ -1,0 +1,351 @@
+//! Whose fault the end of an attempt was, and what becomes of its trial.
+//!
+//! Programs and machines have budgets of their own, so that a bad night of the network does not use up what a bug may
+//! cost, and the other way round. Machines are forgiven again once a trial got on: a budget counts what happened since
+//! its last checkpoint that an attempt can go on from.
+
+use std::time::Duration;
+
+use crate::sweep::SweepState;
+use crate::trial::TrialEvent;
+
+/// How an attempt ended, as its agent or the reaper tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    Succeeded,
+    /// The program's fault.
+    Failed,
+    /// It obeyed a stop verdict.
+    Stopped,
+    /// It was killed by a cancel verdict.
+    Cancelled,
+    /// Given back unharmed; no budget is touched.
+    HandedBack,
+    /// The machine's fault, told by its agent: a lost keeper, a full disk, the kernel's out-of-memory killer.
+    Infrastructure,
+    /// Its agent was not heard of any more.
+    Lost,
+}
+
+impl Outcome {
+    pub const ALL: [Self; 7] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::Stopped,
+        Self::Cancelled,
+        Self::HandedBack,
+        Self::Infrastructure,
+        Self::Lost,
+    ];
+
+    /// The word in the database and on the screen.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Cancelled => "cancelled",
+            Self::HandedBack => "handed back",
+            Self::Infrastructure => "machine fault",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The outcome of a word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
+    }
+}
+
+/// How often a trial's attempts failed, by whose fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Faults {
+    /// The program's: non-zero exits, signals, commands that cannot be started.
+    pub user: u32,
+    /// The machines', since the trial last got on.
+    pub infrastructure: u32,
+    /// Different agents that were lost with it in a row, since it last got on.
+    pub agents_lost: u32,
+}
+
+/// How many faults of each kind a trial may have before it fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    pub user_retries: u32,
+    pub infrastructure_retries: u32,
+}
+
+/// Machines' faults that a trial survives between two checkpoints, unless its sweep says otherwise.
+pub const INFRASTRUCTURE_RETRIES: u32 = 5;
+
+/// So many different agents lost with one trial in a row: it is the trial that takes them down.
+pub const POISON: u32 = 3;
+
+impl Default for Budget {
+    /// A program that fails is not run again.
+    fn default() -> Self {
+        Self { user_retries: 0, infrastructure_retries: INFRASTRUCTURE_RETRIES }
+    }
+}
+
+/// An attempt's end, and what went before.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    pub outcome: Outcome,
+    /// What its agent says; it is kept in the reason.
+    pub detail: &'a str,
+    /// Before this end.
+    pub faults: Faults,
+    /// Whether the attempt left a checkpoint to go on from.
+    pub got_on: bool,
+    /// Whether its agent is another than those already lost with this trial in a row.
+    pub other_agent: bool,
+    pub budget: Budget,
+    pub sweep: SweepState,
+}
+
+/// What an attempt's end means for its trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    pub event: TrialEvent,
+    pub faults: Faults,
+    /// For people; goes to the database and the screen.
+    pub reason: String,
+    /// The trial is not handed out again before this time has passed.
+    pub pause: Duration,
+}
+
+/// Judges how an attempt ended.
+///
+/// A success is kept whatever became of the sweep. Otherwise a cancelled sweep takes its trials down with it, and a
+/// stopped one runs nothing again.
+pub fn judge(case: &Case<'_>) -> Ending {
+    let ending = judge_alone(case);
+    match (case.sweep, ending.event) {
+        (_, TrialEvent::Succeeded) => ending,
+        (SweepState::Cancelled, _) => Ending {
+            event: TrialEvent::Cancelled,
+            reason: "sweep cancelled".to_owned(),
+            pause: Duration::ZERO,
+            ..ending
+        },
+        (SweepState::Finished, TrialEvent::Requeued) => {
+            let reason = prefixed("the sweep was stopped before it could run again", case.detail);
+            Ending { event: TrialEvent::Cancelled, reason, pause: Duration::ZERO, ..ending }
+        }
+        _ => ending,
+    }
+}
+
+fn judge_alone(case: &Case<'_>) -> Ending {
+    let before = faults_before(case);
+    let detail = case.detail;
+    let ending = |event, faults, reason| Ending { event, faults, reason, pause: Duration::ZERO };
+    match case.outcome {
+        Outcome::Succeeded => ending(TrialEvent::Succeeded, before, String::new()),
+        Outcome::Stopped => ending(TrialEvent::StoppedByRule, before, detail.to_owned()),
+        Outcome::Cancelled => ending(TrialEvent::Cancelled, before, detail.to_owned()),
+        Outcome::HandedBack => ending(TrialEvent::Requeued, before, prefixed("handed back", detail)),
+        Outcome::Failed => {
+            let faults = Faults { user: before.user + 1, agents_lost: 0, ..before };
+            if faults.user > case.budget.user_retries {
+                return ending(TrialEvent::GaveUp, faults, detail.to_owned());
+            }
+            let pause = pause(faults.user);
+            Ending { pause, ..ending(TrialEvent::Requeued, faults, prefixed("to be retried", detail)) }
+        }
+        Outcome::Infrastructure | Outcome::Lost => machine_fault(case, before),
+    }
+}
+
+/// Faults of machines before a checkpoint are forgiven.
+fn faults_before(case: &Case<'_>) -> Faults {
+    if case.got_on { Faults { infrastructure: 0, agents_lost: 0, ..case.faults } } else { case.faults }
+}
+
+fn machine_fault(case: &Case<'_>, before: Faults) -> Ending {
+    let agents_lost = match case.outcome {
+        Outcome::Lost => before.agents_lost + u32::from(case.other_agent || before.agents_lost == 0),
+        _ => 0,
+    };
+    let faults = Faults { infrastructure: before.infrastructure + 1, agents_lost, ..before };
+    let ending = |event, reason| Ending { event, faults, reason, pause: Duration::ZERO };
+    if faults.agents_lost >= POISON {
+        let what = format!("{POISON} agents in a row were lost while running it, so it is not run again");
+        return ending(TrialEvent::GaveUp, prefixed(&what, case.detail));
+    }
+    if faults.infrastructure > case.budget.infrastructure_retries {
+        let what = format!("gave up after {} faults of machines", faults.infrastructure);
+        return ending(TrialEvent::GaveUp, prefixed(&what, case.detail));
+    }
+    // The first fault says nothing of the trial: another machine may have it at once.
+    let pause = pause(faults.infrastructure - 1);
+    Ending { pause, ..ending(TrialEvent::Requeued, prefixed("to be run again", case.detail)) }
+}
+
+/// The pause after the first fault that costs one.
+pub const FIRST_PAUSE: Duration = Duration::from_secs(10);
+/// The longest pause, as that of a Kubernetes job.
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(360);
+
+/// The pause before an attempt that follows so many faults: doubled each time.
+pub fn pause(faults: u32) -> Duration {
+    match faults.checked_sub(1) {
+        None => Duration::ZERO,
+        Some(doublings) => FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE),
+    }
+}
+
+/// Whether a pause that began at a wall-clock time is over. A clock that was set back ends it, rather than making it
+/// longer than it was meant: a pause is a kindness, and nothing rests on its length.
+pub fn pause_is_over(began_ms: i64, pause: Duration, now_ms: i64) -> bool {
+    let length = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+    now_ms < began_ms || now_ms.saturating_sub(began_ms) >= length
+}
+
+fn prefixed(what: &str, detail: &str) -> String {
+    if detail.is_empty() { what.to_owned() } else { format!("{what}: {detail}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn case(outcome: Outcome, faults: Faults) -> Case<'static> {
+        Case {
+            outcome,
+            detail: "",
+            faults,
+            got_on: false,
+            other_agent: true,
+            budget: Budget { user_retries: 1, infrastructure_retries: 2 },
+            sweep: SweepState::Running,
+        }
+    }
+
+    #[test]
+    fn words_read_back() {
+        for outcome in Outcome::ALL {
+            assert_eq!(Outcome::of_word(outcome.word()), Some(outcome));
+        }
+    }
+
+    #[test]
+    fn budgets_are_separate() {
+        let mut faults = Faults::default();
+        for (outcome, expected) in [
+            (Outcome::Infrastructure, TrialEvent::Requeued),
+            (Outcome::Infrastructure, TrialEvent::Requeued),
+            (Outcome::Failed, TrialEvent::Requeued),
+            (Outcome::HandedBack, TrialEvent::Requeued),
+            (Outcome::Failed, TrialEvent::GaveUp),
+            (Outcome::Infrastructure, TrialEvent::GaveUp),
+        ] {
+            let ending = judge(&case(outcome, faults));
+            assert_eq!(ending.event, expected, "{outcome:?} after {faults:?}");
+            faults = ending.faults;
+        }
+        assert_eq!(faults, Faults { user: 2, infrastructure: 3, agents_lost: 0 });
+    }
+
+    #[test]
+    fn a_trial_that_gets_on_may_be_moved_for_ever() {
+        let mut faults = Faults::default();
+        for _ in 0..100 {
+            let ending = judge(&Case { got_on: true, ..case(Outcome::Lost, faults) });
+            assert_eq!(ending.event, TrialEvent::Requeued);
+            faults = ending.faults;
+        }
+        assert_eq!(faults.infrastructure, 1);
+    }
+
+    #[test]
+    fn three_different_agents_lost_in_a_row_are_the_trials_doing() {
+        let roomy = Budget { user_retries: 0, infrastructure_retries: 100 };
+        let run = |ends: &[(Outcome, bool)]| {
+            let mut faults = Faults::default();
+            let mut last = None;
+            for &(outcome, other_agent) in ends {
+                let ending = judge(&Case { other_agent, budget: roomy, ..case(outcome, faults) });
+                faults = ending.faults;
+                last = Some(ending);
+            }
+            last.expect("there were ends")
+        };
+        let (lost, machine) = (Outcome::Lost, Outcome::Infrastructure);
+        let poison = run(&[(lost, true), (lost, true), (lost, true)]);
+        assert_eq!(poison.event, TrialEvent::GaveUp);
+        assert!(poison.reason.starts_with("3 agents in a row were lost"), "{}", poison.reason);
+        // The same agent again proves nothing new, and an agent that lived to tell clears the trial.
+        for ends in [
+            &[(lost, true), (lost, false), (lost, false)][..],
+            &[(lost, true), (lost, true), (machine, true), (lost, true)],
+        ] {
+            assert_eq!(run(ends).event, TrialEvent::Requeued, "{ends:?}");
+        }
+    }
+
+    #[test]
+    fn a_late_success_is_kept_and_nothing_else_outlives_a_sweep() {
+        for (sweep, outcome, expected) in [
+            (SweepState::Cancelled, Outcome::Succeeded, TrialEvent::Succeeded),
+            (SweepState::Cancelled, Outcome::Failed, TrialEvent::Cancelled),
+            (SweepState::Cancelled, Outcome::HandedBack, TrialEvent::Cancelled),
+            (SweepState::Cancelled, Outcome::Lost, TrialEvent::Cancelled),
+            (SweepState::Finished, Outcome::HandedBack, TrialEvent::Cancelled),
+            (SweepState::Finished, Outcome::Failed, TrialEvent::GaveUp),
+            (SweepState::Paused, Outcome::HandedBack, TrialEvent::Requeued),
+        ] {
+            let budget = Budget { user_retries: 0, infrastructure_retries: 2 };
+            let ending = judge(&Case { sweep, budget, ..case(outcome, Faults::default()) });
+            assert_eq!(ending.event, expected, "{outcome:?} in a {sweep} sweep");
+        }
+    }
+
+    #[test]
+    fn pauses_double_and_end() {
+        let seconds = |faults| pause(faults).as_secs();
+        assert_eq!([0, 1, 2, 3, 6, 7, u32::MAX].map(seconds), [0, 10, 20, 40, 320, 360, 360]);
+        let first = judge(&case(Outcome::Lost, Faults::default()));
+        assert_eq!(first.pause, Duration::ZERO);
+        assert_eq!(judge(&case(Outcome::Lost, first.faults)).pause, FIRST_PAUSE);
+        assert_eq!(judge(&case(Outcome::Failed, Faults::default())).pause, FIRST_PAUSE);
+        for (now, over) in [(1_000, false), (10_999, false), (11_000, true), (999, true), (i64::MIN, true)] {
+            assert_eq!(pause_is_over(1_000, FIRST_PAUSE, now), over, "at {now}");
+        }
+    }
+
+    proptest! {
+        /// Whatever happens in whatever order, no budget is passed, and every trial comes to an end.
+        #[test]
+        fn no_budget_is_passed(
+            ends in prop::collection::vec((0_usize..7, any::<bool>(), any::<bool>()), 1..200),
+            user in 0_u32..4,
+            infrastructure in 0_u32..4,
+        ) {
+            let budget = Budget { user_retries: user, infrastructure_retries: infrastructure };
+            let mut faults = Faults::default();
+            let (mut failed, mut since_progress) = (0, 0);
+            for (outcome, got_on, other_agent) in ends {
+                let outcome = Outcome::ALL[outcome];
+                let ending = judge(&Case { got_on, other_agent, budget, ..case(outcome, faults) });
+                failed += u32::from(outcome == Outcome::Failed);
+                if got_on { since_progress = 0; }
+                since_progress += u32::from(matches!(outcome, Outcome::Infrastructure | Outcome::Lost));
+                prop_assert_eq!(ending.faults.user, failed);
+                prop_assert_eq!(ending.faults.infrastructure, since_progress);
+                prop_assert!(ending.pause <= LONGEST_PAUSE);
+                match ending.event {
+                    TrialEvent::Requeued => {
+                        prop_assert!(failed <= user && since_progress <= infrastructure);
+                        prop_assert!(ending.faults.agents_lost < POISON);
+                        faults = ending.faults;
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+}
