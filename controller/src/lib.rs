@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod artifacts;
 mod clock;
 pub mod config;
 mod planner;

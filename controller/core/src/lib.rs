@@ -9,6 +9,7 @@ pub mod command;
 pub mod curve;
 pub mod expr;
 pub mod fault;
+pub mod file;
 pub mod lease;
 pub mod objective;
 pub mod report;
