@@ -5,11 +5,15 @@
 //! outside this crate sees SQL.
 #![forbid(unsafe_code)]
 
+mod backend;
 mod codec;
 #[cfg(test)]
 mod contract;
 mod error;
 mod model;
+mod port;
+mod rules;
+mod sql;
 mod sqlite;
 
 use async_trait::async_trait;
