@@ -10,6 +10,7 @@ mod codec;
 #[cfg(test)]
 mod contract;
 mod error;
+mod memory;
 mod model;
 mod port;
 mod rules;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use error::StoreError;
+pub use memory::MemoryStore;
 pub use model::*;
 pub use sqlite::SqliteStore;
 
