@@ -29,14 +29,12 @@ pub(crate) fn unpack_points(blob: &[u8]) -> Result<Vec<Column>> {
     unpack(blob)
 }
 
+/// A log line to be packed: its event's number and time, its stream and its text.
+pub(crate) type LogRef<'a> = (u64, i64, &'a str, &'a str);
+
 /// Packs log lines; `None` for none.
-pub(crate) fn pack_logs(lines: &[LogEntry]) -> Result<Option<Vec<u8>>> {
-    if lines.is_empty() {
-        return Ok(None);
-    }
-    let rows: Vec<_> =
-        lines.iter().map(|entry| (entry.seq, entry.at_ms, &entry.line.stream, &entry.line.text)).collect();
-    pack(&rows).map(Some)
+pub(crate) fn pack_logs(lines: &[LogRef<'_>]) -> Result<Option<Vec<u8>>> {
+    if lines.is_empty() { Ok(None) } else { pack(&lines).map(Some) }
 }
 
 /// Unpacks what [`pack_logs`] packed.
@@ -84,21 +82,14 @@ mod tests {
         }];
         let blob = pack_points(&columns).expect("packs").expect("is something");
         assert_eq!(unpack_points(&blob).expect("unpacks"), columns);
+        let blob = pack_logs(&[(7, 1, "stdout", "größer\t")]).expect("packs").expect("is something");
         let line = LogLine { stream: "stdout".to_owned(), text: "größer\t".to_owned() };
-        let lines = vec![LogEntry { seq: 7, at_ms: 1, line }];
-        let blob = pack_logs(&lines).expect("packs").expect("is something");
-        assert_eq!(unpack_logs(&blob).expect("unpacks"), lines);
+        assert_eq!(unpack_logs(&blob).expect("unpacks"), [LogEntry { seq: 7, at_ms: 1, line }]);
     }
 
     #[test]
     fn a_damaged_batch_is_an_error() {
-        let mut blob = pack_logs(&[LogEntry {
-            seq: 1,
-            at_ms: 1,
-            line: LogLine { stream: "s".into(), text: "t".into() },
-        }])
-        .expect("packs")
-        .expect("is something");
+        let mut blob = pack_logs(&[(1, 1, "s", "t")]).expect("packs").expect("is something");
         assert!(unpack_logs(&blob[..blob.len() - 2]).is_err());
         blob[0] = 9;
         assert!(unpack_logs(&blob).is_err());

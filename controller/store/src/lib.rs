@@ -5,11 +5,16 @@
 //! outside this crate sees SQL.
 #![forbid(unsafe_code)]
 
+mod backend;
 mod codec;
 #[cfg(test)]
 mod contract;
 mod error;
+mod memory;
 mod model;
+mod port;
+mod rules;
+mod sql;
 mod sqlite;
 
 use async_trait::async_trait;
@@ -21,6 +26,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use error::StoreError;
+pub use memory::MemoryStore;
 pub use model::*;
 pub use sqlite::SqliteStore;
 

@@ -335,11 +335,32 @@ pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
     }
 }
 
+/// The outcome of a word.
+pub(crate) fn outcome_of_word(word: &str) -> Option<Outcome> {
+    use Outcome::{Cancelled, Failed, HandedBack, Infrastructure, Stopped, Succeeded};
+    [Succeeded, Failed, Stopped, Cancelled, HandedBack, Infrastructure]
+        .into_iter()
+        .find(|outcome| outcome_word(*outcome) == word)
+}
+
 /// How an attempt ended, in words.
 pub(crate) fn ended_words(outcome: Option<&str>, reason: &str) -> String {
     match (outcome, reason) {
         (None, _) => String::new(),
         (Some(outcome), "") => outcome.to_owned(),
         (Some(outcome), reason) => format!("{outcome}: {reason}"),
+    }
+}
+
+/// The count that a trial in a state is counted in.
+pub(crate) fn count_of(counts: &mut Counts, state: TrialState) -> &mut u64 {
+    match state {
+        TrialState::Queued => &mut counts.queued,
+        TrialState::Leased | TrialState::Running => &mut counts.active,
+        TrialState::Paused => &mut counts.paused,
+        TrialState::Finished => &mut counts.finished,
+        TrialState::StoppedEarly => &mut counts.stopped_early,
+        TrialState::Failed => &mut counts.failed,
+        TrialState::Cancelled => &mut counts.cancelled,
     }
 }

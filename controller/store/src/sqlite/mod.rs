@@ -1,10 +1,5 @@
 //! SQLite: one file, one writer with grouped commits, readers beside it (WAL).
 
-mod attempts;
-mod reads;
-mod rows;
-mod sql;
-mod sweeps;
 mod writer;
 
 use std::fs::{File, TryLockError};
@@ -14,22 +9,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Sqlite};
-use sweep_core::curve::Point;
-use sweep_core::lease::Lease;
-use sweep_core::sweep::SweepEvent;
-use sweep_core::trial::TrialState;
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use self::writer::Writer;
-use crate::{
-    Agent, AttemptKey, Changes, Claim, Claimed, Event, Finish, Finished, LogEntry, NewSweep, NewTrial,
-    Reported, Result, Store, StoreError, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
-};
+use crate::backend::{Backend, Job};
+use crate::port::Rows;
+use crate::sql::{sql_connection, sql_row};
+use crate::{Result, StoreError};
+
+const CHANGE_READ: &str = "select value from change_counter where id = 1";
+const CHANGE_WRITE: &str = "update change_counter set value = $1 where id = 1";
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
 
@@ -103,107 +96,34 @@ fn lock(path: &Path) -> Result<File> {
     }
 }
 
-/// Runs a writer's job: `write!(self, |tx| sweeps::create(tx, new))`.
-macro_rules! write {
-    ($store:expr, |$tx:ident| $job:expr) => {
-        $store.writer.run(move |$tx| Box::pin(async move { $job.await })).await
-    };
+sql_row!(SqliteRow);
+
+/// The number of the last change committed.
+async fn last_change(conn: &mut SqliteConnection) -> Result<u64> {
+    let value: i64 = sqlx::query_scalar(CHANGE_READ)
+        .fetch_one(conn)
+        .await
+        .map_err(StoreError::database("reading the change counter"))?;
+    Ok(value.cast_unsigned())
 }
 
+/// A connection of the readers' pool.
+struct Reader(PoolConnection<Sqlite>);
+
+sql_connection!(Reader, SqliteRow, locks: false, |me| &mut *me.0, last_change: last_change(&mut me.0).await);
+
 #[async_trait]
-impl Store for SqliteStore {
-    async fn sweep_create(&self, new: NewSweep) -> Result<Sweep> {
-        write!(self, |tx| sweeps::create(tx, new))
+impl Backend for SqliteStore {
+    async fn write<T: Send + 'static>(&self, job: Job<T>) -> Result<T> {
+        self.writer.run(job).await
     }
 
-    async fn sweep_list(&self) -> Result<Vec<Sweep>> {
-        sweeps::list(&mut *self.reader().await?).await
+    async fn read(&self) -> Result<Box<dyn Rows + '_>> {
+        Ok(Box::new(Reader(self.reader().await?)))
     }
 
-    async fn sweep_find(&self, name: &str) -> Result<Sweep> {
-        let mut conn = self.reader().await?;
-        let conn: &mut SqliteConnection = &mut conn;
-        let id = sweeps::resolve(conn, name).await?;
-        sweeps::get(conn, &id).await
-    }
-
-    async fn sweep_change(&self, sweep: &str, event: SweepEvent, now_ms: i64) -> Result<Sweep> {
-        let sweep = sweep.to_owned();
-        write!(self, |tx| sweeps::change(tx, &sweep, event, now_ms))
-    }
-
-    async fn trials_enqueue(
-        &self,
-        sweep: &str,
-        after: u64,
-        trials: Vec<NewTrial>,
-        exhausted: bool,
-        now_ms: i64,
-    ) -> Result<bool> {
-        let sweep = sweep.to_owned();
-        write!(self, |tx| sweeps::enqueue(tx, &sweep, after, trials, exhausted, now_ms))
-    }
-
-    async fn agent_register(&self, agent: Agent, now_ms: i64) -> Result<()> {
-        write!(self, |tx| attempts::register(tx, agent, now_ms))
-    }
-
-    async fn trial_claim(&self, claim: Claim, now_ms: i64) -> Result<Claimed> {
-        write!(self, |tx| attempts::claim(tx, claim, now_ms))
-    }
-
-    async fn attempt_report(
-        &self,
-        key: AttemptKey,
-        first_seq: u64,
-        events: Vec<Event>,
-        now_ms: i64,
-    ) -> Result<Reported> {
-        write!(self, |tx| attempts::report(tx, key, first_seq, events, now_ms))
-    }
-
-    async fn attempts_renew(&self, keys: Vec<AttemptKey>) -> Result<Vec<Reported>> {
-        write!(self, |tx| attempts::renew(tx, keys))
-    }
-
-    async fn attempt_finish(&self, finish: Finish, now_ms: i64) -> Result<Finished> {
-        write!(self, |tx| attempts::finish(tx, finish, now_ms))
-    }
-
-    async fn leases_live(&self) -> Result<Vec<Lease<AttemptKey>>> {
-        reads::leases(&mut *self.reader().await?).await
-    }
-
-    async fn lease_expire(&self, lease: Lease<AttemptKey>, now_ms: i64) -> Result<bool> {
-        write!(self, |tx| attempts::expire(tx, lease, now_ms))
-    }
-
-    async fn trial_list(&self, sweep: &str, filter: TrialFilter) -> Result<Vec<Trial>> {
-        reads::trials(&mut *self.reader().await?, sweep, filter).await
-    }
-
-    async fn trial_get(&self, trial: &TrialName) -> Result<TrialDetail> {
-        reads::trial(&mut *self.reader().await?, trial).await
-    }
-
-    async fn curves(&self, trial: Uuid, names: &[String]) -> Result<Vec<(String, Vec<Point>)>> {
-        reads::curves(&mut *self.reader().await?, trial, names).await
-    }
-
-    async fn log_lines(&self, trial: Uuid, attempt: u32, tail: Option<usize>) -> Result<Vec<LogEntry>> {
-        reads::logs(&mut *self.reader().await?, trial, attempt, tail).await
-    }
-
-    async fn changes_since(&self, sweep: &str, since: u64) -> Result<Changes> {
-        reads::changes(&mut *self.reader().await?, sweep, since).await
-    }
-
-    fn feed(&self) -> watch::Receiver<u64> {
+    fn changes(&self) -> watch::Receiver<u64> {
         self.feed.clone()
-    }
-
-    async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64> {
-        reads::count(&mut *self.reader().await?, sweep, state).await
     }
 }
 

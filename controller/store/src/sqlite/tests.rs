@@ -1,6 +1,8 @@
 use sqlx::Executor as _;
 
 use super::*;
+use crate::Store as _;
+use crate::sql::statements;
 
 async fn open() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().expect("makes a folder");
@@ -14,8 +16,8 @@ crate::contract::store_contract!(open());
 async fn every_statement_prepares_against_a_fresh_schema() {
     let (_folder, store) = open().await;
     let mut conn = store.reader().await.expect("connects");
-    for (name, statement) in sql::ALL {
-        if let Err(error) = (&mut *conn).prepare(sqlx::SqlStr::from_static(statement)).await {
+    for (name, statement) in statements::ALL {
+        if let Err(error) = (&mut *conn).prepare(sqlx::SqlStr::from_static(statement.text)).await {
             panic!("{name}: {error}");
         }
     }
@@ -26,7 +28,7 @@ async fn every_statement_prepares_against_a_fresh_schema() {
 async fn hot_statements_scan_no_table() {
     let (_folder, store) = open().await;
     let mut conn = store.reader().await.expect("connects");
-    for (name, statement) in sql::ALL {
+    for (name, statement) in statements::ALL {
         if ![
             "TRIAL_NEXT",
             "ATTEMPT_STANDING",
@@ -42,7 +44,7 @@ async fn hot_statements_scan_no_table() {
             continue;
         }
         let plan: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(sqlx::AssertSqlSafe(format!("explain query plan {statement}")))
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("explain query plan {}", statement.text)))
                 .fetch_all(&mut *conn)
                 .await
                 .expect("explains");

@@ -3,15 +3,14 @@
 //! So durability costs one sync a group, not one a request. Each job runs in a savepoint of its own: one that fails
 //! leaves nothing behind and does not disturb its neighbours. Answers go out after the commit.
 
-use std::future::Future;
-use std::pin::Pin;
-
-use sqlx::sqlite::SqliteConnection;
+use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, Executor as _};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
-use super::sql;
+use crate::backend::{self, BoxFuture};
+use crate::sql::{SqlTx, sql_connection};
 use crate::{Result, StoreError};
 
 /// The most jobs in one transaction.
@@ -19,21 +18,21 @@ const GROUP: usize = 256;
 /// Jobs that may wait; more make callers wait, which is the back-pressure.
 const QUEUE: usize = 1024;
 
-pub(super) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
-
 /// The open transaction, as a job sees it.
-pub(super) struct Tx {
-    pub(super) conn: SqliteConnection,
+struct Tx {
+    conn: SqliteConnection,
     /// Last change number given out.
     change: u64,
 }
 
-impl Tx {
-    /// The number of a new change.
-    pub(super) fn next_change(&mut self) -> i64 {
+sql_connection!(Tx, SqliteRow, locks: false, |me| &mut me.conn, last_change: Ok(me.change));
+
+#[async_trait]
+impl SqlTx for Tx {
+    async fn next_change(&mut self) -> Result<i64> {
         self.change += 1;
         // A counter that starts at 0 and grows by one does not leave i64.
-        self.change as i64
+        Ok(self.change as i64)
     }
 }
 
@@ -50,11 +49,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the writer on its own connection; the receiver moves after each commit that changed something.
     pub(super) async fn start(mut conn: SqliteConnection) -> Result<(Self, watch::Receiver<u64>)> {
-        let value: i64 = sqlx::query_scalar(sql::CHANGE_READ)
-            .fetch_one(&mut conn)
-            .await
-            .map_err(StoreError::database("reading the change counter"))?;
-        let change = u64::try_from(value).unwrap_or_default();
+        let change = super::last_change(&mut conn).await?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let (feed, watcher) = watch::channel(change);
         tokio::spawn(run(Tx { conn, change }, queue, feed));
@@ -62,11 +57,7 @@ impl Writer {
     }
 
     /// Runs a job in the next transaction; returns once that is on disk.
-    pub(super) async fn run<T, F>(&self, job: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, Result<T>> + Send + 'static,
-    {
+    pub(super) async fn run<T: Send + 'static>(&self, job: backend::Job<T>) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         let boxed: Job = Box::new(move |tx| {
             Box::pin(async move {
@@ -131,7 +122,7 @@ async fn group(
         next = if answers.len() < GROUP { queue.try_recv().ok() } else { None };
     }
     if tx.change != before {
-        sqlx::query(sql::CHANGE_WRITE).bind(tx.change as i64).execute(&mut tx.conn).await?;
+        sqlx::query(super::CHANGE_WRITE).bind(tx.change as i64).execute(&mut tx.conn).await?;
     }
     tx.conn.execute("commit").await?;
     Ok(())

@@ -1,0 +1,154 @@
+//! What a backend is besides tables, and the store that the rules make of it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sweep_core::curve::Point;
+use sweep_core::lease::Lease;
+use sweep_core::sweep::SweepEvent;
+use sweep_core::trial::TrialState;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::port::{Rows, Tables};
+use crate::rules::sweeps::Proposals;
+use crate::rules::{claims, ends, reads, reports, sweeps};
+use crate::{
+    Agent, AttemptKey, Changes, Claim, Claimed, Event, Finish, Finished, LogEntry, NewSweep, NewTrial,
+    Reported, Result, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
+};
+
+pub(crate) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
+
+/// What to do in one transaction. It may be run again when the transaction was undone.
+pub(crate) type Job<T> = Box<dyn for<'c> Fn(&'c mut dyn Tables) -> BoxFuture<'c, Result<T>> + Send + Sync>;
+
+/// Transactions and the change feed.
+#[async_trait]
+pub(crate) trait Backend: Send + Sync + 'static {
+    /// Runs a job in a transaction; answers once it is durable. A job that fails leaves nothing behind. Once begun it
+    /// is brought to its end, also when nobody waits for the answer any more.
+    async fn write<T: Send + 'static>(&self, job: Job<T>) -> Result<T>;
+
+    /// Something to ask; never waits for transactions.
+    async fn read(&self) -> Result<Box<dyn Rows + '_>>;
+
+    /// See [`Store::feed`].
+    fn changes(&self) -> watch::Receiver<u64>;
+}
+
+fn job<T, F>(work: F) -> Job<T>
+where
+    F: for<'c> Fn(&'c mut dyn Tables) -> BoxFuture<'c, Result<T>> + Send + Sync + 'static,
+{
+    Box::new(work)
+}
+
+/// A job over things it is given: `write!(self, claim, |tx| claims::claim(tx, &claim, now_ms))`. They are shared by
+/// its runs.
+macro_rules! write {
+    ($backend:expr, $given:ident, |$tx:ident| $work:expr) => {{
+        let $given = Arc::new($given);
+        let work = job(move |$tx| {
+            let $given = Arc::clone(&$given);
+            Box::pin(async move { $work.await })
+        });
+        $backend.write(work).await
+    }};
+}
+
+#[async_trait]
+impl<B: Backend> Store for B {
+    async fn sweep_create(&self, new: NewSweep) -> Result<Sweep> {
+        write!(self, new, |tx| sweeps::create(tx, &new))
+    }
+
+    async fn sweep_list(&self) -> Result<Vec<Sweep>> {
+        reads::sweeps(&mut *self.read().await?).await
+    }
+
+    async fn sweep_find(&self, name: &str) -> Result<Sweep> {
+        reads::sweep_find(&mut *self.read().await?, name).await
+    }
+
+    async fn sweep_change(&self, sweep: &str, event: SweepEvent, now_ms: i64) -> Result<Sweep> {
+        let sweep = sweep.to_owned();
+        write!(self, sweep, |tx| sweeps::change(tx, &sweep, event, now_ms))
+    }
+
+    async fn trials_enqueue(
+        &self,
+        sweep: &str,
+        after: u64,
+        trials: Vec<NewTrial>,
+        exhausted: bool,
+        now_ms: i64,
+    ) -> Result<bool> {
+        let given = (sweep.to_owned(), Proposals { after, trials, exhausted });
+        write!(self, given, |tx| sweeps::enqueue(tx, &given.0, &given.1, now_ms))
+    }
+
+    async fn agent_register(&self, agent: Agent, now_ms: i64) -> Result<()> {
+        write!(self, agent, |tx| claims::register(tx, &agent, now_ms))
+    }
+
+    async fn trial_claim(&self, claim: Claim, now_ms: i64) -> Result<Claimed> {
+        write!(self, claim, |tx| claims::claim(tx, &claim, now_ms))
+    }
+
+    async fn attempt_report(
+        &self,
+        key: AttemptKey,
+        first_seq: u64,
+        events: Vec<Event>,
+        _now_ms: i64,
+    ) -> Result<Reported> {
+        write!(self, events, |tx| reports::report(tx, key, first_seq, &events))
+    }
+
+    async fn attempts_renew(&self, keys: Vec<AttemptKey>) -> Result<Vec<Reported>> {
+        write!(self, keys, |tx| reports::renew(tx, &keys))
+    }
+
+    async fn attempt_finish(&self, finish: Finish, now_ms: i64) -> Result<Finished> {
+        write!(self, finish, |tx| ends::finish(tx, &finish, now_ms))
+    }
+
+    async fn leases_live(&self) -> Result<Vec<Lease<AttemptKey>>> {
+        self.read().await?.leases().await
+    }
+
+    async fn lease_expire(&self, lease: Lease<AttemptKey>, now_ms: i64) -> Result<bool> {
+        write!(self, lease, |tx| ends::expire(tx, &lease, now_ms))
+    }
+
+    async fn trial_list(&self, sweep: &str, filter: TrialFilter) -> Result<Vec<Trial>> {
+        reads::trials(&mut *self.read().await?, sweep, &filter).await
+    }
+
+    async fn trial_get(&self, trial: &TrialName) -> Result<TrialDetail> {
+        reads::trial(&mut *self.read().await?, trial).await
+    }
+
+    async fn curves(&self, trial: Uuid, names: &[String]) -> Result<Vec<(String, Vec<Point>)>> {
+        reads::curves(&mut *self.read().await?, trial, names).await
+    }
+
+    async fn log_lines(&self, trial: Uuid, attempt: u32, tail: Option<usize>) -> Result<Vec<LogEntry>> {
+        reads::logs(&mut *self.read().await?, trial, attempt, tail).await
+    }
+
+    async fn changes_since(&self, sweep: &str, since: u64) -> Result<Changes> {
+        reads::changes(&mut *self.read().await?, sweep, since).await
+    }
+
+    fn feed(&self) -> watch::Receiver<u64> {
+        self.changes()
+    }
+
+    async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64> {
+        self.read().await?.trials_count(sweep, state).await
+    }
+}

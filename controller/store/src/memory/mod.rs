@@ -1,0 +1,201 @@
+//! Memory: the tables as maps, one transaction at a time. It has no thread, no clock and no randomness, so whatever
+//! runs on it can run the same way again; it is what simulated clusters keep their state in.
+
+mod reads;
+mod table;
+mod tables;
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sweep_core::objective::Summary;
+use sweep_core::trial::{Faults, Outcome};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use uuid::Uuid;
+
+use self::table::{Table, Undo};
+use crate::backend::{Backend, Job};
+use crate::port::{PackedBatch, Rows};
+use crate::{Agent, AttemptKey, Checkpoint, Facts, Media, Result, Sweep, Trial};
+
+/// The memory backend. A clone is a second handle on the same state, as another controller would have it; the state
+/// lives as long as one of them.
+#[derive(Clone)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+    feed: Arc<watch::Sender<u64>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self { state: Arc::default(), feed: Arc::new(watch::Sender::new(0)) }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Clone)]
+struct SweepRow {
+    /// Its counts and best trial are empty.
+    sweep: Sweep,
+    retries: u32,
+    max_parallel: Option<u32>,
+}
+
+#[derive(Clone)]
+struct TrialRow {
+    /// Its metrics, agent and facts are empty.
+    trial: Trial,
+    faults: Faults,
+    changed: u64,
+}
+
+#[derive(Clone)]
+struct AttemptRecord {
+    agent: Uuid,
+    lease_ms: u64,
+    renewals: u64,
+    acknowledged: u64,
+    resume_step: Option<u64>,
+    claimed_at: i64,
+    ended: Option<Ended>,
+    facts: Option<Facts>,
+}
+
+#[derive(Clone)]
+struct Ended {
+    at_ms: i64,
+    outcome: Outcome,
+    reason: String,
+}
+
+/// A sweep's id and a trial's number.
+type Place = (String, u64);
+/// A trial and an attempt.
+type Key = (Uuid, u32);
+/// A trial, an attempt and an event's number.
+type Seq = (Uuid, u32, u64);
+
+fn key(of: AttemptKey) -> Key {
+    (of.trial, of.attempt)
+}
+
+#[derive(Default)]
+struct State {
+    change: u64,
+    committed: u64,
+    sweeps: Table<String, SweepRow>,
+    sweep_requests: Table<Uuid, String>,
+    trials: Table<Place, TrialRow>,
+    places: Table<Uuid, Place>,
+    metrics: Table<(Uuid, String), Summary>,
+    agents: Table<Uuid, Agent>,
+    attempts: Table<Key, AttemptRecord>,
+    claims: Table<Uuid, Key>,
+    batches: Table<Seq, PackedBatch>,
+    checkpoints: Table<Seq, Checkpoint>,
+    media: Table<Seq, Media>,
+}
+
+impl State {
+    fn tables(&mut self) -> [&mut dyn Undo; 11] {
+        [
+            &mut self.sweeps,
+            &mut self.sweep_requests,
+            &mut self.trials,
+            &mut self.places,
+            &mut self.metrics,
+            &mut self.agents,
+            &mut self.attempts,
+            &mut self.claims,
+            &mut self.batches,
+            &mut self.checkpoints,
+            &mut self.media,
+        ]
+    }
+
+    fn next_change(&mut self) -> u64 {
+        self.change += 1;
+        self.change
+    }
+}
+
+/// The state, held by one transaction or one reader. What was not committed is undone when it is let go.
+struct Held(OwnedMutexGuard<State>);
+
+impl Held {
+    fn commit(mut self) -> u64 {
+        self.committed = self.change;
+        self.tables().into_iter().for_each(Undo::commit);
+        self.committed
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.change = self.committed;
+        self.tables().into_iter().for_each(Undo::roll_back);
+    }
+}
+
+impl Deref for Held {
+    type Target = State;
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.0
+    }
+}
+
+#[async_trait]
+impl Backend for MemoryStore {
+    async fn write<T: Send + 'static>(&self, job: Job<T>) -> Result<T> {
+        let mut held = Held(Arc::clone(&self.state).lock_owned().await);
+        let before = held.committed;
+        let answer = job(&mut held).await?;
+        let change = held.commit();
+        if change != before {
+            self.feed.send_replace(change);
+        }
+        Ok(answer)
+    }
+
+    async fn read(&self) -> Result<Box<dyn Rows + '_>> {
+        Ok(Box::new(Held(Arc::clone(&self.state).lock_owned().await)))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.feed.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Store as _;
+
+    async fn open() -> ((), MemoryStore) {
+        ((), MemoryStore::new())
+    }
+
+    crate::contract::store_contract!(open());
+
+    #[tokio::test]
+    async fn a_second_handle_sees_what_the_first_stored() {
+        let store = MemoryStore::new();
+        let id = store.sweep_create(crate::contract::new_sweep("shared", None)).await.expect("stores").id;
+        let other = store.clone();
+        drop(store);
+        assert_eq!(other.sweep_find(&id).await.expect("is there").id, id);
+    }
+}

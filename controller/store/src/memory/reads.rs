@@ -1,0 +1,197 @@
+//! Questions to the maps.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sweep_core::lease::Lease;
+use sweep_core::objective::{Goal, Summary};
+use sweep_core::sweep::Counts;
+use sweep_core::trial::TrialState;
+use uuid::Uuid;
+
+use super::{Held, State, TrialRow};
+use crate::port::{Pick, Rows};
+use crate::{
+    AttemptKey, AttemptRow, Checkpoint, Media, Result, Sweep, Trial, TrialName, count_of, ended_words,
+    outcome_word,
+};
+
+impl State {
+    /// The trials of a sweep, by number.
+    pub(super) fn of_sweep(&self, sweep: &str) -> impl DoubleEndedIterator<Item = &TrialRow> {
+        self.trials.range((sweep.to_owned(), 0)..=(sweep.to_owned(), u64::MAX)).map(|(_, row)| row)
+    }
+
+    fn agent_name(&self, agent: Uuid) -> String {
+        self.agents.get(&agent).map_or_else(String::new, |agent| agent.name.clone())
+    }
+
+    fn shown(&self, row: &TrialRow) -> Trial {
+        let attempt = self.attempts.get(&(row.trial.id, row.trial.attempt));
+        Trial {
+            agent: attempt.map_or_else(String::new, |attempt| self.agent_name(attempt.agent)),
+            facts: attempt.and_then(|attempt| attempt.facts.clone()),
+            ..row.trial.clone()
+        }
+    }
+
+    /// Trials with an objective, best first.
+    fn ranked(&self, sweep: &str, goal: Goal) -> Vec<&TrialRow> {
+        let mut rows: Vec<_> = self.of_sweep(sweep).filter(|row| row.trial.objective.is_some()).collect();
+        // A stable sort: equals stay by number.
+        rows.sort_by(|a, b| {
+            let (a, b) = (a.trial.objective.unwrap_or(f64::NAN), b.trial.objective.unwrap_or(f64::NAN));
+            match goal {
+                Goal::Minimize => a.total_cmp(&b),
+                Goal::Maximize => b.total_cmp(&a),
+            }
+        });
+        rows
+    }
+
+    pub(super) fn attempt_name(&self, key: super::Key) -> Option<String> {
+        self.attempts.get(&key).map(|attempt| self.agent_name(attempt.agent))
+    }
+}
+
+/// The keys of everything that events of a trial left.
+fn of_trial(trial: Uuid) -> std::ops::RangeInclusive<super::Seq> {
+    (trial, 0, 0)..=(trial, u32::MAX, u64::MAX)
+}
+
+#[async_trait]
+impl Rows for Held {
+    async fn change(&mut self) -> Result<u64> {
+        Ok(self.change)
+    }
+
+    async fn sweeps(&mut self) -> Result<Vec<Sweep>> {
+        let mut sweeps: Vec<_> =
+            self.sweeps.values().map(|row| Sweep { text: String::new(), ..row.sweep.clone() }).collect();
+        sweeps.sort_by(|a, b| (b.created_at_ms, &b.id).cmp(&(a.created_at_ms, &a.id)));
+        Ok(sweeps)
+    }
+
+    async fn sweep(&mut self, id: &str) -> Result<Option<Sweep>> {
+        Ok(self.sweeps.get(&id.to_owned()).map(|row| row.sweep.clone()))
+    }
+
+    async fn sweep_newest(&mut self) -> Result<Option<String>> {
+        Ok(self.sweeps().await?.into_iter().next().map(|sweep| sweep.id))
+    }
+
+    async fn sweeps_by_prefix(&mut self, prefix: &str) -> Result<Vec<String>> {
+        let after = self.sweeps.range(prefix.to_owned()..);
+        Ok(after.map(|(id, _)| id.clone()).take_while(|id| id.starts_with(prefix)).take(6).collect())
+    }
+
+    async fn sweep_counts(&mut self, sweep: &str) -> Result<Counts> {
+        let mut counts = Counts::default();
+        for row in self.of_sweep(sweep) {
+            *count_of(&mut counts, row.trial.state) += 1;
+        }
+        Ok(counts)
+    }
+
+    async fn sweep_best(&mut self, sweep: &str, goal: Goal) -> Result<Option<(f64, u64)>> {
+        use TrialState::{Finished, Running, StoppedEarly};
+        let best = self
+            .ranked(sweep, goal)
+            .into_iter()
+            .find(|row| matches!(row.trial.state, Running | Finished | StoppedEarly));
+        Ok(best.and_then(|row| Some((row.trial.objective?, row.trial.number))))
+    }
+
+    async fn trials(&mut self, sweep: &str, pick: Pick) -> Result<Vec<Trial>> {
+        Ok(match pick {
+            Pick::All => self.of_sweep(sweep).map(|row| self.shown(row)).collect(),
+            Pick::Best { goal, limit } => {
+                self.ranked(sweep, goal).into_iter().take(limit as usize).map(|row| self.shown(row)).collect()
+            }
+            Pick::Changed { since, until } => self
+                .of_sweep(sweep)
+                .filter(|row| row.changed > since && row.changed <= until)
+                .map(|row| self.shown(row))
+                .collect(),
+        })
+    }
+
+    async fn trial(&mut self, name: &TrialName) -> Result<Option<Trial>> {
+        let place = match name {
+            TrialName::Id(id) => self.places.get(id).cloned(),
+            TrialName::Number { sweep, number } => Some((sweep.clone(), *number)),
+        };
+        Ok(place.and_then(|place| self.trials.get(&place)).map(|row| self.shown(row)))
+    }
+
+    async fn trials_count(&mut self, sweep: &str, state: TrialState) -> Result<u64> {
+        Ok(self.of_sweep(sweep).filter(|row| row.trial.state == state).count() as u64)
+    }
+
+    async fn metrics_of_trial(&mut self, trial: Uuid) -> Result<Vec<(String, Summary)>> {
+        let from = self.metrics.range((trial, String::new())..);
+        Ok(from
+            .take_while(|((id, _), _)| *id == trial)
+            .map(|((_, name), summary)| (name.clone(), *summary))
+            .collect())
+    }
+
+    async fn metrics_of_sweep(&mut self, sweep: &str) -> Result<Vec<(Uuid, String, Summary)>> {
+        let ids: Vec<_> = self.of_sweep(sweep).map(|row| row.trial.id).collect();
+        let mut all = Vec::new();
+        for id in ids {
+            let found = self.metrics_of_trial(id).await?;
+            all.extend(found.into_iter().map(|(name, summary)| (id, name, summary)));
+        }
+        Ok(all)
+    }
+
+    async fn attempts(&mut self, trial: Uuid) -> Result<Vec<(AttemptRow, Option<u64>)>> {
+        let found = self.attempts.range((trial, 0)..=(trial, u32::MAX));
+        Ok(found
+            .map(|((_, number), row)| {
+                let ended = row.ended.as_ref();
+                let shown = AttemptRow {
+                    number: *number,
+                    agent: self.agent_name(row.agent),
+                    claimed_at_ms: row.claimed_at,
+                    ended_at_ms: ended.map(|ended| ended.at_ms),
+                    ended: ended.map_or_else(String::new, |ended| {
+                        ended_words(Some(outcome_word(ended.outcome)), &ended.reason)
+                    }),
+                    facts: row.facts.clone(),
+                };
+                (shown, row.resume_step)
+            })
+            .collect())
+    }
+
+    async fn leases(&mut self) -> Result<Vec<Lease<AttemptKey>>> {
+        let live = self.attempts.range(..).filter(|(_, row)| row.ended.is_none());
+        Ok(live
+            .map(|((trial, attempt), row)| Lease {
+                key: AttemptKey { trial: *trial, attempt: *attempt },
+                renewals: row.renewals,
+                length: Duration::from_millis(row.lease_ms),
+            })
+            .collect())
+    }
+
+    async fn checkpoints(&mut self, trial: Uuid) -> Result<Vec<Checkpoint>> {
+        Ok(self.checkpoints.range(of_trial(trial)).map(|(_, row)| row.clone()).collect())
+    }
+
+    async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>> {
+        Ok(self.media.range(of_trial(trial)).map(|(_, row)| row.clone()).collect())
+    }
+
+    async fn points(&mut self, trial: Uuid) -> Result<Vec<(u32, Vec<u8>)>> {
+        let batches = self.batches.range(of_trial(trial));
+        Ok(batches.filter_map(|((_, attempt, _), batch)| Some((*attempt, batch.points.clone()?))).collect())
+    }
+
+    async fn logs(&mut self, trial: Uuid, attempt: u32) -> Result<Vec<Vec<u8>>> {
+        let batches = self.batches.range((trial, attempt, 0)..=(trial, attempt, u64::MAX)).rev();
+        Ok(batches.filter_map(|(_, batch)| batch.logs.clone()).collect())
+    }
+}

@@ -1,0 +1,215 @@
+//! What a backend must do: operations on the tables, inside a transaction. No operation decides anything; the rules
+//! are in [`crate::rules`], written once.
+//!
+//! Operations that change what a watcher sees number that change themselves.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use sweep_core::lease::Lease;
+use sweep_core::objective::{Goal, Summary};
+use sweep_core::sweep::{Counts, SweepState};
+use sweep_core::trial::{Faults, Outcome, TrialState};
+use uuid::Uuid;
+
+use crate::{
+    Agent, Assignment, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial,
+    Objective, Result, Sweep, Trial, TrialName,
+};
+
+/// What can be asked of the tables, in a transaction or outside one.
+#[async_trait]
+pub(crate) trait Rows: Send {
+    /// Every change up to this number is visible here and will not be added to.
+    async fn change(&mut self) -> Result<u64>;
+
+    /// All sweeps, newest first, without texts, counts and best trials.
+    async fn sweeps(&mut self) -> Result<Vec<Sweep>>;
+    /// One sweep without its counts and best trial.
+    async fn sweep(&mut self, id: &str) -> Result<Option<Sweep>>;
+    async fn sweep_newest(&mut self) -> Result<Option<String>>;
+    /// Up to six ids that start so, in order; ids are lower-case letters and digits.
+    async fn sweeps_by_prefix(&mut self, prefix: &str) -> Result<Vec<String>>;
+    async fn sweep_counts(&mut self, sweep: &str) -> Result<Counts>;
+    /// The best objective among trials that run or went well, and the number of its trial.
+    async fn sweep_best(&mut self, sweep: &str, goal: Goal) -> Result<Option<(f64, u64)>>;
+
+    /// Trials without their metrics.
+    async fn trials(&mut self, sweep: &str, pick: Pick) -> Result<Vec<Trial>>;
+    /// One trial without its metrics; a sweep is named by its whole id.
+    async fn trial(&mut self, name: &TrialName) -> Result<Option<Trial>>;
+    async fn trials_count(&mut self, sweep: &str, state: TrialState) -> Result<u64>;
+    async fn metrics_of_trial(&mut self, trial: Uuid) -> Result<Vec<(String, Summary)>>;
+    async fn metrics_of_sweep(&mut self, sweep: &str) -> Result<Vec<(Uuid, String, Summary)>>;
+
+    /// In order, each with the step it resumed from.
+    async fn attempts(&mut self, trial: Uuid) -> Result<Vec<(AttemptRow, Option<u64>)>>;
+    async fn leases(&mut self) -> Result<Vec<Lease<AttemptKey>>>;
+    async fn checkpoints(&mut self, trial: Uuid) -> Result<Vec<Checkpoint>>;
+    async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>>;
+    /// Packed points by attempt, in the order they came.
+    async fn points(&mut self, trial: Uuid) -> Result<Vec<(u32, Vec<u8>)>>;
+    /// Packed log lines of an attempt, newest batch first.
+    async fn logs(&mut self, trial: Uuid, attempt: u32) -> Result<Vec<Vec<u8>>>;
+}
+
+/// Which trials of a sweep, and in which order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pick {
+    /// By number.
+    All,
+    /// Those that have an objective, best first, equals by number.
+    Best { goal: Goal, limit: u32 },
+    /// Those that changed after `since`, up to and with `until`, by number.
+    Changed { since: u64, until: u64 },
+}
+
+/// What a transaction can do to the tables.
+///
+/// Where transactions run beside each other, rows are locked in this order: sweep, trial, attempt. `sweep_lock` and
+/// `attempt_locked` say what a rule relies on; a backend with one writer has nothing to do for them.
+#[async_trait]
+pub(crate) trait Tables: Send {
+    fn rows(&mut self) -> &mut dyn Rows;
+
+    /// Keeps a sweep's row as it is (`Shared`) or for this transaction alone (`Exclusive`) until the end.
+    async fn sweep_lock(&mut self, sweep: &str, lock: Lock) -> Result<()>;
+    /// Whether it was stored; `false`: its request is known.
+    async fn sweep_insert(&mut self, new: &NewSweep) -> Result<bool>;
+    async fn sweep_by_request(&mut self, request: Uuid) -> Result<Option<String>>;
+    async fn sweep_standing(&mut self, sweep: &str) -> Result<Option<SweepStanding>>;
+    /// How many of a sweep's trials agents hold.
+    async fn sweep_active(&mut self, sweep: &str) -> Result<u64>;
+    async fn sweep_move(
+        &mut self,
+        sweep: &str,
+        to: SweepState,
+        reason: &str,
+        ended: Option<i64>,
+    ) -> Result<()>;
+    /// Marks a sweep as changed.
+    async fn sweep_touch(&mut self, sweep: &str) -> Result<()>;
+    /// Moves the last proposed number from `after` to `last`. Whether it did: not when the number is another, nothing
+    /// is left to propose, or the sweep is over.
+    async fn sweep_proposed(&mut self, sweep: &str, after: u64, last: u64, exhausted: bool) -> Result<bool>;
+    /// The reason of the trial that failed last.
+    async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>>;
+
+    async fn trials_insert(&mut self, sweep: &str, trials: &[NewTrial], now_ms: i64) -> Result<()>;
+    /// Deletes queued trials that never ran; the sweep's last proposal is the highest that is left.
+    async fn trials_withdraw(&mut self, sweep: &str) -> Result<()>;
+    /// Cancels what is queued or paused.
+    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()>;
+    /// The next queued trial, for this transaction alone: those that ran before first, then by number.
+    async fn trial_next(&mut self, sweep: &str) -> Result<Option<QueuedTrial>>;
+    /// Gives a queued trial away: it is leased, without an objective and metrics.
+    async fn trial_lease(&mut self, trial: Uuid, attempt: u32, now_ms: i64) -> Result<()>;
+    /// A trial that reported: it runs, and has this objective.
+    async fn trial_running(&mut self, trial: Uuid, objective: Option<f64>) -> Result<()>;
+    async fn trial_move(&mut self, end: &TrialMove) -> Result<()>;
+
+    async fn agent_set(&mut self, agent: &Agent, now_ms: i64) -> Result<()>;
+    async fn agent_exists(&mut self, agent: Uuid) -> Result<bool>;
+
+    /// What a claim got earlier.
+    async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>>;
+    async fn attempt_insert(&mut self, key: AttemptKey, claim: &Claim, now_ms: i64) -> Result<()>;
+    /// How an attempt stands.
+    async fn attempt(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>>;
+    /// The same, and its trial and its row are this transaction's alone until the end.
+    async fn attempt_locked(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>>;
+    /// The name of the agent that has or had an attempt.
+    async fn attempt_agent(&mut self, key: AttemptKey) -> Result<String>;
+    /// Counts a renewal of an attempt that has not ended.
+    async fn attempt_renew(&mut self, key: AttemptKey) -> Result<()>;
+    /// Counts a renewal and the events stored.
+    async fn attempt_advance(
+        &mut self,
+        key: AttemptKey,
+        acknowledged: u64,
+        facts: Option<&Facts>,
+    ) -> Result<()>;
+    async fn attempt_end(&mut self, key: AttemptKey, end: &AttemptEnd<'_>) -> Result<()>;
+
+    async fn batch_insert(&mut self, key: AttemptKey, batch: &PackedBatch) -> Result<()>;
+    async fn checkpoint_insert(&mut self, key: AttemptKey, seq: u64, checkpoint: &Checkpoint) -> Result<()>;
+    async fn media_insert(&mut self, key: AttemptKey, seq: u64, media: &Media) -> Result<()>;
+    async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()>;
+}
+
+/// How a row is kept from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    Shared,
+    Exclusive,
+}
+
+/// What a move of a sweep needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct SweepStanding {
+    pub(crate) state: SweepState,
+    pub(crate) reason: String,
+    pub(crate) exhausted: bool,
+    pub(crate) max_parallel: Option<u32>,
+}
+
+/// A trial that waits for an agent.
+#[derive(Debug, Clone)]
+pub(crate) struct QueuedTrial {
+    pub(crate) id: Uuid,
+    pub(crate) number: u64,
+    /// The last attempt; 0: never claimed.
+    pub(crate) attempt: u32,
+    pub(crate) params: sweep_core::value::Params,
+}
+
+/// What is known of an attempt, its trial and its sweep.
+#[derive(Debug, Clone)]
+pub(crate) struct AttemptStanding {
+    pub(crate) sweep: String,
+    pub(crate) number: u64,
+    pub(crate) state: TrialState,
+    /// The trial's current or last attempt.
+    pub(crate) current: u32,
+    pub(crate) objective: Option<f64>,
+    pub(crate) faults: Faults,
+    pub(crate) renewals: u64,
+    pub(crate) acknowledged: u64,
+    /// `None` while it runs.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) facts: Option<Facts>,
+    pub(crate) sweep_state: SweepState,
+    pub(crate) target: Option<Objective>,
+    /// How often a program that failed is run again.
+    pub(crate) retries: u32,
+}
+
+/// Where an attempt's end takes its trial.
+#[derive(Debug, Clone)]
+pub(crate) struct TrialMove {
+    pub(crate) trial: Uuid,
+    pub(crate) to: TrialState,
+    pub(crate) reason: String,
+    pub(crate) faults: Faults,
+    /// `None`: it will run again.
+    pub(crate) finished_at: Option<i64>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub(crate) struct AttemptEnd<'a> {
+    pub(crate) at_ms: i64,
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: &'a str,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+}
+
+/// The events of one report as they lie in their row; see [`crate::codec`].
+#[derive(Debug, Clone)]
+pub(crate) struct PackedBatch {
+    pub(crate) first_seq: u64,
+    pub(crate) last_seq: u64,
+    pub(crate) points: Option<Vec<u8>>,
+    pub(crate) logs: Option<Vec<u8>>,
+}

@@ -1,0 +1,104 @@
+//! Sweeps: created, moved by people, fed by the planner, settled after their trials.
+
+use sweep_core::sweep::{self, SweepEvent, SweepState};
+
+use super::reads;
+use crate::port::{Lock, SweepStanding, Tables};
+use crate::{NewSweep, NewTrial, Result, StoreError, Sweep};
+
+/// Stores a sweep, once a request.
+pub(crate) async fn create(tx: &mut dyn Tables, new: &NewSweep) -> Result<Sweep> {
+    let id = if tx.sweep_insert(new).await? {
+        new.id.clone()
+    } else {
+        tx.sweep_by_request(new.request_id)
+            .await?
+            .ok_or_else(|| StoreError::corrupt("a sweep was neither stored nor known"))?
+    };
+    reads::sweep(tx.rows(), &id).await
+}
+
+pub(super) async fn standing(tx: &mut dyn Tables, id: &str) -> Result<SweepStanding> {
+    tx.sweep_standing(id).await?.ok_or_else(|| StoreError::SweepNotFound { name: id.to_owned() })
+}
+
+/// A person's verb.
+pub(crate) async fn change(tx: &mut dyn Tables, id: &str, event: SweepEvent, now_ms: i64) -> Result<Sweep> {
+    tx.sweep_lock(id, Lock::Exclusive).await?;
+    let standing = standing(tx, id).await?;
+    let to = sweep::next(standing.state, event).ok_or_else(|| StoreError::SweepRefuses {
+        sweep: id.to_owned(),
+        state: standing.state,
+        event,
+    })?;
+    if to != standing.state {
+        let reason = match event {
+            SweepEvent::Stop => "stopped by a person",
+            SweepEvent::Cancel => "cancelled by a person",
+            SweepEvent::Pause => "paused by a person",
+            _ => "",
+        };
+        set_state(tx, id, to, reason, now_ms).await?;
+    }
+    if to.is_over() {
+        // Proposals never started vanish (they are made again, the same, should the sweep go on), trials that ran
+        // before are cancelled.
+        tx.trials_withdraw(id).await?;
+        tx.trials_cancel_waiting(id, "the sweep is over", now_ms).await?;
+    }
+    reads::sweep(tx.rows(), id).await
+}
+
+pub(super) async fn set_state(
+    tx: &mut dyn Tables,
+    id: &str,
+    to: SweepState,
+    reason: &str,
+    now_ms: i64,
+) -> Result<()> {
+    tx.sweep_move(id, to, reason, to.is_over().then_some(now_ms)).await
+}
+
+/// What the planner appends: proposals numbered from `after + 1`, unless another planner was first.
+pub(crate) struct Proposals {
+    pub(crate) after: u64,
+    pub(crate) trials: Vec<NewTrial>,
+    pub(crate) exhausted: bool,
+}
+
+/// Appends proposals. Whether they were wanted.
+pub(crate) async fn enqueue(
+    tx: &mut dyn Tables,
+    id: &str,
+    proposals: &Proposals,
+    now_ms: i64,
+) -> Result<bool> {
+    let Proposals { after, trials, exhausted } = proposals;
+    tx.sweep_lock(id, Lock::Exclusive).await?;
+    if !tx.sweep_proposed(id, *after, after + trials.len() as u64, *exhausted).await? {
+        return Ok(false);
+    }
+    tx.trials_insert(id, trials, now_ms).await?;
+    settle(tx, id, now_ms).await?;
+    Ok(true)
+}
+
+/// Moves a sweep on after its trials moved: finished when nothing is left, paused when nothing but failures came. The
+/// sweep is locked.
+pub(super) async fn settle(tx: &mut dyn Tables, id: &str, now_ms: i64) -> Result<()> {
+    let standing = standing(tx, id).await?;
+    let counts = tx.rows().sweep_counts(id).await?;
+    if standing.exhausted
+        && counts.open() == 0
+        && let Some(to) = sweep::next(standing.state, SweepEvent::Exhausted)
+    {
+        return set_state(tx, id, to, "", now_ms).await;
+    }
+    if standing.state == SweepState::Running && sweep::breaker(&counts, "").is_some() {
+        let last = tx.last_failure(id).await?;
+        if let Some(reason) = sweep::breaker(&counts, last.as_deref().unwrap_or("")) {
+            return set_state(tx, id, SweepState::Paused, &reason, now_ms).await;
+        }
+    }
+    tx.sweep_touch(id).await
+}

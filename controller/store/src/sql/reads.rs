@@ -1,0 +1,121 @@
+//! Questions to the tables.
+
+use async_trait::async_trait;
+use sweep_core::lease::Lease;
+use sweep_core::objective::{Goal, Summary};
+use sweep_core::sweep::Counts;
+use sweep_core::trial::TrialState;
+use uuid::Uuid;
+
+use super::{Sql, SqlRow as _, rows, statements as sql, values};
+use crate::port::{Pick, Rows};
+use crate::{AttemptKey, AttemptRow, Checkpoint, Media, Result, Sweep, Trial, TrialName};
+
+#[async_trait]
+impl<C: Sql> Rows for C {
+    async fn change(&mut self) -> Result<u64> {
+        self.last_change().await
+    }
+
+    async fn sweeps(&mut self) -> Result<Vec<Sweep>> {
+        self.fetch(&sql::SWEEPS, values![]).await?.iter().map(rows::sweep).collect()
+    }
+
+    async fn sweep(&mut self, id: &str) -> Result<Option<Sweep>> {
+        self.fetch_optional(&sql::SWEEP_BY_ID, values![id]).await?.as_ref().map(rows::sweep).transpose()
+    }
+
+    async fn sweep_newest(&mut self) -> Result<Option<String>> {
+        let row = self.fetch_optional(&sql::SWEEP_NEWEST, values![]).await?;
+        row.map(|row| rows::text(&row, "id")).transpose()
+    }
+
+    async fn sweeps_by_prefix(&mut self, prefix: &str) -> Result<Vec<String>> {
+        // Ids are lower-case letters and digits, which all sort before `{`.
+        let found = self.fetch(&sql::SWEEPS_BY_PREFIX, values![prefix, format!("{prefix}{{")]).await?;
+        found.iter().map(|row| rows::text(row, "id")).collect()
+    }
+
+    async fn sweep_counts(&mut self, sweep: &str) -> Result<Counts> {
+        rows::counts(&self.fetch(&sql::SWEEP_COUNTS, values![sweep]).await?)
+    }
+
+    async fn sweep_best(&mut self, sweep: &str, goal: Goal) -> Result<Option<(f64, u64)>> {
+        let statement = match goal {
+            Goal::Minimize => sql::SWEEP_LOWEST,
+            Goal::Maximize => sql::SWEEP_HIGHEST,
+        };
+        let Some(row) = self.fetch_optional(&statement, values![sweep]).await? else { return Ok(None) };
+        let number = rows::count(&row, "number")?;
+        Ok(row.real("objective")?.map(|objective| (objective, number)))
+    }
+
+    async fn trials(&mut self, sweep: &str, pick: Pick) -> Result<Vec<Trial>> {
+        let found = match pick {
+            Pick::All => self.fetch(&sql::TRIALS, values![sweep]).await?,
+            Pick::Best { goal: Goal::Minimize, limit } => {
+                self.fetch(&sql::TRIALS_LOWEST, values![sweep, limit]).await?
+            }
+            Pick::Best { goal: Goal::Maximize, limit } => {
+                self.fetch(&sql::TRIALS_HIGHEST, values![sweep, limit]).await?
+            }
+            Pick::Changed { since, until } => {
+                self.fetch(&sql::TRIALS_CHANGED, values![sweep, since, until]).await?
+            }
+        };
+        found.iter().map(rows::trial).collect()
+    }
+
+    async fn trial(&mut self, name: &TrialName) -> Result<Option<Trial>> {
+        let row = match name {
+            TrialName::Id(id) => self.fetch_optional(&sql::TRIAL_BY_ID, values![*id]).await?,
+            TrialName::Number { sweep, number } => {
+                self.fetch_optional(&sql::TRIAL_BY_NUMBER, values![sweep, *number]).await?
+            }
+        };
+        row.as_ref().map(rows::trial).transpose()
+    }
+
+    async fn trials_count(&mut self, sweep: &str, state: TrialState) -> Result<u64> {
+        let row = self.fetch_optional(&sql::TRIALS_COUNT, values![sweep, state.word()]).await?;
+        row.map_or(Ok(0), |row| rows::count(&row, "count"))
+    }
+
+    async fn metrics_of_trial(&mut self, trial: Uuid) -> Result<Vec<(String, Summary)>> {
+        self.fetch(&sql::METRICS_OF_TRIAL, values![trial]).await?.iter().map(rows::metric).collect()
+    }
+
+    async fn metrics_of_sweep(&mut self, sweep: &str) -> Result<Vec<(Uuid, String, Summary)>> {
+        let found = self.fetch(&sql::METRICS_OF_SWEEP, values![sweep]).await?;
+        found
+            .iter()
+            .map(|row| rows::metric(row).and_then(|(name, summary)| Ok((row.id("trial_id")?, name, summary))))
+            .collect()
+    }
+
+    async fn attempts(&mut self, trial: Uuid) -> Result<Vec<(AttemptRow, Option<u64>)>> {
+        self.fetch(&sql::ATTEMPTS_OF_TRIAL, values![trial]).await?.iter().map(rows::attempt).collect()
+    }
+
+    async fn leases(&mut self) -> Result<Vec<Lease<AttemptKey>>> {
+        self.fetch(&sql::ATTEMPTS_LIVE, values![]).await?.iter().map(rows::lease).collect()
+    }
+
+    async fn checkpoints(&mut self, trial: Uuid) -> Result<Vec<Checkpoint>> {
+        self.fetch(&sql::CHECKPOINTS_OF_TRIAL, values![trial]).await?.iter().map(rows::checkpoint).collect()
+    }
+
+    async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>> {
+        self.fetch(&sql::MEDIA_OF_TRIAL, values![trial]).await?.iter().map(rows::media).collect()
+    }
+
+    async fn points(&mut self, trial: Uuid) -> Result<Vec<(u32, Vec<u8>)>> {
+        let found = self.fetch(&sql::BATCH_POINTS, values![trial]).await?;
+        found.iter().map(|row| Ok((rows::small(row, "attempt")?, rows::bytes(row, "points")?))).collect()
+    }
+
+    async fn logs(&mut self, trial: Uuid, attempt: u32) -> Result<Vec<Vec<u8>>> {
+        let found = self.fetch(&sql::BATCH_LOGS, values![trial, attempt]).await?;
+        found.iter().map(|row| rows::bytes(row, "logs")).collect()
+    }
+}

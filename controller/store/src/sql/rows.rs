@@ -1,0 +1,229 @@
+//! From rows to the model's types.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sweep_core::lease::Lease;
+use sweep_core::objective::{Goal, Summary};
+use sweep_core::sweep::{Counts, SweepState};
+use sweep_core::trial::{Faults, TrialState};
+
+use super::SqlRow;
+use crate::port::{AttemptStanding, QueuedTrial, SweepStanding};
+use crate::{
+    Assignment, AttemptKey, AttemptRow, Checkpoint, Facts, Media, Objective, Result, StoreError, Sweep,
+    Trial, ended_words, outcome_of_word,
+};
+
+/// What a driver's error about a column is to us.
+pub(crate) fn unreadable(column: &str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |error| StoreError::corrupt(format!("column {column}: {error}"))
+}
+
+fn null(column: &str) -> impl FnOnce() -> StoreError {
+    move || StoreError::corrupt(format!("column {column} is null"))
+}
+
+pub(super) fn int(row: &impl SqlRow, column: &str) -> Result<i64> {
+    row.int(column)?.ok_or_else(null(column))
+}
+
+pub(super) fn text(row: &impl SqlRow, column: &str) -> Result<String> {
+    row.text(column)?.ok_or_else(null(column))
+}
+
+pub(super) fn bytes(row: &impl SqlRow, column: &str) -> Result<Vec<u8>> {
+    row.bytes(column)?.ok_or_else(null(column))
+}
+
+/// A counter or number; the schema holds none below zero.
+pub(super) fn count(row: &impl SqlRow, column: &str) -> Result<u64> {
+    let value = int(row, column)?;
+    u64::try_from(value).map_err(|_| StoreError::corrupt(format!("column {column} is {value}")))
+}
+
+pub(super) fn small(row: &impl SqlRow, column: &str) -> Result<u32> {
+    let value = int(row, column)?;
+    u32::try_from(value).map_err(|_| StoreError::corrupt(format!("column {column} is {value}")))
+}
+
+fn json<T: serde::de::DeserializeOwned>(row: &impl SqlRow, column: &str) -> Result<T> {
+    serde_json::from_str(&text(row, column)?)
+        .map_err(|error| StoreError::corrupt(format!("column {column}: JSON: {error}")))
+}
+
+fn trial_state(row: &impl SqlRow) -> Result<TrialState> {
+    let word = text(row, "state")?;
+    TrialState::of_word(&word).ok_or_else(|| StoreError::corrupt(format!("trial state {word}")))
+}
+
+fn sweep_state(row: &impl SqlRow, column: &str) -> Result<SweepState> {
+    let word = text(row, column)?;
+    SweepState::of_word(&word).ok_or_else(|| StoreError::corrupt(format!("sweep state {word}")))
+}
+
+fn objective(row: &impl SqlRow) -> Result<Option<Objective>> {
+    let Some(name) = row.text("objective_name")? else { return Ok(None) };
+    let goal = match row.text("goal")?.as_deref() {
+        Some("maximize") => Goal::Maximize,
+        Some("minimize") => Goal::Minimize,
+        other => return Err(StoreError::corrupt(format!("goal {other:?}"))),
+    };
+    Ok(Some(Objective { name, goal }))
+}
+
+/// A sweep, its counts and best trial still to be filled in.
+pub(super) fn sweep(row: &impl SqlRow) -> Result<Sweep> {
+    Ok(Sweep {
+        id: text(row, "id")?,
+        name: text(row, "name")?,
+        project: text(row, "project")?,
+        description: text(row, "description")?,
+        state: sweep_state(row, "state")?,
+        reason: text(row, "reason")?,
+        method: text(row, "method")?,
+        objective: objective(row)?,
+        // The same 64 bits; databases have signed integers only.
+        seed: int(row, "seed")?.cast_unsigned(),
+        planned_trials: row.int("planned_trials")?.map(i64::cast_unsigned),
+        proposed: count(row, "proposed")?,
+        exhausted: row.flag("exhausted")?,
+        counts: Counts::default(),
+        best: None,
+        created_at_ms: int(row, "created_at")?,
+        ended_at_ms: row.int("ended_at")?,
+        text: text(row, "text")?,
+    })
+}
+
+pub(super) fn counts(rows: &[impl SqlRow]) -> Result<Counts> {
+    let mut counts = Counts::default();
+    for row in rows {
+        *crate::count_of(&mut counts, trial_state(row)?) += count(row, "count")?;
+    }
+    Ok(counts)
+}
+
+pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
+    Ok(SweepStanding {
+        state: sweep_state(row, "state")?,
+        reason: text(row, "reason")?,
+        exhausted: row.flag("exhausted")?,
+        max_parallel: row.int("max_parallel")?.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+    })
+}
+
+fn facts(row: &impl SqlRow) -> Result<Option<Facts>> {
+    row.text("facts")?
+        .map(|text| serde_json::from_str(&text))
+        .transpose()
+        .map_err(|error| StoreError::corrupt(format!("column facts: JSON: {error}")))
+}
+
+/// A trial, its metrics still to be filled in.
+pub(super) fn trial(row: &impl SqlRow) -> Result<Trial> {
+    Ok(Trial {
+        id: row.id("id")?,
+        sweep_id: text(row, "sweep_id")?,
+        number: count(row, "number")?,
+        state: trial_state(row)?,
+        reason: text(row, "reason")?,
+        params: json(row, "params")?,
+        metrics: BTreeMap::new(),
+        objective: row.real("objective")?,
+        attempt: small(row, "attempt")?,
+        agent: row.text("agent")?.unwrap_or_default(),
+        created_at_ms: int(row, "created_at")?,
+        started_at_ms: row.int("started_at")?,
+        finished_at_ms: row.int("finished_at")?,
+        facts: facts(row)?,
+    })
+}
+
+pub(super) fn queued(row: &impl SqlRow) -> Result<QueuedTrial> {
+    Ok(QueuedTrial {
+        id: row.id("id")?,
+        number: count(row, "number")?,
+        attempt: small(row, "attempt")?,
+        params: json(row, "params")?,
+    })
+}
+
+pub(super) fn assignment(row: &impl SqlRow) -> Result<Assignment> {
+    Ok(Assignment {
+        trial: row.id("trial_id")?,
+        sweep: text(row, "sweep_id")?,
+        number: count(row, "number")?,
+        attempt: small(row, "attempt")?,
+        params: json(row, "params")?,
+    })
+}
+
+pub(super) fn metric(row: &impl SqlRow) -> Result<(String, Summary)> {
+    let summary = Summary {
+        count: count(row, "count")?,
+        non_finite: count(row, "non_finite")?,
+        last: row.real("last")?.unwrap_or(f64::NAN),
+        last_step: count(row, "last_step")?,
+        min: row.real("min")?.unwrap_or(f64::INFINITY),
+        max: row.real("max")?.unwrap_or(f64::NEG_INFINITY),
+    };
+    Ok((text(row, "name")?, summary))
+}
+
+pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
+    let outcome = row.text("outcome")?.map(|word| {
+        outcome_of_word(&word).ok_or_else(|| StoreError::corrupt(format!("attempt outcome {word}")))
+    });
+    Ok(AttemptStanding {
+        sweep: text(row, "sweep_id")?,
+        number: count(row, "number")?,
+        state: trial_state(row)?,
+        current: small(row, "current")?,
+        objective: row.real("objective")?,
+        faults: Faults {
+            user: small(row, "user_faults")?,
+            infrastructure: small(row, "infrastructure_faults")?,
+        },
+        renewals: count(row, "renewals")?,
+        acknowledged: count(row, "acknowledged_seq")?,
+        outcome: outcome.transpose()?,
+        facts: facts(row)?,
+        sweep_state: sweep_state(row, "sweep_state")?,
+        target: objective(row)?,
+        retries: small(row, "retries")?,
+    })
+}
+
+pub(super) fn attempt(row: &impl SqlRow) -> Result<(AttemptRow, Option<u64>)> {
+    let attempt = AttemptRow {
+        number: small(row, "number")?,
+        agent: text(row, "agent")?,
+        claimed_at_ms: int(row, "claimed_at")?,
+        ended_at_ms: row.int("ended_at")?,
+        ended: ended_words(row.text("outcome")?.as_deref(), &text(row, "reason")?),
+        facts: facts(row)?,
+    };
+    Ok((attempt, row.int("resume_step")?.map(i64::cast_unsigned)))
+}
+
+pub(super) fn lease(row: &impl SqlRow) -> Result<Lease<AttemptKey>> {
+    Ok(Lease {
+        key: AttemptKey { trial: row.id("trial_id")?, attempt: small(row, "number")? },
+        renewals: count(row, "renewals")?,
+        length: Duration::from_millis(count(row, "lease_ms")?),
+    })
+}
+
+pub(super) fn checkpoint(row: &impl SqlRow) -> Result<Checkpoint> {
+    Ok(Checkpoint {
+        step: count(row, "step")?,
+        epoch: row.real("epoch")?,
+        path: text(row, "path")?,
+        metrics: json(row, "metrics")?,
+    })
+}
+
+pub(super) fn media(row: &impl SqlRow) -> Result<Media> {
+    Ok(Media { name: text(row, "name")?, step: count(row, "step")?, value: json(row, "value")? })
+}

@@ -1,0 +1,161 @@
+//! Every statement, by name. A test prepares each against a fresh database, so a typo cannot wait for its scenario.
+
+/// A statement, and what it is for, in words for an error.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Statement {
+    pub(crate) what: &'static str,
+    pub(crate) text: &'static str,
+}
+
+macro_rules! statements {
+    ($list:ident: $($name:ident, $what:literal = $sql:expr;)*) => {
+        $(pub(crate) const $name: Statement = Statement { what: $what, text: $sql };)*
+        #[cfg(test)]
+        pub(crate) const $list: &[(&str, Statement)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+/// The columns of a sweep without its counts and best trial.
+macro_rules! sweep_columns {
+    ($text:literal) => {
+        concat!(
+            "select s.id, s.name, s.project, s.description, s.state, s.reason, s.method, s.objective_name, s.goal, s.seed, s.planned_trials, \
+             s.proposed, s.exhausted, s.created_at, s.ended_at, ",
+            $text,
+            " as text from sweep s "
+        )
+    };
+}
+
+macro_rules! trial_columns {
+    () => {
+        "select t.id, t.sweep_id, t.number, t.state, t.reason, t.params, t.objective, t.attempt, t.created_at, \
+         t.started_at, t.finished_at, a.facts, g.name as agent \
+         from trial t left join attempt a on a.trial_id = t.id and a.number = t.attempt \
+         left join agent g on g.id = a.agent_id "
+    };
+}
+
+macro_rules! trial_next {
+    () => {
+        "select id, number, attempt, params from trial where sweep_id = $1 and state = 'queued' \
+         order by attempt = 0, number limit 1"
+    };
+}
+
+macro_rules! attempt_standing {
+    () => {
+        "select t.sweep_id, t.number, t.state, t.reason, t.attempt as current, t.objective, t.user_faults, \
+         t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.ended_at, a.outcome, a.facts, s.state as sweep_state, \
+         s.objective_name, s.goal, s.retries from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
+         where a.trial_id = $1 and a.number = $2"
+    };
+}
+
+statements! { ALL:
+    SWEEP_INSERT, "storing a sweep" = "insert into sweep (id, request_id, name, project, description, state, method, \
+        objective_name, goal, seed, planned_trials, retries, max_parallel, text, created_at, changed) \
+        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+        on conflict (request_id) do nothing";
+    SWEEP_BY_REQUEST, "finding a sweep by its request" = "select id from sweep where request_id = $1";
+    SWEEP_BY_ID, "reading a sweep" = concat!(sweep_columns!("s.text"), "where s.id = $1");
+    SWEEPS, "listing sweeps" = concat!(sweep_columns!("''"), "order by s.created_at desc, s.id desc");
+    SWEEP_NEWEST, "finding the newest sweep" = "select id from sweep order by created_at desc, id desc limit 1";
+    SWEEPS_BY_PREFIX, "finding a sweep" = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
+    SWEEP_STANDING, "reading a sweep's state" = "select state, reason, exhausted, max_parallel from sweep where id = $1";
+    SWEEP_ACTIVE, "counting running trials" = "select count(*) as count from trial where sweep_id = $1 \
+        and state in ('leased', 'running')";
+    SWEEP_MOVE, "moving a sweep" = "update sweep set state = $2, reason = $3, ended_at = $4, changed = $5 where id = $1";
+    SWEEP_TOUCH, "touching a sweep" = "update sweep set changed = $2 where id = $1";
+    SWEEP_PROPOSED, "queueing proposals" = "update sweep set proposed = $3, exhausted = $4, changed = $5 where id = $1 \
+        and proposed = $2 and not exhausted and state in ('pending', 'running', 'paused')";
+    SWEEP_COUNTS, "counting trials" = "select state, count(*) as count from trial where sweep_id = $1 group by state";
+    SWEEP_LOWEST, "finding the best trial" = "select objective, number from trial where sweep_id = $1 \
+        and objective is not null and state in ('running', 'finished', 'stopped_early') order by objective, number limit 1";
+    SWEEP_HIGHEST, "finding the best trial" = "select objective, number from trial where sweep_id = $1 \
+        and objective is not null and state in ('running', 'finished', 'stopped_early') \
+        order by objective desc, number limit 1";
+    LAST_FAILURE, "reading the last failure" = "select reason from trial where sweep_id = $1 and state = 'failed' \
+        order by finished_at desc limit 1";
+
+    TRIAL_INSERT, "queueing proposals" = "insert into trial (id, sweep_id, number, state, params, created_at, changed) \
+        values ($1, $2, $3, 'queued', $4, $5, $6)";
+    TRIALS_WITHDRAW, "withdrawing queued trials" = "delete from trial where sweep_id = $1 and state = 'queued' and attempt = 0";
+    SWEEP_PROPOSED_BACK, "withdrawing queued trials" = "update sweep set proposed = coalesce((select max(number) from trial \
+        where sweep_id = $1), 0), exhausted = false where id = $1";
+    TRIALS_CANCEL_WAITING, "withdrawing queued trials" = "update trial set state = 'cancelled', reason = $2, \
+        finished_at = $3, changed = $4 where sweep_id = $1 and state in ('queued', 'paused')";
+    TRIAL_NEXT, "claiming a trial" = trial_next!();
+    TRIAL_LEASE, "leasing a trial" = "update trial set state = 'leased', reason = '', attempt = $2, objective = null, \
+        started_at = $3, finished_at = null, changed = $4 where id = $1 and state = 'queued'";
+    TRIAL_MOVE, "ending an attempt" = "update trial set state = $2, reason = $3, user_faults = $4, \
+        infrastructure_faults = $5, finished_at = $6, changed = $7 where id = $1";
+    TRIAL_RUNNING, "moving a trial" = "update trial set state = 'running', objective = $2, changed = $3 where id = $1";
+    TRIAL_BY_ID, "reading a trial" = concat!(trial_columns!(), "where t.id = $1");
+    TRIAL_BY_NUMBER, "reading a trial" = concat!(trial_columns!(), "where t.sweep_id = $1 and t.number = $2");
+    TRIALS, "listing trials" = concat!(trial_columns!(), "where t.sweep_id = $1 order by t.number");
+    TRIALS_LOWEST, "listing trials" = concat!(trial_columns!(), "where t.sweep_id = $1 and t.objective is not null \
+        order by t.objective, t.number limit $2");
+    TRIALS_HIGHEST, "listing trials" = concat!(trial_columns!(), "where t.sweep_id = $1 and t.objective is not null \
+        order by t.objective desc, t.number limit $2");
+    TRIALS_CHANGED, "reading changes" = concat!(trial_columns!(), "where t.sweep_id = $1 and t.changed > $2 \
+        and t.changed <= $3 order by t.number");
+    TRIALS_COUNT, "counting trials" = "select count(*) as count from trial where sweep_id = $1 and state = $2";
+
+    METRICS_OF_TRIAL, "reading summaries" = "select name, count, non_finite, last, last_step, min, max from metric \
+        where trial_id = $1";
+    METRICS_OF_SWEEP, "reading summaries" = "select m.trial_id, m.name, m.count, m.non_finite, m.last, m.last_step, m.min, \
+        m.max from trial t join metric m on m.trial_id = t.id where t.sweep_id = $1";
+    METRIC_SET, "storing a summary" = "insert into metric (trial_id, name, count, non_finite, last, last_step, min, max) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (trial_id, name) do update set count = excluded.count, \
+        non_finite = excluded.non_finite, last = excluded.last, last_step = excluded.last_step, min = excluded.min, \
+        max = excluded.max";
+    METRICS_FORGET, "leasing a trial" = "delete from metric where trial_id = $1";
+
+    AGENT_SET, "registering an agent" = "insert into agent (id, name, host, version, slots, devices, labels, registered_at) \
+        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do update set name = excluded.name, \
+        host = excluded.host, version = excluded.version, slots = excluded.slots, devices = excluded.devices, \
+        labels = excluded.labels, registered_at = excluded.registered_at";
+    AGENT_EXISTS, "claiming a trial" = "select id from agent where id = $1";
+
+    ATTEMPT_BY_REQUEST, "claiming a trial" = "select a.trial_id, a.number as attempt, t.sweep_id, t.number, t.params \
+        from attempt a join trial t on t.id = a.trial_id where a.request_id = $1";
+    ATTEMPT_INSERT, "leasing a trial" = "insert into attempt (trial_id, number, agent_id, request_id, lease_ms, claimed_at) \
+        values ($1, $2, $3, $4, $5, $6)";
+    ATTEMPT_STANDING, "reading an attempt" = attempt_standing!();
+    ATTEMPT_RENEW, "renewing a lease" = "update attempt set renewals = renewals + 1 where trial_id = $1 and number = $2 \
+        and ended_at is null";
+    ATTEMPT_ADVANCE, "advancing an attempt" = "update attempt set renewals = renewals + 1, acknowledged_seq = $3, facts = $4 \
+        where trial_id = $1 and number = $2";
+    ATTEMPT_END, "ending an attempt" = "update attempt set ended_at = $3, outcome = $4, reason = $5, exit_code = $6, \
+        signal = $7 where trial_id = $1 and number = $2";
+    ATTEMPTS_OF_TRIAL, "reading a trial" = "select a.number, a.claimed_at, a.ended_at, a.outcome, a.reason, a.facts, \
+        a.resume_step, g.name as agent from attempt a join agent g on g.id = a.agent_id where a.trial_id = $1 order by a.number";
+    ATTEMPTS_LIVE, "reading leases" = "select trial_id, number, renewals, lease_ms from attempt where ended_at is null";
+    ATTEMPT_AGENT, "naming an agent" = "select g.name from attempt a join agent g on g.id = a.agent_id \
+        where a.trial_id = $1 and a.number = $2";
+
+    BATCH_INSERT, "storing a batch" = "insert into batch (trial_id, attempt, first_seq, last_seq, points, logs) \
+        values ($1, $2, $3, $4, $5, $6)";
+    BATCH_POINTS, "reading curves" = "select attempt, points from batch where trial_id = $1 and points is not null \
+        order by attempt, first_seq";
+    BATCH_LOGS, "reading logs" = "select logs from batch where trial_id = $1 and attempt = $2 and logs is not null \
+        order by first_seq desc";
+
+    CHECKPOINT_INSERT, "storing a record" = "insert into checkpoint (trial_id, attempt, seq, step, epoch, path, metrics) \
+        values ($1, $2, $3, $4, $5, $6, $7)";
+    CHECKPOINTS_OF_TRIAL, "reading a trial" = "select step, epoch, path, metrics from checkpoint where trial_id = $1 \
+        order by attempt, seq";
+    MEDIA_INSERT, "storing a record" = "insert into media (trial_id, attempt, seq, name, step, value) \
+        values ($1, $2, $3, $4, $5, $6)";
+    MEDIA_OF_TRIAL, "reading a trial" = "select name, step, value from media where trial_id = $1 order by attempt, seq";
+}
+
+// Where transactions run beside each other. `no key` leaves the row free for the foreign keys of new rows.
+statements! { LOCKING:
+    SWEEP_LOCK_SHARED, "locking a sweep" = "select id from sweep where id = $1 for share";
+    SWEEP_LOCK_EXCLUSIVE, "locking a sweep" = "select id from sweep where id = $1 for no key update";
+    // Rows that other claims hold are passed over: each gets another trial, and nobody waits.
+    TRIAL_NEXT_LOCKED, "claiming a trial" = concat!(trial_next!(), " for no key update skip locked");
+    ATTEMPT_STANDING_LOCKED, "reading an attempt" = concat!(attempt_standing!(), " for no key update of t, a");
+}

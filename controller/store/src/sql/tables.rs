@@ -1,0 +1,298 @@
+//! Changes to the tables.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::Serialize;
+use sweep_core::objective::Summary;
+use sweep_core::sweep::SweepState;
+use uuid::Uuid;
+
+use super::{SqlTx, rows, statements as sql, values};
+use crate::port::{
+    AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, Rows, SweepStanding, Tables, TrialMove,
+};
+use crate::{
+    Agent, Assignment, AttemptKey, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result, StoreError,
+    outcome_word,
+};
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::corrupt(error.to_string()))
+}
+
+/// Numbers that are not finite have no place in a column; see [`Summary`].
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+#[async_trait]
+impl<T: SqlTx> Tables for T {
+    fn rows(&mut self) -> &mut dyn Rows {
+        self
+    }
+
+    async fn sweep_lock(&mut self, sweep: &str, lock: Lock) -> Result<()> {
+        if T::LOCKS {
+            let statement = match lock {
+                Lock::Shared => sql::SWEEP_LOCK_SHARED,
+                Lock::Exclusive => sql::SWEEP_LOCK_EXCLUSIVE,
+            };
+            self.fetch(&statement, values![sweep]).await?;
+        }
+        Ok(())
+    }
+
+    async fn sweep_insert(&mut self, new: &NewSweep) -> Result<bool> {
+        let change = self.next_change().await?;
+        let objective = new.objective.as_ref();
+        let row = values![
+            &new.id,
+            new.request_id,
+            &new.name,
+            &new.project,
+            &new.description,
+            &new.method,
+            objective.map(|objective| objective.name.as_str()),
+            objective.map(|objective| objective.goal.word()),
+            new.seed,
+            new.planned_trials,
+            new.retries,
+            new.max_parallel,
+            &new.text,
+            new.created_at_ms,
+            change,
+        ];
+        Ok(self.execute(&sql::SWEEP_INSERT, row).await? == 1)
+    }
+
+    async fn sweep_by_request(&mut self, request: Uuid) -> Result<Option<String>> {
+        let row = self.fetch_optional(&sql::SWEEP_BY_REQUEST, values![request]).await?;
+        row.map(|row| rows::text(&row, "id")).transpose()
+    }
+
+    async fn sweep_standing(&mut self, sweep: &str) -> Result<Option<SweepStanding>> {
+        let row = self.fetch_optional(&sql::SWEEP_STANDING, values![sweep]).await?;
+        row.as_ref().map(rows::sweep_standing).transpose()
+    }
+
+    async fn sweep_active(&mut self, sweep: &str) -> Result<u64> {
+        let row = self.fetch_optional(&sql::SWEEP_ACTIVE, values![sweep]).await?;
+        row.map_or(Ok(0), |row| rows::count(&row, "count"))
+    }
+
+    async fn sweep_move(
+        &mut self,
+        sweep: &str,
+        to: SweepState,
+        reason: &str,
+        ended: Option<i64>,
+    ) -> Result<()> {
+        let change = self.next_change().await?;
+        self.execute(&sql::SWEEP_MOVE, values![sweep, to.word(), reason, ended, change]).await?;
+        Ok(())
+    }
+
+    async fn sweep_touch(&mut self, sweep: &str) -> Result<()> {
+        let change = self.next_change().await?;
+        self.execute(&sql::SWEEP_TOUCH, values![sweep, change]).await?;
+        Ok(())
+    }
+
+    async fn sweep_proposed(&mut self, sweep: &str, after: u64, last: u64, exhausted: bool) -> Result<bool> {
+        let change = self.next_change().await?;
+        let row = values![sweep, after, last, exhausted, change];
+        Ok(self.execute(&sql::SWEEP_PROPOSED, row).await? == 1)
+    }
+
+    async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>> {
+        let row = self.fetch_optional(&sql::LAST_FAILURE, values![sweep]).await?;
+        row.map(|row| rows::text(&row, "reason")).transpose()
+    }
+
+    async fn trials_insert(&mut self, sweep: &str, trials: &[NewTrial], now_ms: i64) -> Result<()> {
+        for trial in trials {
+            let change = self.next_change().await?;
+            let row = values![trial.id, sweep, trial.number, json(&trial.params)?, now_ms, change];
+            self.execute(&sql::TRIAL_INSERT, row).await?;
+        }
+        Ok(())
+    }
+
+    async fn trials_withdraw(&mut self, sweep: &str) -> Result<()> {
+        self.execute(&sql::TRIALS_WITHDRAW, values![sweep]).await?;
+        self.execute(&sql::SWEEP_PROPOSED_BACK, values![sweep]).await?;
+        Ok(())
+    }
+
+    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()> {
+        let change = self.next_change().await?;
+        self.execute(&sql::TRIALS_CANCEL_WAITING, values![sweep, reason, now_ms, change]).await?;
+        Ok(())
+    }
+
+    async fn trial_next(&mut self, sweep: &str) -> Result<Option<QueuedTrial>> {
+        let statement = if T::LOCKS { sql::TRIAL_NEXT_LOCKED } else { sql::TRIAL_NEXT };
+        let row = self.fetch_optional(&statement, values![sweep]).await?;
+        row.as_ref().map(rows::queued).transpose()
+    }
+
+    async fn trial_lease(&mut self, trial: Uuid, attempt: u32, now_ms: i64) -> Result<()> {
+        if attempt > 1 {
+            // It starts from the beginning, so what earlier attempts reported is superseded.
+            self.execute(&sql::METRICS_FORGET, values![trial]).await?;
+        }
+        let change = self.next_change().await?;
+        self.execute(&sql::TRIAL_LEASE, values![trial, attempt, now_ms, change]).await?;
+        Ok(())
+    }
+
+    async fn trial_running(&mut self, trial: Uuid, objective: Option<f64>) -> Result<()> {
+        let change = self.next_change().await?;
+        self.execute(&sql::TRIAL_RUNNING, values![trial, objective, change]).await?;
+        Ok(())
+    }
+
+    async fn trial_move(&mut self, end: &TrialMove) -> Result<()> {
+        let change = self.next_change().await?;
+        let row = values![
+            end.trial,
+            end.to.word(),
+            &end.reason,
+            end.faults.user,
+            end.faults.infrastructure,
+            end.finished_at,
+            change,
+        ];
+        self.execute(&sql::TRIAL_MOVE, row).await?;
+        Ok(())
+    }
+
+    async fn agent_set(&mut self, agent: &Agent, now_ms: i64) -> Result<()> {
+        let row = values![
+            agent.id,
+            &agent.name,
+            &agent.host,
+            &agent.version,
+            agent.slots,
+            json(&agent.devices)?,
+            json(&agent.labels)?,
+            now_ms,
+        ];
+        self.execute(&sql::AGENT_SET, row).await?;
+        Ok(())
+    }
+
+    async fn agent_exists(&mut self, agent: Uuid) -> Result<bool> {
+        Ok(self.fetch_optional(&sql::AGENT_EXISTS, values![agent]).await?.is_some())
+    }
+
+    async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>> {
+        let row = self.fetch_optional(&sql::ATTEMPT_BY_REQUEST, values![request]).await?;
+        row.as_ref().map(rows::assignment).transpose()
+    }
+
+    async fn attempt_insert(&mut self, key: AttemptKey, claim: &Claim, now_ms: i64) -> Result<()> {
+        let lease_ms = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
+        let row = values![key.trial, key.attempt, claim.agent, claim.request_id, lease_ms, now_ms];
+        self.execute(&sql::ATTEMPT_INSERT, row).await?;
+        Ok(())
+    }
+
+    async fn attempt(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>> {
+        let row = self.fetch_optional(&sql::ATTEMPT_STANDING, values![key.trial, key.attempt]).await?;
+        row.as_ref().map(rows::attempt_standing).transpose()
+    }
+
+    async fn attempt_locked(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>> {
+        let statement = if T::LOCKS { sql::ATTEMPT_STANDING_LOCKED } else { sql::ATTEMPT_STANDING };
+        let row = self.fetch_optional(&statement, values![key.trial, key.attempt]).await?;
+        row.as_ref().map(rows::attempt_standing).transpose()
+    }
+
+    async fn attempt_agent(&mut self, key: AttemptKey) -> Result<String> {
+        let row = self.fetch_optional(&sql::ATTEMPT_AGENT, values![key.trial, key.attempt]).await?;
+        let row = row.ok_or_else(|| StoreError::corrupt("an attempt without an agent"))?;
+        rows::text(&row, "name")
+    }
+
+    async fn attempt_renew(&mut self, key: AttemptKey) -> Result<()> {
+        self.execute(&sql::ATTEMPT_RENEW, values![key.trial, key.attempt]).await?;
+        Ok(())
+    }
+
+    async fn attempt_advance(
+        &mut self,
+        key: AttemptKey,
+        acknowledged: u64,
+        facts: Option<&Facts>,
+    ) -> Result<()> {
+        let facts = facts.map(json).transpose()?;
+        self.execute(&sql::ATTEMPT_ADVANCE, values![key.trial, key.attempt, acknowledged, facts]).await?;
+        Ok(())
+    }
+
+    async fn attempt_end(&mut self, key: AttemptKey, end: &AttemptEnd<'_>) -> Result<()> {
+        let row = values![
+            key.trial,
+            key.attempt,
+            end.at_ms,
+            outcome_word(end.outcome),
+            end.reason,
+            end.exit_code,
+            end.signal,
+        ];
+        self.execute(&sql::ATTEMPT_END, row).await?;
+        Ok(())
+    }
+
+    async fn batch_insert(&mut self, key: AttemptKey, batch: &PackedBatch) -> Result<()> {
+        let row = values![
+            key.trial,
+            key.attempt,
+            batch.first_seq,
+            batch.last_seq,
+            batch.points.as_deref(),
+            batch.logs.as_deref(),
+        ];
+        self.execute(&sql::BATCH_INSERT, row).await?;
+        Ok(())
+    }
+
+    async fn checkpoint_insert(&mut self, key: AttemptKey, seq: u64, checkpoint: &Checkpoint) -> Result<()> {
+        let row = values![
+            key.trial,
+            key.attempt,
+            seq,
+            checkpoint.step,
+            checkpoint.epoch,
+            &checkpoint.path,
+            json(&checkpoint.metrics)?,
+        ];
+        self.execute(&sql::CHECKPOINT_INSERT, row).await?;
+        Ok(())
+    }
+
+    async fn media_insert(&mut self, key: AttemptKey, seq: u64, media: &Media) -> Result<()> {
+        let row = values![key.trial, key.attempt, seq, &media.name, media.step, media.value.to_string()];
+        self.execute(&sql::MEDIA_INSERT, row).await?;
+        Ok(())
+    }
+
+    async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()> {
+        for (name, summary) in metrics {
+            let row = values![
+                trial,
+                *name,
+                summary.count,
+                summary.non_finite,
+                finite(summary.last),
+                summary.last_step,
+                finite(summary.min),
+                finite(summary.max),
+            ];
+            self.execute(&sql::METRIC_SET, row).await?;
+        }
+        Ok(())
+    }
+}
