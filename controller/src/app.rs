@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rand::seq::IndexedRandom as _;
-use sweep_core::spec::{self, Parsed, Severity, SweepSpec};
+use sweep_core::spec::{self, NonFinite, Parsed, Severity, SweepSpec};
 use sweep_core::sweep::{SweepEvent, SweepState};
 use sweep_core::trial::TrialState;
 use sweep_store::{
@@ -108,6 +108,8 @@ impl App {
             return Err(CreateError::NotBuilt(unbuilt));
         }
         let warnings = rendered(Severity::Warning);
+        let fails_non_finite =
+            spec.metric.as_ref().is_some_and(|metric| metric.non_finite == NonFinite::Fail);
         let new = NewSweep {
             id: new_sweep_id(),
             request_id,
@@ -120,6 +122,8 @@ impl App {
             seed: spec.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
             planned_trials: spec.planned_trials(),
             retries: spec.limits.retries,
+            infrastructure_retries: spec.limits.infrastructure_retries,
+            fails_non_finite,
             max_parallel: spec.limits.max_parallel,
             text,
             created_at_ms: now_ms(),
@@ -216,9 +220,19 @@ impl App {
     }
 
     /// A trial moved: the queue may have grown, or the sweep may be over.
-    fn settled(&self, finished: &Finished) {
+    pub(crate) fn settled(&self, finished: &Finished) {
         if finished.state == TrialState::Queued || finished.state.is_over() {
             self.attend();
+        }
+        if !finished.pause.is_zero() {
+            // Claims that are held open look again when the pause is over; a restart costs them one more question.
+            let (app, pause) = (self.clone(), finished.pause);
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => app.attend(),
+                    () = app.stop.cancelled() => {}
+                }
+            });
         }
         self.planner.wake(&finished.sweep);
     }

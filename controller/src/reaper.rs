@@ -36,10 +36,10 @@ async fn look(
 ) -> Result<(), StoreError> {
     let live = app.store.leases_live().await?;
     for lease in watch.look(now, &live) {
-        if app.store.lease_expire(lease, now_ms()).await? {
+        if let Some(finished) = app.store.lease_expire(lease, now_ms()).await? {
             let trial = lease.key.trial;
             warn!(trial.id = %trial, attempt = lease.key.attempt, "the agent of trial {trial} was not heard of for {} s; its lease is taken away", lease.length.as_secs());
-            app.attend();
+            app.settled(&finished);
         }
     }
     Ok(())

@@ -54,6 +54,7 @@ pub(super) fn write_event(told: Event) -> v1::Event {
                 epoch,
                 path,
                 metrics: metrics.into_iter().collect(),
+                ..Default::default()
             })
         }
         EventKind::Media { name, step, value } => {

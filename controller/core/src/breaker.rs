@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::fault::Outcome;
+use crate::fault::End;
 use crate::sweep::Counts;
+use crate::trial::Outcome;
 
 /// How many trials must fail, with none going well, before a sweep is paused: W&B's agent gives up at five as well.
 pub const FAILURES_BEFORE_PAUSE: u64 = 5;
@@ -50,19 +51,19 @@ impl Record {
     /// What is remembered after an attempt's end, and whether its agent is benched.
     ///
     /// After the bench one more fault benches it again, for twice as long, and one success clears it.
-    pub fn after(self, outcome: Outcome, detail: &str) -> (Self, Option<Bench>) {
+    pub fn after(self, end: End, detail: &str) -> (Self, Option<Bench>) {
         let mut next = self;
-        let (count, limit, what) = match outcome {
-            Outcome::Succeeded | Outcome::Stopped => {
+        let (count, limit, what) = match end {
+            End::Told(Outcome::Succeeded | Outcome::Stopped) => {
                 return (Self { proven: true, ..Self::default() }, None);
             }
-            Outcome::Cancelled | Outcome::HandedBack => return (self, None),
-            Outcome::Failed if self.proven => return (self, None),
-            Outcome::Failed => {
+            End::Told(Outcome::Cancelled | Outcome::HandedBack) => return (self, None),
+            End::Told(Outcome::Failed) if self.proven => return (self, None),
+            End::Told(Outcome::Failed) => {
                 next.first_failures += 1;
                 (next.first_failures, FIRST_FAILURES, "its first trials all failed")
             }
-            Outcome::Infrastructure | Outcome::Lost => {
+            End::Told(Outcome::Infrastructure) | End::AgentLost => {
                 next.machine_faults += 1;
                 (next.machine_faults, MACHINE_FAULTS, "the machine failed several times in a row")
             }
@@ -82,8 +83,13 @@ impl Record {
 mod tests {
     use super::*;
 
-    fn after(outcomes: &[Outcome]) -> (Record, Option<Bench>) {
-        outcomes.iter().fold((Record::default(), None), |(record, _), &outcome| record.after(outcome, "x"))
+    const FAILED: End = End::Told(Outcome::Failed);
+    const GOOD: End = End::Told(Outcome::Succeeded);
+    const MACHINE: End = End::Told(Outcome::Infrastructure);
+    const LOST: End = End::AgentLost;
+
+    fn after(ends: &[End]) -> (Record, Option<Bench>) {
+        ends.iter().fold((Record::default(), None), |(record, _), &end| record.after(end, "x"))
     }
 
     #[test]
@@ -96,32 +102,32 @@ mod tests {
 
     #[test]
     fn an_agent_whose_first_trials_all_fail_is_benched() {
-        assert_eq!(after(&[Outcome::Failed; 4]).1, None);
-        let bench = after(&[Outcome::Failed; 5]).1.expect("benched");
+        assert_eq!(after(&[FAILED; 4]).1, None);
+        let bench = after(&[FAILED; 5]).1.expect("benched");
         assert_eq!(bench.length, FIRST_BENCH);
         assert!(bench.reason.contains("first trials all failed"), "{}", bench.reason);
         // Once one went well, failures are the trials'.
-        let mut outcomes = vec![Outcome::Failed, Outcome::Succeeded];
-        outcomes.extend([Outcome::Failed; 20]);
+        let mut outcomes = vec![FAILED, GOOD];
+        outcomes.extend([FAILED; 20]);
         assert_eq!(after(&outcomes).1, None);
     }
 
     #[test]
     fn faults_of_a_machine_in_a_row_bench_it_for_longer_and_longer() {
-        let mut outcomes = vec![Outcome::Succeeded];
-        outcomes.extend([Outcome::Infrastructure, Outcome::Lost, Outcome::Infrastructure]);
+        let mut outcomes = vec![GOOD];
+        outcomes.extend([MACHINE, LOST, MACHINE]);
         assert_eq!(after(&outcomes).1.map(|bench| bench.length.as_secs()), Some(60));
-        outcomes.push(Outcome::Lost);
+        outcomes.push(LOST);
         assert_eq!(after(&outcomes).1.map(|bench| bench.length.as_secs()), Some(120));
-        outcomes.extend([Outcome::Lost; 40]);
+        outcomes.extend([LOST; 40]);
         assert_eq!(after(&outcomes).1.map(|bench| bench.length), Some(LONGEST_BENCH));
-        outcomes.extend([Outcome::Succeeded, Outcome::Lost, Outcome::Lost]);
+        outcomes.extend([GOOD, LOST, LOST]);
         assert_eq!(after(&outcomes).1, None);
     }
 
     #[test]
     fn what_a_person_ends_says_nothing_of_the_machine() {
-        let faults = [Outcome::Lost, Outcome::Cancelled, Outcome::HandedBack, Outcome::Lost];
+        let faults = [LOST, End::Told(Outcome::Cancelled), End::Told(Outcome::HandedBack), LOST];
         assert_eq!(after(&faults), (Record { machine_faults: 2, ..Record::default() }, None));
     }
 }

@@ -7,53 +7,44 @@
 use std::time::Duration;
 
 use crate::sweep::SweepState;
-use crate::trial::TrialEvent;
+use crate::trial::{Outcome, TrialEvent};
 
-/// How an attempt ended, as its agent or the reaper tells.
+/// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    Succeeded,
-    /// The program's fault.
-    Failed,
-    /// It obeyed a stop verdict.
-    Stopped,
-    /// It was killed by a cancel verdict.
-    Cancelled,
-    /// Given back unharmed; no budget is touched.
-    HandedBack,
-    /// The machine's fault, told by its agent: a lost keeper, a full disk, the kernel's out-of-memory killer.
-    Infrastructure,
+pub enum End {
+    /// As its agent tells.
+    Told(Outcome),
     /// Its agent was not heard of any more.
-    Lost,
+    AgentLost,
 }
 
-impl Outcome {
+impl End {
     pub const ALL: [Self; 7] = [
-        Self::Succeeded,
-        Self::Failed,
-        Self::Stopped,
-        Self::Cancelled,
-        Self::HandedBack,
-        Self::Infrastructure,
-        Self::Lost,
+        Self::Told(Outcome::Succeeded),
+        Self::Told(Outcome::Failed),
+        Self::Told(Outcome::Stopped),
+        Self::Told(Outcome::Cancelled),
+        Self::Told(Outcome::HandedBack),
+        Self::Told(Outcome::Infrastructure),
+        Self::AgentLost,
     ];
 
     /// The word in the database and on the screen.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-            Self::Cancelled => "cancelled",
-            Self::HandedBack => "handed back",
-            Self::Infrastructure => "machine fault",
-            Self::Lost => "lost",
+            Self::Told(Outcome::Succeeded) => "succeeded",
+            Self::Told(Outcome::Failed) => "failed",
+            Self::Told(Outcome::Stopped) => "stopped",
+            Self::Told(Outcome::Cancelled) => "cancelled",
+            Self::Told(Outcome::HandedBack) => "handed back",
+            Self::Told(Outcome::Infrastructure) => "machine fault",
+            Self::AgentLost => "lost",
         }
     }
 
-    /// The outcome of a word.
+    /// The end of a word.
     pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
+        Self::ALL.into_iter().find(|end| end.word() == word)
     }
 }
 
@@ -91,7 +82,7 @@ impl Default for Budget {
 /// An attempt's end, and what went before.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
-    pub outcome: Outcome,
+    pub end: End,
     /// What its agent says; it is kept in the reason.
     pub detail: &'a str,
     /// Before this end.
@@ -113,6 +104,31 @@ pub struct Ending {
     pub reason: String,
     /// The trial is not handed out again before this time has passed.
     pub pause: Duration,
+}
+
+/// An attempt of a trial that ended, as far as [`agents_lost`] cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past<A> {
+    pub agent: A,
+    pub end: End,
+    /// Whether it left a checkpoint to go on from.
+    pub got_on: bool,
+}
+
+/// How many different agents were lost in a row at the end of a trial's history (oldest attempt first), and whether
+/// `agent` is another than those.
+pub fn agents_lost<A: PartialEq + Copy>(history: &[Past<A>], agent: A) -> (u32, bool) {
+    let mut lost: Vec<A> = Vec::new();
+    for past in history.iter().rev().take_while(|past| past.end == End::AgentLost) {
+        if !lost.contains(&past.agent) {
+            lost.push(past.agent);
+        }
+        // What was lost before it got on is forgiven.
+        if past.got_on {
+            break;
+        }
+    }
+    (u32::try_from(lost.len()).unwrap_or(u32::MAX), !lost.contains(&agent))
 }
 
 /// Judges how an attempt ended.
@@ -141,7 +157,11 @@ fn judge_alone(case: &Case<'_>) -> Ending {
     let before = faults_before(case);
     let detail = case.detail;
     let ending = |event, faults, reason| Ending { event, faults, reason, pause: Duration::ZERO };
-    match case.outcome {
+    let outcome = match case.end {
+        End::Told(outcome) => outcome,
+        End::AgentLost => return machine_fault(case, before),
+    };
+    match outcome {
         Outcome::Succeeded => ending(TrialEvent::Succeeded, before, String::new()),
         Outcome::Stopped => ending(TrialEvent::StoppedByRule, before, detail.to_owned()),
         Outcome::Cancelled => ending(TrialEvent::Cancelled, before, detail.to_owned()),
@@ -154,7 +174,7 @@ fn judge_alone(case: &Case<'_>) -> Ending {
             let pause = pause(faults.user);
             Ending { pause, ..ending(TrialEvent::Requeued, faults, prefixed("to be retried", detail)) }
         }
-        Outcome::Infrastructure | Outcome::Lost => machine_fault(case, before),
+        Outcome::Infrastructure => machine_fault(case, before),
     }
 }
 
@@ -164,9 +184,9 @@ fn faults_before(case: &Case<'_>) -> Faults {
 }
 
 fn machine_fault(case: &Case<'_>, before: Faults) -> Ending {
-    let agents_lost = match case.outcome {
-        Outcome::Lost => before.agents_lost + u32::from(case.other_agent || before.agents_lost == 0),
-        _ => 0,
+    let agents_lost = match case.end {
+        End::AgentLost => before.agents_lost + u32::from(case.other_agent || before.agents_lost == 0),
+        End::Told(_) => 0,
     };
     let faults = Faults { infrastructure: before.infrastructure + 1, agents_lost, ..before };
     let ending = |event, reason| Ending { event, faults, reason, pause: Duration::ZERO };
@@ -213,9 +233,15 @@ mod tests {
 
     use super::*;
 
-    fn case(outcome: Outcome, faults: Faults) -> Case<'static> {
+    impl From<Outcome> for End {
+        fn from(outcome: Outcome) -> Self {
+            Self::Told(outcome)
+        }
+    }
+
+    fn case(end: impl Into<End>, faults: Faults) -> Case<'static> {
         Case {
-            outcome,
+            end: end.into(),
             detail: "",
             faults,
             got_on: false,
@@ -227,8 +253,8 @@ mod tests {
 
     #[test]
     fn words_read_back() {
-        for outcome in Outcome::ALL {
-            assert_eq!(Outcome::of_word(outcome.word()), Some(outcome));
+        for end in End::ALL {
+            assert_eq!(End::of_word(end.word()), Some(end));
         }
     }
 
@@ -254,7 +280,7 @@ mod tests {
     fn a_trial_that_gets_on_may_be_moved_for_ever() {
         let mut faults = Faults::default();
         for _ in 0..100 {
-            let ending = judge(&Case { got_on: true, ..case(Outcome::Lost, faults) });
+            let ending = judge(&Case { got_on: true, ..case(End::AgentLost, faults) });
             assert_eq!(ending.event, TrialEvent::Requeued);
             faults = ending.faults;
         }
@@ -264,17 +290,17 @@ mod tests {
     #[test]
     fn three_different_agents_lost_in_a_row_are_the_trials_doing() {
         let roomy = Budget { user_retries: 0, infrastructure_retries: 100 };
-        let run = |ends: &[(Outcome, bool)]| {
+        let run = |ends: &[(End, bool)]| {
             let mut faults = Faults::default();
             let mut last = None;
-            for &(outcome, other_agent) in ends {
-                let ending = judge(&Case { other_agent, budget: roomy, ..case(outcome, faults) });
+            for &(end, other_agent) in ends {
+                let ending = judge(&Case { other_agent, budget: roomy, ..case(end, faults) });
                 faults = ending.faults;
                 last = Some(ending);
             }
             last.expect("there were ends")
         };
-        let (lost, machine) = (Outcome::Lost, Outcome::Infrastructure);
+        let (lost, machine) = (End::AgentLost, End::Told(Outcome::Infrastructure));
         let poison = run(&[(lost, true), (lost, true), (lost, true)]);
         assert_eq!(poison.event, TrialEvent::GaveUp);
         assert!(poison.reason.starts_with("3 agents in a row were lost"), "{}", poison.reason);
@@ -288,15 +314,31 @@ mod tests {
     }
 
     #[test]
+    fn only_the_last_row_of_lost_agents_counts() {
+        let lost = |agent, got_on| Past { agent, end: End::AgentLost, got_on };
+        let told = |agent| Past { agent, end: End::Told(Outcome::Infrastructure), got_on: false };
+        for (history, expected) in [
+            (vec![], (0, true)),
+            (vec![lost(1, false), lost(2, false)], (2, true)),
+            (vec![lost(1, false), lost(9, false), lost(1, false)], (2, false)),
+            (vec![lost(1, false), told(2), lost(3, false)], (1, true)),
+            (vec![lost(1, false), lost(2, true), lost(3, false)], (2, true)),
+            (vec![lost(9, false), told(2)], (0, true)),
+        ] {
+            assert_eq!(agents_lost(&history, 9), expected, "{history:?}");
+        }
+    }
+
+    #[test]
     fn a_late_success_is_kept_and_nothing_else_outlives_a_sweep() {
         for (sweep, outcome, expected) in [
-            (SweepState::Cancelled, Outcome::Succeeded, TrialEvent::Succeeded),
-            (SweepState::Cancelled, Outcome::Failed, TrialEvent::Cancelled),
-            (SweepState::Cancelled, Outcome::HandedBack, TrialEvent::Cancelled),
-            (SweepState::Cancelled, Outcome::Lost, TrialEvent::Cancelled),
-            (SweepState::Finished, Outcome::HandedBack, TrialEvent::Cancelled),
-            (SweepState::Finished, Outcome::Failed, TrialEvent::GaveUp),
-            (SweepState::Paused, Outcome::HandedBack, TrialEvent::Requeued),
+            (SweepState::Cancelled, End::Told(Outcome::Succeeded), TrialEvent::Succeeded),
+            (SweepState::Cancelled, End::Told(Outcome::Failed), TrialEvent::Cancelled),
+            (SweepState::Cancelled, End::Told(Outcome::HandedBack), TrialEvent::Cancelled),
+            (SweepState::Cancelled, End::AgentLost, TrialEvent::Cancelled),
+            (SweepState::Finished, End::Told(Outcome::HandedBack), TrialEvent::Cancelled),
+            (SweepState::Finished, End::Told(Outcome::Failed), TrialEvent::GaveUp),
+            (SweepState::Paused, End::Told(Outcome::HandedBack), TrialEvent::Requeued),
         ] {
             let budget = Budget { user_retries: 0, infrastructure_retries: 2 };
             let ending = judge(&Case { sweep, budget, ..case(outcome, Faults::default()) });
@@ -308,9 +350,9 @@ mod tests {
     fn pauses_double_and_end() {
         let seconds = |faults| pause(faults).as_secs();
         assert_eq!([0, 1, 2, 3, 6, 7, u32::MAX].map(seconds), [0, 10, 20, 40, 320, 360, 360]);
-        let first = judge(&case(Outcome::Lost, Faults::default()));
+        let first = judge(&case(End::AgentLost, Faults::default()));
         assert_eq!(first.pause, Duration::ZERO);
-        assert_eq!(judge(&case(Outcome::Lost, first.faults)).pause, FIRST_PAUSE);
+        assert_eq!(judge(&case(End::AgentLost, first.faults)).pause, FIRST_PAUSE);
         assert_eq!(judge(&case(Outcome::Failed, Faults::default())).pause, FIRST_PAUSE);
         for (now, over) in [(1_000, false), (10_999, false), (11_000, true), (999, true), (i64::MIN, true)] {
             assert_eq!(pause_is_over(1_000, FIRST_PAUSE, now), over, "at {now}");
@@ -328,12 +370,12 @@ mod tests {
             let budget = Budget { user_retries: user, infrastructure_retries: infrastructure };
             let mut faults = Faults::default();
             let (mut failed, mut since_progress) = (0, 0);
-            for (outcome, got_on, other_agent) in ends {
-                let outcome = Outcome::ALL[outcome];
-                let ending = judge(&Case { got_on, other_agent, budget, ..case(outcome, faults) });
-                failed += u32::from(outcome == Outcome::Failed);
+            for (end, got_on, other_agent) in ends {
+                let end = End::ALL[end];
+                let ending = judge(&Case { got_on, other_agent, budget, ..case(end, faults) });
+                failed += u32::from(end == End::Told(Outcome::Failed));
                 if got_on { since_progress = 0; }
-                since_progress += u32::from(matches!(outcome, Outcome::Infrastructure | Outcome::Lost));
+                since_progress += u32::from(matches!(end, End::Told(Outcome::Infrastructure) | End::AgentLost));
                 prop_assert_eq!(ending.faults.user, failed);
                 prop_assert_eq!(ending.faults.infrastructure, since_progress);
                 prop_assert!(ending.pause <= LONGEST_PAUSE);

@@ -130,17 +130,6 @@ impl Counts {
     }
 }
 
-/// How many trials must fail, with none going well, before a sweep is paused: W&B's agent gives up at five as well.
-pub const FAILURES_BEFORE_PAUSE: u64 = 5;
-
-/// Why a sweep should pause by itself: nothing but failures so far.
-pub fn breaker(counts: &Counts, last_reason: &str) -> Option<String> {
-    let good = counts.finished + counts.stopped_early;
-    (good == 0 && counts.failed >= FAILURES_BEFORE_PAUSE).then(|| {
-        format!("paused: all {} trials so far failed, the last one with: {last_reason}", counts.failed)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,13 +154,5 @@ mod tests {
             assert_eq!(next(state, SweepEvent::Resume), None);
         }
         assert_eq!(next(Cancelled, SweepEvent::Stop), None);
-    }
-
-    #[test]
-    fn one_good_trial_keeps_a_sweep_running() {
-        let failing = Counts { failed: 5, ..Counts::default() };
-        assert!(breaker(&failing, "exit code 1").is_some_and(|reason| reason.contains("exit code 1")));
-        assert_eq!(breaker(&Counts { finished: 1, ..failing }, ""), None);
-        assert_eq!(breaker(&Counts { failed: 4, ..failing }, ""), None);
     }
 }

@@ -139,6 +139,8 @@ pub(super) fn checkpoint(checkpoint: Checkpoint) -> v1::CheckpointRecord {
         epoch: checkpoint.epoch,
         path: checkpoint.path,
         metrics: checkpoint.metrics.into_iter().collect(),
+        resume: checkpoint.resume,
+        stored: checkpoint.stored,
     }
 }
 
@@ -177,6 +179,8 @@ fn event_kind(kind: v1::event::Kind) -> Result<EventKind, Status> {
             epoch: record.epoch,
             path: record.path,
             metrics: record.metrics.into_iter().filter(|(_, value)| value.is_finite()).collect(),
+            resume: record.resume,
+            stored: false,
         }),
         v1::event::Kind::Media(record) => EventKind::Media(Media {
             name: record.name,

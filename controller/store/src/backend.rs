@@ -120,7 +120,7 @@ impl<B: Backend> Store for B {
         self.read().await?.leases().await
     }
 
-    async fn lease_expire(&self, lease: Lease<AttemptKey>, now_ms: i64) -> Result<bool> {
+    async fn lease_expire(&self, lease: Lease<AttemptKey>, now_ms: i64) -> Result<Option<Finished>> {
         write!(self, lease, |tx| ends::expire(tx, &lease, now_ms))
     }
 

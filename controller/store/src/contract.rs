@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sweep_core::objective::Goal;
@@ -35,6 +36,13 @@ macro_rules! store_contract {
             nothing_but_failures_pauses_a_sweep
             a_program_that_failed_is_run_again_within_its_retries
             no_more_trials_are_held_than_max_parallel
+            a_trial_pauses_before_it_is_run_again
+            a_clock_set_back_ends_a_pause
+            programs_and_machines_have_budgets_of_their_own
+            a_trial_that_takes_agents_down_fails_with_that_reason
+            a_machine_that_fails_in_a_row_is_benched_and_comes_back
+            an_agent_on_which_every_program_fails_is_benched
+            a_trial_without_a_finite_objective_fails_where_asked
             non_finite_objectives_never_count
             watchers_see_each_change_once
             top_lists_the_best_first
@@ -50,6 +58,9 @@ macro_rules! store_contract {
     };
 }
 pub(crate) use store_contract;
+
+mod faults;
+pub(crate) use faults::*;
 
 type Any = Arc<dyn Store>;
 
@@ -68,6 +79,8 @@ pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
         seed: u64::MAX - 3,
         planned_trials: planned,
         retries: 0,
+        infrastructure_retries: 5,
+        fails_non_finite: false,
         max_parallel: None,
         text: "method: random\n".to_owned(),
         created_at_ms: NOW,
@@ -83,6 +96,20 @@ struct Scene {
     store: Any,
     sweep: String,
     agent: Uuid,
+    /// Milliseconds since the Unix epoch.
+    clock: AtomicI64,
+}
+
+fn agent() -> Agent {
+    Agent {
+        id: Uuid::now_v7(),
+        name: "box".to_owned(),
+        host: "box.local".to_owned(),
+        version: "0".to_owned(),
+        slots: 1,
+        devices: vec!["cuda:0".to_owned()],
+        labels: BTreeMap::new(),
+    }
 }
 
 impl Scene {
@@ -94,18 +121,14 @@ impl Scene {
         let sweep = store.sweep_create(new).await.expect("creates").id;
         let queued = (1..=trials).map(trial).collect();
         assert!(store.trials_enqueue(&sweep, 0, queued, true, NOW).await.expect("queues"));
-        let agent = Agent {
-            id: Uuid::now_v7(),
-            name: "box".to_owned(),
-            host: "box.local".to_owned(),
-            version: "0".to_owned(),
-            slots: 1,
-            devices: vec!["cuda:0".to_owned()],
-            labels: BTreeMap::new(),
-        };
+        let agent = agent();
         let id = agent.id;
         store.agent_register(agent, NOW).await.expect("registers");
-        Self { store, sweep, agent: id }
+        Self { store, sweep, agent: id, clock: AtomicI64::new(NOW + 1) }
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.load(Ordering::SeqCst)
     }
 
     async fn claim_as(&self, request_id: Uuid) -> Claimed {
@@ -115,7 +138,7 @@ impl Scene {
             request_id,
             lease: Duration::from_secs(60),
         };
-        self.store.trial_claim(claim, NOW + 1).await.expect("claims")
+        self.store.trial_claim(claim, self.now()).await.expect("claims")
     }
 
     async fn claim(&self) -> (AttemptKey, u64) {
@@ -129,14 +152,14 @@ impl Scene {
 
     async fn report(&self, key: AttemptKey, first_seq: u64, values: &[f64]) -> Result<Reported> {
         let events = values.iter().zip(first_seq..).map(|(&value, seq)| point(seq * 10, value)).collect();
-        self.store.attempt_report(key, first_seq, events, NOW + 2).await
+        self.store.attempt_report(key, first_seq, events, self.now()).await
     }
 
     async fn finish(&self, key: AttemptKey, outcome: Outcome, last_seq: u64) -> Result<Finished> {
         let reason = if outcome == Outcome::Succeeded { "" } else { "because" };
         let finish =
             Finish { key, outcome, reason: reason.to_owned(), exit_code: Some(0), signal: None, last_seq };
-        self.store.attempt_finish(finish, NOW + 3).await
+        self.store.attempt_finish(finish, self.now()).await
     }
 
     async fn sweep(&self) -> Sweep {
@@ -298,11 +321,11 @@ pub(crate) async fn ends_move_trials_and_sweeps(store: Any) {
         let trial = scene.trial(number).await;
         assert_eq!(
             (trial.state, trial.reason.as_str(), trial.finished_at_ms),
-            (state, reason, Some(NOW + 3))
+            (state, reason, Some(NOW + 1))
         );
     }
     let sweep = scene.sweep().await;
-    assert_eq!((sweep.state, sweep.ended_at_ms), (SweepState::Finished, Some(NOW + 3)));
+    assert_eq!((sweep.state, sweep.ended_at_ms), (SweepState::Finished, Some(NOW + 1)));
     assert_eq!((sweep.counts.finished, sweep.counts.failed, sweep.counts.stopped_early), (1, 1, 1));
     // The failed trial's 0.2 does not count; the stopped one's does.
     assert_eq!(sweep.best.map(|(_, number)| number), Some(3));
@@ -318,14 +341,15 @@ pub(crate) async fn the_same_end_twice_is_one_end(store: Any) {
 }
 
 pub(crate) async fn an_expired_lease_is_granted_again(store: Any) {
-    let scene = Scene::new(store, 1).await;
-    for attempt in 1..=3 {
+    let new = NewSweep { infrastructure_retries: 1, ..new_sweep("lost", Some(1)) };
+    let scene = Scene::of(store, new, 1).await;
+    for attempt in 1..=2 {
         let (key, number) = scene.claim().await;
         assert_eq!((key.attempt, number), (attempt, 1));
         let live = scene.store.leases_live().await.expect("reads");
         assert_eq!((live.len(), live[0].key, live[0].length), (1, key, Duration::from_secs(60)));
-        assert!(scene.store.lease_expire(live[0], NOW + 9).await.expect("expires"));
-        assert!(!scene.store.lease_expire(live[0], NOW + 9).await.expect("is gone already"));
+        assert!(scene.store.lease_expire(live[0], NOW + 9).await.expect("expires").is_some());
+        assert!(scene.store.lease_expire(live[0], NOW + 9).await.expect("is gone already").is_none());
     }
     // The machine's budget is spent: it fails, with the agent's name in the reason.
     let trial = scene.trial(1).await;
@@ -339,10 +363,10 @@ pub(crate) async fn a_renewed_lease_does_not_expire(store: Any) {
     let (key, _) = scene.claim().await;
     let seen = scene.store.leases_live().await.expect("reads")[0];
     scene.store.attempts_renew(vec![key]).await.expect("renews");
-    assert!(!scene.store.lease_expire(seen, NOW).await.expect("answers"));
+    assert!(scene.store.lease_expire(seen, NOW).await.expect("answers").is_none());
     let seen = scene.store.leases_live().await.expect("reads")[0];
     scene.report(key, 1, &[0.5]).await.expect("renews too");
-    assert!(!scene.store.lease_expire(seen, NOW).await.expect("answers"));
+    assert!(scene.store.lease_expire(seen, NOW).await.expect("answers").is_none());
     assert_eq!(scene.trial(1).await.state, TrialState::Running);
 }
 
@@ -427,6 +451,7 @@ pub(crate) async fn a_program_that_failed_is_run_again_within_its_retries(store:
     let first = scene.finish(key, Outcome::Failed, 0).await.expect("fails");
     assert_eq!(first.state, TrialState::Queued);
     assert_eq!(scene.trial(1).await.reason, "to be retried: because");
+    scene.clock.fetch_add(10_000, Ordering::SeqCst);
     let (key, number) = scene.claim().await;
     assert_eq!((key.attempt, number), (2, 1));
     let second = scene.finish(key, Outcome::Failed, 0).await.expect("fails");

@@ -97,8 +97,8 @@ pub trait Store: Send + Sync + 'static {
     /// Every lease in force.
     async fn leases_live(&self) -> Result<Vec<Lease<AttemptKey>>>;
 
-    /// Takes a lease away, unless it was renewed since it was read. Whether it was taken.
-    async fn lease_expire(&self, lease: Lease<AttemptKey>, now_ms: i64) -> Result<bool>;
+    /// Takes a lease away and moves its trial on; `None`: it was renewed since it was read, or its attempt ended.
+    async fn lease_expire(&self, lease: Lease<AttemptKey>, now_ms: i64) -> Result<Option<Finished>>;
 
     /// Trials of a sweep, by number; with `top`, the best of them, best first.
     async fn trial_list(&self, sweep: &str, filter: TrialFilter) -> Result<Vec<Trial>>;

@@ -27,6 +27,10 @@ pub struct NewSweep {
     pub planned_trials: Option<u64>,
     /// How often a trial whose program failed is run again.
     pub retries: u32,
+    /// How often a trial is run again after faults of machines, since it last got on.
+    pub infrastructure_retries: u32,
+    /// Whether a trial that ended without a finite objective failed.
+    pub fails_non_finite: bool,
     /// Most trials held by agents at one time.
     pub max_parallel: Option<u32>,
     /// The file as it was given.
@@ -228,6 +232,10 @@ pub struct Checkpoint {
     /// On the agent's host.
     pub path: String,
     pub metrics: BTreeMap<String, f64>,
+    /// Whether the trial can go on from it.
+    pub resume: bool,
+    /// Whether its files are in the artifact store.
+    pub stored: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -312,6 +320,8 @@ pub struct Finish {
 pub struct Finished {
     pub sweep: String,
     pub state: TrialState,
+    /// How long the trial waits before it is handed out again, if it is queued.
+    pub pause: Duration,
 }
 
 /// A sweep and those of its trials that changed.
@@ -321,26 +331,6 @@ pub struct Changes {
     pub change: u64,
     pub sweep: Sweep,
     pub trials: Vec<Trial>,
-}
-
-/// The word an outcome has in the database.
-pub(crate) fn outcome_word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Succeeded => "succeeded",
-        Outcome::Failed => "failed",
-        Outcome::Stopped => "stopped",
-        Outcome::Cancelled => "cancelled",
-        Outcome::HandedBack => "handed back",
-        Outcome::Infrastructure => "lost",
-    }
-}
-
-/// The outcome of a word.
-pub(crate) fn outcome_of_word(word: &str) -> Option<Outcome> {
-    use Outcome::{Cancelled, Failed, HandedBack, Infrastructure, Stopped, Succeeded};
-    [Succeeded, Failed, Stopped, Cancelled, HandedBack, Infrastructure]
-        .into_iter()
-        .find(|outcome| outcome_word(*outcome) == word)
 }
 
 /// How an attempt ended, in words.

@@ -4,12 +4,15 @@
 //! Operations that change what a watcher sees number that change themselves.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use sweep_core::breaker::{Bench, Record};
+use sweep_core::fault::{End, Faults, Past};
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::sweep::{Counts, SweepState};
-use sweep_core::trial::{Faults, Outcome, TrialState};
+use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
 use crate::{
@@ -100,8 +103,8 @@ pub(crate) trait Tables: Send {
     async fn trials_withdraw(&mut self, sweep: &str) -> Result<()>;
     /// Cancels what is queued or paused.
     async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()>;
-    /// The next queued trial, for this transaction alone: those that ran before first, then by number.
-    async fn trial_next(&mut self, sweep: &str) -> Result<Option<QueuedTrial>>;
+    /// The next queued trial whose pause is over, for this transaction alone: those that ran before first, then by number.
+    async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>>;
     /// Gives a queued trial away: it is leased, without an objective and metrics.
     async fn trial_lease(&mut self, trial: Uuid, attempt: u32, now_ms: i64) -> Result<()>;
     /// A trial that reported: it runs, and has this objective.
@@ -109,7 +112,11 @@ pub(crate) trait Tables: Send {
     async fn trial_move(&mut self, end: &TrialMove) -> Result<()>;
 
     async fn agent_set(&mut self, agent: &Agent, now_ms: i64) -> Result<()>;
-    async fn agent_exists(&mut self, agent: Uuid) -> Result<bool>;
+    /// How an agent stands; `None`: it never registered.
+    async fn agent_standing(&mut self, agent: Uuid) -> Result<Option<AgentStanding>>;
+    /// The same, and its row is this transaction's alone until the end. Locked after all others.
+    async fn agent_locked(&mut self, agent: Uuid) -> Result<Option<AgentStanding>>;
+    async fn agent_stand(&mut self, agent: Uuid, standing: &AgentStanding) -> Result<()>;
 
     /// What a claim got earlier.
     async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>>;
@@ -120,6 +127,8 @@ pub(crate) trait Tables: Send {
     async fn attempt_locked(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>>;
     /// The name of the agent that has or had an attempt.
     async fn attempt_agent(&mut self, key: AttemptKey) -> Result<String>;
+    /// The attempts of a trial that ended, oldest first.
+    async fn attempts_past(&mut self, trial: Uuid) -> Result<Vec<Past<Uuid>>>;
     /// Counts a renewal of an attempt that has not ended.
     async fn attempt_renew(&mut self, key: AttemptKey) -> Result<()>;
     /// Counts a renewal and the events stored.
@@ -163,6 +172,15 @@ pub(crate) struct QueuedTrial {
     pub(crate) params: sweep_core::value::Params,
 }
 
+/// What is remembered of an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AgentStanding {
+    pub(crate) name: String,
+    pub(crate) record: Record,
+    /// It gets no trials for a while, from this moment.
+    pub(crate) bench: Option<(Bench, i64)>,
+}
+
 /// What is known of an attempt, its trial and its sweep.
 #[derive(Debug, Clone)]
 pub(crate) struct AttemptStanding {
@@ -176,12 +194,18 @@ pub(crate) struct AttemptStanding {
     pub(crate) renewals: u64,
     pub(crate) acknowledged: u64,
     /// `None` while it runs.
-    pub(crate) outcome: Option<Outcome>,
+    pub(crate) end: Option<End>,
+    pub(crate) agent: Uuid,
+    /// Whether it left a checkpoint to go on from.
+    pub(crate) got_on: bool,
     pub(crate) facts: Option<Facts>,
     pub(crate) sweep_state: SweepState,
     pub(crate) target: Option<Objective>,
     /// How often a program that failed is run again.
     pub(crate) retries: u32,
+    pub(crate) infrastructure_retries: u32,
+    /// Whether a trial that ended without a finite objective failed.
+    pub(crate) fails_non_finite: bool,
 }
 
 /// Where an attempt's end takes its trial.
@@ -193,13 +217,16 @@ pub(crate) struct TrialMove {
     pub(crate) faults: Faults,
     /// `None`: it will run again.
     pub(crate) finished_at: Option<i64>,
+    /// It is not handed out before so much time has passed since `now_ms`.
+    pub(crate) pause: Duration,
+    pub(crate) now_ms: i64,
 }
 
 /// How an attempt ended.
 #[derive(Debug, Clone)]
 pub(crate) struct AttemptEnd<'a> {
     pub(crate) at_ms: i64,
-    pub(crate) outcome: Outcome,
+    pub(crate) end: End,
     pub(crate) reason: &'a str,
     pub(crate) exit_code: Option<i32>,
     pub(crate) signal: Option<i32>,

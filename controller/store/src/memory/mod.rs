@@ -7,16 +7,17 @@ mod tables;
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use sweep_core::fault::{End, Faults};
 use sweep_core::objective::Summary;
-use sweep_core::trial::{Faults, Outcome};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
 use self::table::{Table, Undo};
 use crate::backend::{Backend, Job};
-use crate::port::{PackedBatch, Rows};
+use crate::port::{AgentStanding, PackedBatch, Rows};
 use crate::{Agent, AttemptKey, Checkpoint, Facts, Media, Result, Sweep, Trial};
 
 /// The memory backend. A clone is a second handle on the same state, as another controller would have it; the state
@@ -45,6 +46,8 @@ struct SweepRow {
     /// Its counts and best trial are empty.
     sweep: Sweep,
     retries: u32,
+    infrastructure_retries: u32,
+    fails_non_finite: bool,
     max_parallel: Option<u32>,
 }
 
@@ -53,6 +56,8 @@ struct TrialRow {
     /// Its metrics, agent and facts are empty.
     trial: Trial,
     faults: Faults,
+    /// How long it is not handed out, and since when.
+    pause: (Duration, i64),
     changed: u64,
 }
 
@@ -71,7 +76,7 @@ struct AttemptRecord {
 #[derive(Clone)]
 struct Ended {
     at_ms: i64,
-    outcome: Outcome,
+    end: End,
     reason: String,
 }
 
@@ -95,7 +100,7 @@ struct State {
     trials: Table<Place, TrialRow>,
     places: Table<Uuid, Place>,
     metrics: Table<(Uuid, String), Summary>,
-    agents: Table<Uuid, Agent>,
+    agents: Table<Uuid, (Agent, AgentStanding)>,
     attempts: Table<Key, AttemptRecord>,
     claims: Table<Uuid, Key>,
     batches: Table<Seq, PackedBatch>,

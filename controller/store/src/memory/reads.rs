@@ -13,7 +13,6 @@ use super::{Held, State, TrialRow};
 use crate::port::{Pick, Rows};
 use crate::{
     AttemptKey, AttemptRow, Checkpoint, Media, Result, Sweep, Trial, TrialName, count_of, ended_words,
-    outcome_word,
 };
 
 impl State {
@@ -23,7 +22,7 @@ impl State {
     }
 
     fn agent_name(&self, agent: Uuid) -> String {
-        self.agents.get(&agent).map_or_else(String::new, |agent| agent.name.clone())
+        self.agents.get(&agent).map_or_else(String::new, |(agent, _)| agent.name.clone())
     }
 
     fn shown(&self, row: &TrialRow) -> Trial {
@@ -156,9 +155,8 @@ impl Rows for Held {
                     agent: self.agent_name(row.agent),
                     claimed_at_ms: row.claimed_at,
                     ended_at_ms: ended.map(|ended| ended.at_ms),
-                    ended: ended.map_or_else(String::new, |ended| {
-                        ended_words(Some(outcome_word(ended.outcome)), &ended.reason)
-                    }),
+                    ended: ended
+                        .map_or_else(String::new, |ended| ended_words(Some(ended.end.word()), &ended.reason)),
                     facts: row.facts.clone(),
                 };
                 (shown, row.resume_step)

@@ -1,16 +1,19 @@
 //! Changes to the maps.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use sweep_core::fault::{self, Faults, Past};
 use sweep_core::objective::Summary;
 use sweep_core::sweep::{Counts, SweepState};
-use sweep_core::trial::{Faults, TrialState};
+use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
-use super::{AttemptRecord, Ended, Held, SweepRow, TrialRow, key};
+use super::{AttemptRecord, Ended, Held, Key, SweepRow, TrialRow, key};
 use crate::port::{
-    AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, Rows, SweepStanding, Tables, TrialMove,
+    AgentStanding, AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, Rows, SweepStanding, Tables,
+    TrialMove,
 };
 use crate::{
     Agent, Assignment, AttemptKey, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result, Sweep, Trial,
@@ -29,6 +32,12 @@ impl Held {
     fn update_sweep(&mut self, sweep: &str, change: impl FnOnce(&mut Sweep)) {
         self.next_change();
         self.sweeps.update(&sweep.to_owned(), |row| change(&mut row.sweep));
+    }
+
+    /// Whether an attempt left a checkpoint to go on from.
+    fn got_on(&self, (trial, attempt): Key) -> bool {
+        let told = self.checkpoints.range((trial, attempt, 0)..=(trial, attempt, u64::MAX));
+        told.into_iter().any(|(_, checkpoint)| checkpoint.resume && checkpoint.stored)
     }
 
     fn trial_of(&self, trial: Uuid) -> Option<&TrialRow> {
@@ -70,7 +79,13 @@ impl Tables for Held {
             ended_at_ms: None,
             text: new.text.clone(),
         };
-        let row = SweepRow { sweep, retries: new.retries, max_parallel: new.max_parallel };
+        let row = SweepRow {
+            sweep,
+            retries: new.retries,
+            infrastructure_retries: new.infrastructure_retries,
+            fails_non_finite: new.fails_non_finite,
+            max_parallel: new.max_parallel,
+        };
         self.sweeps.set(new.id.clone(), row);
         self.sweep_requests.set(new.request_id, new.id.clone());
         Ok(true)
@@ -154,7 +169,10 @@ impl Tables for Held {
             };
             let place = (sweep.to_owned(), new.number);
             self.places.set(new.id, place.clone());
-            self.trials.set(place, TrialRow { trial, faults: Faults::default(), changed });
+            self.trials.set(
+                place,
+                TrialRow { trial, faults: Faults::default(), pause: (Duration::ZERO, 0), changed },
+            );
         }
         Ok(())
     }
@@ -193,8 +211,11 @@ impl Tables for Held {
         Ok(())
     }
 
-    async fn trial_next(&mut self, sweep: &str) -> Result<Option<QueuedTrial>> {
-        let queued = self.of_sweep(sweep).filter(|row| row.trial.state == TrialState::Queued);
+    async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>> {
+        let queued = self.of_sweep(sweep).filter(|row| {
+            let (pause, began) = row.pause;
+            row.trial.state == TrialState::Queued && fault::pause_is_over(began, pause, now_ms)
+        });
         let next = queued.min_by_key(|row| (row.trial.attempt == 0, row.trial.number));
         Ok(next.map(|row| QueuedTrial {
             id: row.trial.id,
@@ -234,17 +255,29 @@ impl Tables for Held {
             row.trial.reason.clone_from(&end.reason);
             row.trial.finished_at_ms = end.finished_at;
             row.faults = end.faults;
+            row.pause = (end.pause, end.now_ms);
         });
         Ok(())
     }
 
     async fn agent_set(&mut self, agent: &Agent, _now_ms: i64) -> Result<()> {
-        self.agents.set(agent.id, agent.clone());
+        let known = self.agents.get(&agent.id).map(|(_, standing)| standing.clone()).unwrap_or_default();
+        let standing = AgentStanding { name: agent.name.clone(), ..known };
+        self.agents.set(agent.id, (agent.clone(), standing));
         Ok(())
     }
 
-    async fn agent_exists(&mut self, agent: Uuid) -> Result<bool> {
-        Ok(self.agents.get(&agent).is_some())
+    async fn agent_standing(&mut self, agent: Uuid) -> Result<Option<AgentStanding>> {
+        Ok(self.agents.get(&agent).map(|(_, standing)| standing.clone()))
+    }
+
+    async fn agent_locked(&mut self, agent: Uuid) -> Result<Option<AgentStanding>> {
+        self.agent_standing(agent).await
+    }
+
+    async fn agent_stand(&mut self, agent: Uuid, standing: &AgentStanding) -> Result<()> {
+        self.agents.update(&agent, |(_, held)| held.clone_from(standing));
+        Ok(())
     }
 
     async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>> {
@@ -287,11 +320,15 @@ impl Tables for Held {
                 faults: row.faults,
                 renewals: attempt.renewals,
                 acknowledged: attempt.acknowledged,
-                outcome: attempt.ended.as_ref().map(|ended| ended.outcome),
+                end: attempt.ended.as_ref().map(|ended| ended.end),
+                agent: attempt.agent,
+                got_on: self.got_on(key(of)),
                 facts: attempt.facts.clone(),
                 sweep_state: sweep.sweep.state,
                 target: sweep.sweep.objective.clone(),
                 retries: sweep.retries,
+                infrastructure_retries: sweep.infrastructure_retries,
+                fails_non_finite: sweep.fails_non_finite,
             })
         }))
     }
@@ -302,6 +339,15 @@ impl Tables for Held {
 
     async fn attempt_agent(&mut self, of: AttemptKey) -> Result<String> {
         Ok(self.attempt_name(key(of)).unwrap_or_default())
+    }
+
+    async fn attempts_past(&mut self, trial: Uuid) -> Result<Vec<Past<Uuid>>> {
+        let ended = self.attempts.range((trial, 0)..=(trial, u32::MAX));
+        let past = |(key, row): (&Key, &AttemptRecord)| {
+            let end = row.ended.as_ref()?.end;
+            Some(Past { agent: row.agent, end, got_on: self.got_on(*key) })
+        };
+        Ok(ended.filter_map(past).collect())
     }
 
     async fn attempt_renew(&mut self, of: AttemptKey) -> Result<()> {
@@ -324,7 +370,7 @@ impl Tables for Held {
     }
 
     async fn attempt_end(&mut self, of: AttemptKey, end: &AttemptEnd<'_>) -> Result<()> {
-        let ended = Ended { at_ms: end.at_ms, outcome: end.outcome, reason: end.reason.to_owned() };
+        let ended = Ended { at_ms: end.at_ms, end: end.end, reason: end.reason.to_owned() };
         self.attempts.update(&key(of), |row| row.ended = Some(ended));
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Agents and their claims.
 
+use sweep_core::fault;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
 
 use crate::port::{Lock, SweepStanding, Tables};
@@ -18,9 +19,9 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
     if let Some(given) = tx.attempt_by_request(claim.request_id).await? {
         return Ok(Claimed::Granted(Box::new(given)));
     }
-    if !tx.agent_exists(claim.agent).await? {
+    let Some(agent) = tx.agent_standing(claim.agent).await? else {
         return Err(StoreError::AgentUnknown { agent: claim.agent });
-    }
+    };
     let nothing = |standing: SweepStanding| {
         Ok(Claimed::Nothing { state: standing.state, reason: standing.reason, exhausted: standing.exhausted })
     };
@@ -28,11 +29,17 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
     if !seen.state.hands_out() {
         return nothing(seen);
     }
+    if let Some((bench, began)) = agent.bench
+        && !fault::pause_is_over(began, bench.length, now_ms)
+    {
+        let reason = format!("agent {} is benched: {}", agent.name, bench.reason);
+        return nothing(SweepStanding { reason, ..seen });
+    }
     let standing = locked(tx, &claim.sweep, &seen).await?;
     if !standing.state.hands_out() || is_full(tx, &claim.sweep, &standing).await? {
         return nothing(standing);
     }
-    let Some(next) = tx.trial_next(&claim.sweep).await? else { return nothing(standing) };
+    let Some(next) = tx.trial_next(&claim.sweep, now_ms).await? else { return nothing(standing) };
     let attempt = next.attempt + 1;
     tx.attempt_insert(AttemptKey { trial: next.id, attempt }, claim, now_ms).await?;
     tx.trial_lease(next.id, attempt, now_ms).await?;

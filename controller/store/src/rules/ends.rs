@@ -1,5 +1,8 @@
 //! Ends: told by an agent, or found by the reaper.
 
+use std::time::Duration;
+
+use sweep_core::fault::{self, Budget, Case, End, Faults};
 use sweep_core::lease::Lease;
 use sweep_core::trial::{self, Outcome, TrialEvent};
 
@@ -11,34 +14,40 @@ use crate::{AttemptKey, Finish, Finished, Result, StoreError};
 /// Ends an attempt as its agent tells.
 pub(crate) async fn finish(tx: &mut dyn Tables, finish: &Finish, now_ms: i64) -> Result<Finished> {
     let known = locked(tx, finish.key).await?;
-    if known.outcome == Some(finish.outcome) {
+    let end = End::Told(finish.outcome);
+    if known.end == Some(end) {
         // The same end told again: the reply was lost, the end was not.
-        return Ok(Finished { sweep: known.sweep, state: known.state });
+        return Ok(Finished { sweep: known.sweep, state: known.state, pause: Duration::ZERO });
     }
     known.refuse_stale(finish.key)?;
     if finish.last_seq > known.acknowledged {
         return Err(StoreError::SeqGap { acknowledged: known.acknowledged });
     }
-    end(tx, &known, finish, now_ms).await
+    let attempt_end = AttemptEnd {
+        at_ms: now_ms,
+        end,
+        reason: &finish.reason,
+        exit_code: finish.exit_code,
+        signal: finish.signal,
+    };
+    self::end(tx, &known, finish.key, &attempt_end).await
 }
 
 /// Takes a lease away if nobody renewed it meanwhile.
-pub(crate) async fn expire(tx: &mut dyn Tables, lease: &Lease<AttemptKey>, now_ms: i64) -> Result<bool> {
+pub(crate) async fn expire(
+    tx: &mut dyn Tables,
+    lease: &Lease<AttemptKey>,
+    now_ms: i64,
+) -> Result<Option<Finished>> {
     let known = locked(tx, lease.key).await?;
     if known.stale(lease.key).is_some() || known.renewals != lease.renewals {
-        return Ok(false);
+        return Ok(None);
     }
     let agent = tx.attempt_agent(lease.key).await?;
-    let finish = Finish {
-        key: lease.key,
-        outcome: Outcome::Infrastructure,
-        reason: format!("agent {agent} was not heard of for {} s", lease.length.as_secs()),
-        exit_code: None,
-        signal: None,
-        last_seq: 0,
-    };
-    end(tx, &known, &finish, now_ms).await?;
-    Ok(true)
+    let reason = format!("agent {agent} was not heard of for {} s", lease.length.as_secs());
+    let attempt_end =
+        AttemptEnd { at_ms: now_ms, end: End::AgentLost, reason: &reason, exit_code: None, signal: None };
+    end(tx, &known, lease.key, &attempt_end).await.map(Some)
 }
 
 /// An attempt, its sweep and its trial locked: the end of the last trial is the end of the sweep, and two last ones at
@@ -49,28 +58,72 @@ async fn locked(tx: &mut dyn Tables, key: AttemptKey) -> Result<AttemptStanding>
     tx.attempt_locked(key).await?.ok_or_else(|| unknown(key))
 }
 
-async fn end(tx: &mut dyn Tables, known: &AttemptStanding, finish: &Finish, now_ms: i64) -> Result<Finished> {
-    let ending =
-        trial::judge(finish.outcome, &finish.reason, known.faults, known.budget(), known.sweep_state);
+async fn end(
+    tx: &mut dyn Tables,
+    known: &AttemptStanding,
+    key: AttemptKey,
+    end: &AttemptEnd<'_>,
+) -> Result<Finished> {
+    let (judged, detail) = judged(known, end);
+    let (agents_lost, other_agent) = match judged {
+        End::AgentLost => fault::agents_lost(&tx.attempts_past(key.trial).await?, known.agent),
+        End::Told(_) => (0, true),
+    };
+    let ending = fault::judge(&Case {
+        end: judged,
+        detail: &detail,
+        faults: Faults { agents_lost, ..known.faults },
+        got_on: known.got_on,
+        other_agent,
+        budget: Budget { user_retries: known.retries, infrastructure_retries: known.infrastructure_retries },
+        sweep: known.sweep_state,
+    });
     let to = trial::next(known.state, ending.event).ok_or_else(|| {
         StoreError::corrupt(format!("a {} trial cannot end by {:?}", known.state, ending.event))
     })?;
-    let attempt_end = AttemptEnd {
-        at_ms: now_ms,
-        outcome: finish.outcome,
-        reason: &finish.reason,
-        exit_code: finish.exit_code,
-        signal: finish.signal,
-    };
-    tx.attempt_end(finish.key, &attempt_end).await?;
+    tx.attempt_end(key, end).await?;
     tx.trial_move(&TrialMove {
-        trial: finish.key.trial,
+        trial: key.trial,
         to,
         reason: ending.reason,
         faults: ending.faults,
-        finished_at: (ending.event != TrialEvent::Requeued).then_some(now_ms),
+        finished_at: (ending.event != TrialEvent::Requeued).then_some(end.at_ms),
+        pause: ending.pause,
+        now_ms: end.at_ms,
     })
     .await?;
-    sweeps::settle(tx, &known.sweep, now_ms).await?;
-    Ok(Finished { sweep: known.sweep.clone(), state: to })
+    remember(tx, known, judged, &detail, end.at_ms).await?;
+    sweeps::settle(tx, &known.sweep, end.at_ms).await?;
+    Ok(Finished { sweep: known.sweep.clone(), state: to, pause: ending.pause })
+}
+
+/// What an end counts as, and why: a program that ends well without a finite objective may have failed all the same.
+fn judged(known: &AttemptStanding, end: &AttemptEnd<'_>) -> (End, String) {
+    let told = (end.end, end.reason.to_owned());
+    let Some(target) = known.target.as_ref().filter(|_| known.fails_non_finite) else { return told };
+    match end.end {
+        End::Told(Outcome::Succeeded) if known.objective.is_none() => {
+            let reason = format!("the program ended well, but never reported a finite {}", target.name);
+            (End::Told(Outcome::Failed), reason)
+        }
+        _ => told,
+    }
+}
+
+/// What the end says of its agent.
+async fn remember(
+    tx: &mut dyn Tables,
+    known: &AttemptStanding,
+    end: End,
+    detail: &str,
+    now_ms: i64,
+) -> Result<()> {
+    let Some(mut standing) = tx.agent_locked(known.agent).await? else { return Ok(()) };
+    let (record, bench) = standing.record.after(end, detail);
+    if record == standing.record && bench.is_none() {
+        return Ok(());
+    }
+    standing.record = record;
+    standing.bench = bench.map(|bench| (bench, now_ms));
+    tx.agent_stand(known.agent, &standing).await
 }

@@ -1,10 +1,9 @@
 //! Whether an attempt may still write, and what it is told.
 
 use sweep_core::sweep::SweepState;
-use sweep_core::trial::Budget;
 
 use crate::port::AttemptStanding;
-use crate::{AttemptKey, Result, Standing, StoreError, outcome_word};
+use crate::{AttemptKey, Result, Standing, StoreError};
 
 /// No such attempt: its trial was never here, or was withdrawn.
 pub(super) fn unknown(key: AttemptKey) -> StoreError {
@@ -28,8 +27,8 @@ impl AttemptStanding {
         if self.current != key.attempt {
             return Some("a newer attempt has the trial".to_owned());
         }
-        match self.outcome {
-            Some(outcome) => Some(format!("it ended: {}", outcome_word(outcome))),
+        match self.end {
+            Some(end) => Some(format!("it ended: {}", end.word())),
             None if !self.state.is_active() => Some(format!("the trial is {}", self.state)),
             None => None,
         }
@@ -39,9 +38,5 @@ impl AttemptStanding {
         let trial = format!("{}/{}", self.sweep, self.number);
         self.stale(key)
             .map_or(Ok(()), |reason| Err(StoreError::AttemptStale { trial, attempt: key.attempt, reason }))
-    }
-
-    pub(super) fn budget(&self) -> Budget {
-        Budget { user_retries: self.retries, ..Budget::default() }
     }
 }

@@ -1,5 +1,6 @@
 //! Sweeps: created, moved by people, fed by the planner, settled after their trials.
 
+use sweep_core::breaker::sweep_breaker;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
 
 use super::reads;
@@ -94,9 +95,9 @@ pub(super) async fn settle(tx: &mut dyn Tables, id: &str, now_ms: i64) -> Result
     {
         return set_state(tx, id, to, "", now_ms).await;
     }
-    if standing.state == SweepState::Running && sweep::breaker(&counts, "").is_some() {
+    if standing.state == SweepState::Running && sweep_breaker(&counts, "").is_some() {
         let last = tx.last_failure(id).await?;
-        if let Some(reason) = sweep::breaker(&counts, last.as_deref().unwrap_or("")) {
+        if let Some(reason) = sweep_breaker(&counts, last.as_deref().unwrap_or("")) {
             return set_state(tx, id, SweepState::Paused, &reason, now_ms).await;
         }
     }

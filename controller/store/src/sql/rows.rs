@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sweep_core::breaker::{Bench, Record};
+use sweep_core::fault::Past;
+use sweep_core::fault::{End, Faults};
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::sweep::{Counts, SweepState};
-use sweep_core::trial::{Faults, TrialState};
+use sweep_core::trial::TrialState;
+use uuid::Uuid;
 
 use super::SqlRow;
-use crate::port::{AttemptStanding, QueuedTrial, SweepStanding};
+use crate::port::{AgentStanding, AttemptStanding, QueuedTrial, SweepStanding};
 use crate::{
     Assignment, AttemptKey, AttemptRow, Checkpoint, Facts, Media, Objective, Result, StoreError, Sweep,
-    Trial, ended_words, outcome_of_word,
+    Trial, ended_words,
 };
 
 /// What a driver's error about a column is to us.
@@ -171,10 +175,31 @@ pub(super) fn metric(row: &impl SqlRow) -> Result<(String, Summary)> {
     Ok((text(row, "name")?, summary))
 }
 
+fn end(row: &impl SqlRow) -> Result<Option<End>> {
+    let Some(word) = row.text("outcome")? else { return Ok(None) };
+    let end = End::of_word(&word).ok_or_else(|| StoreError::corrupt(format!("attempt outcome {word}")))?;
+    Ok(Some(end))
+}
+
+pub(super) fn past(row: &impl SqlRow) -> Result<Past<Uuid>> {
+    let end = end(row)?.ok_or_else(null("outcome"))?;
+    Ok(Past { agent: row.id("agent_id")?, end, got_on: row.flag("got_on")? })
+}
+
+pub(super) fn agent_standing(row: &impl SqlRow) -> Result<AgentStanding> {
+    let record = Record {
+        proven: row.flag("proven")?,
+        first_failures: small(row, "first_failures")?,
+        machine_faults: small(row, "machine_faults")?,
+        benched: small(row, "benched")?,
+    };
+    let length = Duration::from_millis(count(row, "bench_ms")?);
+    let bench = Bench { length, reason: text(row, "bench_reason")? };
+    let bench = if length.is_zero() { None } else { Some((bench, int(row, "bench_began")?)) };
+    Ok(AgentStanding { name: text(row, "name")?, record, bench })
+}
+
 pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
-    let outcome = row.text("outcome")?.map(|word| {
-        outcome_of_word(&word).ok_or_else(|| StoreError::corrupt(format!("attempt outcome {word}")))
-    });
     Ok(AttemptStanding {
         sweep: text(row, "sweep_id")?,
         number: count(row, "number")?,
@@ -184,14 +209,19 @@ pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
         faults: Faults {
             user: small(row, "user_faults")?,
             infrastructure: small(row, "infrastructure_faults")?,
+            agents_lost: 0,
         },
         renewals: count(row, "renewals")?,
         acknowledged: count(row, "acknowledged_seq")?,
-        outcome: outcome.transpose()?,
+        end: end(row)?,
+        agent: row.id("agent_id")?,
+        got_on: row.flag("got_on")?,
         facts: facts(row)?,
         sweep_state: sweep_state(row, "sweep_state")?,
         target: objective(row)?,
         retries: small(row, "retries")?,
+        infrastructure_retries: small(row, "infrastructure_retries")?,
+        fails_non_finite: row.flag("fails_non_finite")?,
     })
 }
 
@@ -221,6 +251,8 @@ pub(super) fn checkpoint(row: &impl SqlRow) -> Result<Checkpoint> {
         epoch: row.real("epoch")?,
         path: text(row, "path")?,
         metrics: json(row, "metrics")?,
+        resume: row.flag("resume")?,
+        stored: row.flag("stored")?,
     })
 }
 

@@ -39,7 +39,15 @@ macro_rules! trial_columns {
 macro_rules! trial_next {
     () => {
         "select id, number, attempt, params from trial where sweep_id = $1 and state = 'queued' \
+         and (pause_ms = 0 or $2 - pause_began >= pause_ms or $2 < pause_began) \
          order by attempt = 0, number limit 1"
+    };
+}
+
+macro_rules! agent_standing {
+    () => {
+        "select name, proven, first_failures, machine_faults, benched, bench_ms, bench_began, bench_reason \
+         from agent where id = $1"
     };
 }
 
@@ -47,15 +55,18 @@ macro_rules! attempt_standing {
     () => {
         "select t.sweep_id, t.number, t.state, t.reason, t.attempt as current, t.objective, t.user_faults, \
          t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.ended_at, a.outcome, a.facts, s.state as sweep_state, \
-         s.objective_name, s.goal, s.retries from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
+         s.objective_name, s.goal, s.retries, s.infrastructure_retries, s.fails_non_finite, a.agent_id, exists (select 1 from \
+         checkpoint c where c.trial_id = a.trial_id and c.attempt = a.number and c.resume and c.stored_at is not null) as got_on \
+         from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
          where a.trial_id = $1 and a.number = $2"
     };
 }
 
 statements! { ALL:
     SWEEP_INSERT, "storing a sweep" = "insert into sweep (id, request_id, name, project, description, state, method, \
-        objective_name, goal, seed, planned_trials, retries, max_parallel, text, created_at, changed) \
-        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+        objective_name, goal, seed, planned_trials, retries, infrastructure_retries, fails_non_finite, max_parallel, text, \
+        created_at, changed) \
+        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
         on conflict (request_id) do nothing";
     SWEEP_BY_REQUEST, "finding a sweep by its request" = "select id from sweep where request_id = $1";
     SWEEP_BY_ID, "reading a sweep" = concat!(sweep_columns!("s.text"), "where s.id = $1");
@@ -89,7 +100,7 @@ statements! { ALL:
     TRIAL_LEASE, "leasing a trial" = "update trial set state = 'leased', reason = '', attempt = $2, objective = null, \
         started_at = $3, finished_at = null, changed = $4 where id = $1 and state = 'queued'";
     TRIAL_MOVE, "ending an attempt" = "update trial set state = $2, reason = $3, user_faults = $4, \
-        infrastructure_faults = $5, finished_at = $6, changed = $7 where id = $1";
+        infrastructure_faults = $5, finished_at = $6, changed = $7, pause_ms = $8, pause_began = $9 where id = $1";
     TRIAL_RUNNING, "moving a trial" = "update trial set state = 'running', objective = $2, changed = $3 where id = $1";
     TRIAL_BY_ID, "reading a trial" = concat!(trial_columns!(), "where t.id = $1");
     TRIAL_BY_NUMBER, "reading a trial" = concat!(trial_columns!(), "where t.sweep_id = $1 and t.number = $2");
@@ -116,7 +127,9 @@ statements! { ALL:
         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do update set name = excluded.name, \
         host = excluded.host, version = excluded.version, slots = excluded.slots, devices = excluded.devices, \
         labels = excluded.labels, registered_at = excluded.registered_at";
-    AGENT_EXISTS, "claiming a trial" = "select id from agent where id = $1";
+    AGENT_STANDING, "reading an agent" = agent_standing!();
+    AGENT_STAND, "remembering an agent" = "update agent set proven = $2, first_failures = $3, machine_faults = $4, \
+        benched = $5, bench_ms = $6, bench_began = $7, bench_reason = $8 where id = $1";
 
     ATTEMPT_BY_REQUEST, "claiming a trial" = "select a.trial_id, a.number as attempt, t.sweep_id, t.number, t.params \
         from attempt a join trial t on t.id = a.trial_id where a.request_id = $1";
@@ -131,6 +144,9 @@ statements! { ALL:
         signal = $7 where trial_id = $1 and number = $2";
     ATTEMPTS_OF_TRIAL, "reading a trial" = "select a.number, a.claimed_at, a.ended_at, a.outcome, a.reason, a.facts, \
         a.resume_step, g.name as agent from attempt a join agent g on g.id = a.agent_id where a.trial_id = $1 order by a.number";
+    ATTEMPTS_PAST, "reading a trial's past" = "select a.agent_id, a.outcome, exists (select 1 from checkpoint c \
+        where c.trial_id = a.trial_id and c.attempt = a.number and c.resume and c.stored_at is not null) as got_on \
+        from attempt a where a.trial_id = $1 and a.outcome is not null order by a.number";
     ATTEMPTS_LIVE, "reading leases" = "select trial_id, number, renewals, lease_ms from attempt where ended_at is null";
     ATTEMPT_AGENT, "naming an agent" = "select g.name from attempt a join agent g on g.id = a.agent_id \
         where a.trial_id = $1 and a.number = $2";
@@ -142,9 +158,9 @@ statements! { ALL:
     BATCH_LOGS, "reading logs" = "select logs from batch where trial_id = $1 and attempt = $2 and logs is not null \
         order by first_seq desc";
 
-    CHECKPOINT_INSERT, "storing a record" = "insert into checkpoint (trial_id, attempt, seq, step, epoch, path, metrics) \
-        values ($1, $2, $3, $4, $5, $6, $7)";
-    CHECKPOINTS_OF_TRIAL, "reading a trial" = "select step, epoch, path, metrics from checkpoint where trial_id = $1 \
+    CHECKPOINT_INSERT, "storing a record" = "insert into checkpoint (trial_id, attempt, seq, step, epoch, path, metrics, \
+        resume) values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    CHECKPOINTS_OF_TRIAL, "reading a trial" = "select step, epoch, path, metrics, resume, stored_at is not null as stored from checkpoint where trial_id = $1 \
         order by attempt, seq";
     MEDIA_INSERT, "storing a record" = "insert into media (trial_id, attempt, seq, name, step, value) \
         values ($1, $2, $3, $4, $5, $6)";
@@ -158,4 +174,5 @@ statements! { LOCKING:
     // Rows that other claims hold are passed over: each gets another trial, and nobody waits.
     TRIAL_NEXT_LOCKED, "claiming a trial" = concat!(trial_next!(), " for no key update skip locked");
     ATTEMPT_STANDING_LOCKED, "reading an attempt" = concat!(attempt_standing!(), " for no key update of t, a");
+    AGENT_STANDING_LOCKED, "reading an agent" = concat!(agent_standing!(), " for no key update");
 }

@@ -1,20 +1,22 @@
 //! Changes to the tables.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
+use sweep_core::fault::Past;
 use sweep_core::objective::Summary;
 use sweep_core::sweep::SweepState;
 use uuid::Uuid;
 
 use super::{SqlTx, rows, statements as sql, values};
 use crate::port::{
-    AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, Rows, SweepStanding, Tables, TrialMove,
+    AgentStanding, AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, Rows, SweepStanding, Tables,
+    TrialMove,
 };
 use crate::{
     Agent, Assignment, AttemptKey, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result, StoreError,
-    outcome_word,
 };
 
 fn json(value: &impl Serialize) -> Result<String> {
@@ -24,6 +26,10 @@ fn json(value: &impl Serialize) -> Result<String> {
 /// Numbers that are not finite have no place in a column; see [`Summary`].
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[async_trait]
@@ -58,6 +64,8 @@ impl<T: SqlTx> Tables for T {
             new.seed,
             new.planned_trials,
             new.retries,
+            new.infrastructure_retries,
+            new.fails_non_finite,
             new.max_parallel,
             &new.text,
             new.created_at_ms,
@@ -131,9 +139,9 @@ impl<T: SqlTx> Tables for T {
         Ok(())
     }
 
-    async fn trial_next(&mut self, sweep: &str) -> Result<Option<QueuedTrial>> {
+    async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>> {
         let statement = if T::LOCKS { sql::TRIAL_NEXT_LOCKED } else { sql::TRIAL_NEXT };
-        let row = self.fetch_optional(&statement, values![sweep]).await?;
+        let row = self.fetch_optional(&statement, values![sweep, now_ms]).await?;
         row.as_ref().map(rows::queued).transpose()
     }
 
@@ -163,6 +171,8 @@ impl<T: SqlTx> Tables for T {
             end.faults.infrastructure,
             end.finished_at,
             change,
+            millis(end.pause),
+            end.now_ms,
         ];
         self.execute(&sql::TRIAL_MOVE, row).await?;
         Ok(())
@@ -183,8 +193,32 @@ impl<T: SqlTx> Tables for T {
         Ok(())
     }
 
-    async fn agent_exists(&mut self, agent: Uuid) -> Result<bool> {
-        Ok(self.fetch_optional(&sql::AGENT_EXISTS, values![agent]).await?.is_some())
+    async fn agent_standing(&mut self, agent: Uuid) -> Result<Option<AgentStanding>> {
+        let row = self.fetch_optional(&sql::AGENT_STANDING, values![agent]).await?;
+        row.as_ref().map(rows::agent_standing).transpose()
+    }
+
+    async fn agent_locked(&mut self, agent: Uuid) -> Result<Option<AgentStanding>> {
+        let statement = if T::LOCKS { sql::AGENT_STANDING_LOCKED } else { sql::AGENT_STANDING };
+        let row = self.fetch_optional(&statement, values![agent]).await?;
+        row.as_ref().map(rows::agent_standing).transpose()
+    }
+
+    async fn agent_stand(&mut self, agent: Uuid, standing: &AgentStanding) -> Result<()> {
+        let AgentStanding { record, bench, .. } = standing;
+        let bench = bench.as_ref();
+        let row = values![
+            agent,
+            record.proven,
+            record.first_failures,
+            record.machine_faults,
+            record.benched,
+            bench.map_or(0, |(bench, _)| millis(bench.length)),
+            bench.map_or(0, |(_, began)| *began),
+            bench.map_or("", |(bench, _)| bench.reason.as_str()),
+        ];
+        self.execute(&sql::AGENT_STAND, row).await?;
+        Ok(())
     }
 
     async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>> {
@@ -193,7 +227,7 @@ impl<T: SqlTx> Tables for T {
     }
 
     async fn attempt_insert(&mut self, key: AttemptKey, claim: &Claim, now_ms: i64) -> Result<()> {
-        let lease_ms = i64::try_from(claim.lease.as_millis()).unwrap_or(i64::MAX);
+        let lease_ms = millis(claim.lease);
         let row = values![key.trial, key.attempt, claim.agent, claim.request_id, lease_ms, now_ms];
         self.execute(&sql::ATTEMPT_INSERT, row).await?;
         Ok(())
@@ -214,6 +248,10 @@ impl<T: SqlTx> Tables for T {
         let row = self.fetch_optional(&sql::ATTEMPT_AGENT, values![key.trial, key.attempt]).await?;
         let row = row.ok_or_else(|| StoreError::corrupt("an attempt without an agent"))?;
         rows::text(&row, "name")
+    }
+
+    async fn attempts_past(&mut self, trial: Uuid) -> Result<Vec<Past<Uuid>>> {
+        self.fetch(&sql::ATTEMPTS_PAST, values![trial]).await?.iter().map(rows::past).collect()
     }
 
     async fn attempt_renew(&mut self, key: AttemptKey) -> Result<()> {
@@ -237,7 +275,7 @@ impl<T: SqlTx> Tables for T {
             key.trial,
             key.attempt,
             end.at_ms,
-            outcome_word(end.outcome),
+            end.end.word(),
             end.reason,
             end.exit_code,
             end.signal,
@@ -268,6 +306,7 @@ impl<T: SqlTx> Tables for T {
             checkpoint.epoch,
             &checkpoint.path,
             json(&checkpoint.metrics)?,
+            checkpoint.resume,
         ];
         self.execute(&sql::CHECKPOINT_INSERT, row).await?;
         Ok(())
