@@ -37,6 +37,17 @@ pub(crate) trait Backend: Send + Sync + 'static {
 
     /// See [`Store::feed`].
     fn changes(&self) -> watch::Receiver<u64>;
+
+    /// See [`Store::attend`].
+    fn attend(&self);
+
+    /// See [`Store::attention`].
+    fn attention(&self) -> watch::Receiver<u64>;
+
+    /// See [`Store::reaper_turn`].
+    async fn reaper_turn(&self) -> Result<bool> {
+        Ok(true)
+    }
 }
 
 fn job<T, F>(work: F) -> Job<T>
@@ -150,5 +161,17 @@ impl<B: Backend> Store for B {
 
     async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64> {
         self.read().await?.trials_count(sweep, state).await
+    }
+
+    fn attend(&self) {
+        Backend::attend(self);
+    }
+
+    fn attention(&self) -> watch::Receiver<u64> {
+        Backend::attention(self)
+    }
+
+    async fn reaper_turn(&self) -> Result<bool> {
+        Backend::reaper_turn(self).await
     }
 }

@@ -1,6 +1,7 @@
 //! The behaviours every backend has, as tests over `dyn Store`.
 
 use std::collections::{BTreeMap, HashSet};
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -11,24 +12,32 @@ use sweep_core::trial::{Outcome, TrialState};
 use sweep_core::value::Params;
 use uuid::Uuid;
 
+use crate::backend::{Backend, Job};
 use crate::*;
 
-/// Instantiates the suite for a backend: `store_contract!(make())`, where `make` gives a guard and an empty store.
-macro_rules! store_contract {
-    ($make:expr) => {
-        crate::contract::store_contract!($make;
+/// Hands the names of all cases to another macro.
+macro_rules! cases {
+    ($with:path $(, $($given:tt)*)?) => {
+        $with! { $($($given)*;)?
             a_creation_sent_twice_is_one_sweep
             sweeps_are_found_by_prefix
             the_queue_takes_proposals_once
+            planners_at_one_time_queue_one_plan
             claims_are_idempotent_and_distinct
             concurrent_claims_never_share_a_trial
+            one_request_at_one_time_is_one_grant
+            concurrent_claims_never_pass_max_parallel
+            concurrent_last_ends_finish_the_sweep
+            cancels_beside_claims_leave_nothing_queued
             reports_in_any_portions_are_stored_once
+            concurrent_resends_are_stored_once
             a_gap_is_refused_with_the_last_stored
             a_stale_attempt_cannot_write
             ends_move_trials_and_sweeps
             the_same_end_twice_is_one_end
             an_expired_lease_is_granted_again
             a_renewed_lease_does_not_expire
+            a_renewal_beside_an_expiry_has_one_winner
             a_new_attempt_hides_the_curve_of_the_old
             cancel_reaches_running_attempts_and_withdraws_the_queue
             stop_withdraws_the_queue_and_lets_trials_finish
@@ -45,12 +54,28 @@ macro_rules! store_contract {
             a_trial_without_a_finite_objective_fails_where_asked
             non_finite_objectives_never_count
             watchers_see_each_change_once
+            whoever_waits_is_woken
             top_lists_the_best_first
             logs_come_back_in_order
-        );
+            records_come_back
+        }
+    };
+}
+pub(crate) use cases;
+
+/// Instantiates the suite for a backend: `store_contract!(make())`, where `make` gives a guard and an empty store.
+macro_rules! store_contract {
+    ($make:expr) => {
+        crate::contract::cases!(crate::contract::store_contract, $make);
+
+        #[tokio::test]
+        async fn a_failed_job_leaves_nothing_behind() {
+            let (_guard, store) = $make.await;
+            crate::contract::a_failed_job_leaves_nothing_behind(&store).await;
+        }
     };
     ($make:expr; $($name:ident)*) => {
-        $(#[tokio::test]
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             let (_guard, store) = $make.await;
             crate::contract::$name(std::sync::Arc::new(store)).await;
@@ -64,7 +89,7 @@ pub(crate) use faults::*;
 
 type Any = Arc<dyn Store>;
 
-const NOW: i64 = 1_700_000_000_000;
+pub(crate) const NOW: i64 = 1_700_000_000_000;
 
 pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
     let id: String = Uuid::now_v7().simple().to_string().chars().rev().take(8).collect();
@@ -87,14 +112,14 @@ pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
     }
 }
 
-fn trial(number: u64) -> NewTrial {
+pub(crate) fn trial(number: u64) -> NewTrial {
     NewTrial { id: Uuid::now_v7(), number, params: Params::from([("n".to_owned(), number.into())]) }
 }
 
 /// A sweep with so many queued trials, and an agent.
-struct Scene {
-    store: Any,
-    sweep: String,
+pub(crate) struct Scene {
+    pub(crate) store: Any,
+    pub(crate) sweep: String,
     agent: Uuid,
     /// Milliseconds since the Unix epoch.
     clock: AtomicI64,
@@ -113,7 +138,7 @@ fn agent() -> Agent {
 }
 
 impl Scene {
-    async fn new(store: Any, trials: u64) -> Self {
+    pub(crate) async fn new(store: Any, trials: u64) -> Self {
         Self::of(store, new_sweep("scene", Some(trials)), trials).await
     }
 
@@ -131,7 +156,12 @@ impl Scene {
         self.clock.load(Ordering::SeqCst)
     }
 
-    async fn claim_as(&self, request_id: Uuid) -> Claimed {
+    /// The same scene, through another store.
+    pub(crate) fn on(&self, store: Any) -> Self {
+        Self { store, sweep: self.sweep.clone(), agent: self.agent }
+    }
+
+    pub(crate) async fn claim_as(&self, request_id: Uuid) -> Claimed {
         let claim = Claim {
             sweep: self.sweep.clone(),
             agent: self.agent,
@@ -150,12 +180,12 @@ impl Scene {
         }
     }
 
-    async fn report(&self, key: AttemptKey, first_seq: u64, values: &[f64]) -> Result<Reported> {
+    pub(crate) async fn report(&self, key: AttemptKey, first_seq: u64, values: &[f64]) -> Result<Reported> {
         let events = values.iter().zip(first_seq..).map(|(&value, seq)| point(seq * 10, value)).collect();
         self.store.attempt_report(key, first_seq, events, self.now()).await
     }
 
-    async fn finish(&self, key: AttemptKey, outcome: Outcome, last_seq: u64) -> Result<Finished> {
+    pub(crate) async fn finish(&self, key: AttemptKey, outcome: Outcome, last_seq: u64) -> Result<Finished> {
         let reason = if outcome == Outcome::Succeeded { "" } else { "because" };
         let finish =
             Finish { key, outcome, reason: reason.to_owned(), exit_code: Some(0), signal: None, last_seq };
@@ -171,7 +201,7 @@ impl Scene {
         self.store.trial_get(&name).await.expect("is there").trial
     }
 
-    async fn curve(&self, key: AttemptKey) -> Vec<(u64, f64)> {
+    pub(crate) async fn curve(&self, key: AttemptKey) -> Vec<(u64, f64)> {
         let curves = self.store.curves(key.trial, &["f1".to_owned()]).await.expect("reads");
         curves.into_iter().flat_map(|(_, points)| points).map(|point| (point.step, point.value)).collect()
     }
@@ -262,6 +292,118 @@ pub(crate) async fn concurrent_claims_never_share_a_trial(store: Any) {
     }
     assert_eq!(all.len(), 100);
     assert_eq!(all.into_iter().collect::<HashSet<_>>(), (1..=100).collect());
+}
+
+/// Runs so many at one time and gathers what they come to.
+async fn at_once<T, F>(count: u64, work: impl Fn(u64) -> F) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let tasks: Vec<_> = (0..count).map(|at| tokio::spawn(work(at))).collect();
+    let mut out = Vec::new();
+    for task in tasks {
+        out.push(task.await.expect("runs"));
+    }
+    out
+}
+
+pub(crate) async fn planners_at_one_time_queue_one_plan(store: Any) {
+    let sweep = store.sweep_create(new_sweep("planned", None)).await.expect("creates").id;
+    let queued = at_once(8, |_| {
+        let (store, sweep) = (Arc::clone(&store), sweep.clone());
+        let plan = (1..=10).map(trial).collect();
+        async move { store.trials_enqueue(&sweep, 0, plan, false, NOW).await.expect("answers") }
+    })
+    .await;
+    assert_eq!(queued.into_iter().filter(|queued| *queued).count(), 1);
+    let sweep = store.sweep_find(&sweep).await.expect("is there");
+    assert_eq!((sweep.counts.queued, sweep.proposed), (10, 10));
+}
+
+pub(crate) async fn one_request_at_one_time_is_one_grant(store: Any) {
+    let scene = Arc::new(Scene::new(store, 8).await);
+    let request = Uuid::now_v7();
+    let given = at_once(8, |_| {
+        let scene = Arc::clone(&scene);
+        async move {
+            match scene.claim_as(request).await {
+                Claimed::Granted(given) => (given.trial, given.attempt),
+                other => panic!("nothing granted: {other:?}"),
+            }
+        }
+    })
+    .await;
+    assert!(given.iter().all(|one| *one == given[0]), "{given:?}");
+    assert_eq!(scene.sweep().await.counts.active, 1);
+}
+
+pub(crate) async fn concurrent_claims_never_pass_max_parallel(store: Any) {
+    let scene = Scene::of(store, NewSweep { max_parallel: Some(3), ..new_sweep("few", Some(20)) }, 20).await;
+    let scene = Arc::new(scene);
+    let granted = at_once(16, |_| {
+        let scene = Arc::clone(&scene);
+        async move { matches!(scene.claim_as(Uuid::now_v7()).await, Claimed::Granted(_)) }
+    })
+    .await;
+    assert_eq!(granted.into_iter().filter(|granted| *granted).count(), 3);
+    assert_eq!(scene.sweep().await.counts.active, 3);
+}
+
+pub(crate) async fn concurrent_last_ends_finish_the_sweep(store: Any) {
+    let scene = Arc::new(Scene::new(store, 12).await);
+    let mut keys = Vec::new();
+    for _ in 0..12 {
+        keys.push(scene.claim().await.0);
+    }
+    at_once(12, |at| {
+        let (scene, key) = (Arc::clone(&scene), keys[at as usize]);
+        async move { scene.finish(key, Outcome::Succeeded, 0).await.expect("ends") }
+    })
+    .await;
+    let sweep = scene.sweep().await;
+    assert_eq!((sweep.state, sweep.counts.finished), (SweepState::Finished, 12));
+}
+
+pub(crate) async fn cancels_beside_claims_leave_nothing_queued(store: Any) {
+    let scene = Arc::new(Scene::new(store, 40).await);
+    // One is handed back while the sweep is cancelled, others are claimed.
+    let (back, _) = scene.claim().await;
+    let claimed = at_once(10, |at| {
+        let scene = Arc::clone(&scene);
+        async move {
+            match at {
+                4 => {
+                    scene.store.sweep_change(&scene.sweep, SweepEvent::Cancel, NOW).await.expect("cancels");
+                    0
+                }
+                7 => {
+                    scene.finish(back, Outcome::HandedBack, 0).await.expect("ends");
+                    0
+                }
+                _ => u64::from(matches!(scene.claim_as(Uuid::now_v7()).await, Claimed::Granted(_))),
+            }
+        }
+    })
+    .await;
+    let sweep = scene.sweep().await;
+    assert_eq!((sweep.state, sweep.counts.queued), (SweepState::Cancelled, 0), "{sweep:?}");
+    // The one handed back may have been claimed again before the cancel.
+    let held = claimed.into_iter().sum::<u64>();
+    assert_eq!(sweep.counts.active, held, "{sweep:?}");
+}
+
+pub(crate) async fn concurrent_resends_are_stored_once(store: Any) {
+    let scene = Arc::new(Scene::new(store, 1).await);
+    let (key, _) = scene.claim().await;
+    let answers = at_once(8, |_| {
+        let scene = Arc::clone(&scene);
+        async move { scene.report(key, 1, &[0.1, 0.2, 0.3]).await.expect("stores or knows").acknowledged }
+    })
+    .await;
+    assert_eq!(answers, [3; 8]);
+    assert_eq!(scene.curve(key).await, [(10, 0.1), (20, 0.2), (30, 0.3)]);
+    assert_eq!(scene.trial(1).await.metrics["f1"].count, 3);
 }
 
 pub(crate) async fn reports_in_any_portions_are_stored_once(store: Any) {
@@ -368,6 +510,29 @@ pub(crate) async fn a_renewed_lease_does_not_expire(store: Any) {
     scene.report(key, 1, &[0.5]).await.expect("renews too");
     assert!(scene.store.lease_expire(seen, NOW).await.expect("answers").is_none());
     assert_eq!(scene.trial(1).await.state, TrialState::Running);
+}
+
+pub(crate) async fn a_renewal_beside_an_expiry_has_one_winner(store: Any) {
+    let scene = Arc::new(Scene::new(store, 8).await);
+    for _ in 0..8 {
+        let (key, _) = scene.claim().await;
+        let live = scene.store.leases_live().await.expect("reads");
+        let lease = *live.iter().find(|lease| lease.key == key).expect("is live");
+        let other = Arc::clone(&scene);
+        let expiry =
+            tokio::spawn(async move { other.store.lease_expire(lease, NOW).await.expect("answers") });
+        let renewed = scene.report(key, 1, &[0.5]).await;
+        let expired = expiry.await.expect("runs");
+        // Either the report was first and the lease stands, or the lease is gone and the report was refused.
+        match renewed {
+            Ok(_) => assert!(!expired),
+            Err(StoreError::AttemptStale { .. }) => assert!(expired),
+            Err(other) => panic!("{other}"),
+        }
+        if !expired {
+            scene.finish(key, Outcome::Succeeded, 1).await.expect("ends");
+        }
+    }
 }
 
 pub(crate) async fn a_new_attempt_hides_the_curve_of_the_old(store: Any) {
@@ -488,18 +653,31 @@ pub(crate) async fn non_finite_objectives_never_count(store: Any) {
 pub(crate) async fn watchers_see_each_change_once(store: Any) {
     let scene = Scene::new(store, 3).await;
     let mut feed = scene.store.feed();
-    let all = scene.store.changes_since(&scene.sweep, 0).await.expect("reads");
-    assert_eq!(all.trials.len(), 3);
+    let all = loop {
+        // The feed follows the commits: by and by all of them are in it.
+        let all = scene.store.changes_since(&scene.sweep, 0).await.expect("reads");
+        if all.trials.len() == 3 {
+            break all;
+        }
+        feed.changed().await.expect("moves");
+    };
     assert!(scene.store.changes_since(&scene.sweep, all.change).await.expect("reads").trials.is_empty());
-    feed.mark_unchanged();
     let (key, number) = scene.claim().await;
     feed.wait_for(|change| *change > all.change).await.expect("moves");
     let some = scene.store.changes_since(&scene.sweep, all.change).await.expect("reads");
     assert_eq!(some.trials.iter().map(|trial| trial.number).collect::<Vec<_>>(), [number]);
     assert_eq!(some.sweep.state, SweepState::Running);
     scene.report(key, 1, &[0.5]).await.expect("stores");
+    feed.wait_for(|change| *change > some.change).await.expect("moves");
     let more = scene.store.changes_since(&scene.sweep, some.change).await.expect("reads");
     assert_eq!(more.trials.iter().map(|trial| trial.objective).collect::<Vec<_>>(), [Some(0.5)]);
+}
+
+pub(crate) async fn whoever_waits_is_woken(store: Any) {
+    let mut waiting = store.attention();
+    waiting.mark_unchanged();
+    store.attend();
+    waiting.changed().await.expect("moves");
 }
 
 pub(crate) async fn top_lists_the_best_first(store: Any) {
@@ -537,4 +715,51 @@ pub(crate) async fn logs_come_back_in_order(store: Any) {
     assert_eq!(texts(scene.store.log_lines(key.trial, 1, Some(2)).await.expect("reads")), all[1..]);
     let facts = scene.trial(1).await.facts.expect("are there");
     assert_eq!((facts.host.as_str(), facts.versions["tch"].as_str()), ("box", "0.26"));
+}
+
+pub(crate) async fn records_come_back(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    let checkpoint = Checkpoint {
+        step: 7,
+        epoch: Some(0.25),
+        path: "/runs/7".to_owned(),
+        metrics: BTreeMap::from([("f1".to_owned(), 0.5)]),
+    };
+    let media =
+        Media { name: "matrix".to_owned(), step: 7, value: serde_json::json!({"rows": [[1, 2], [3, null]]}) };
+    let at = |kind| Event { at_ms: NOW, kind };
+    let events = vec![at(EventKind::Checkpoint(checkpoint.clone())), at(EventKind::Media(media.clone()))];
+    scene.store.attempt_report(key, 1, events, NOW).await.expect("stores");
+    scene.finish(key, Outcome::Failed, 2).await.expect("ends");
+    let detail = scene.store.trial_get(&TrialName::Id(key.trial)).await.expect("is there");
+    assert_eq!((detail.checkpoints, detail.media), (vec![checkpoint], vec![media]));
+    let attempt = &detail.attempts[0];
+    assert_eq!(
+        (attempt.number, &*attempt.agent, &*attempt.ended, attempt.ended_at_ms),
+        (1, "box", "failed: because", Some(NOW + 3))
+    );
+    assert_eq!(detail.trial.agent, "box");
+}
+
+/// A job that writes and then fails.
+pub(crate) async fn a_failed_job_leaves_nothing_behind<B: Backend>(store: &B) {
+    let new = new_sweep("undone", None);
+    let before = *Store::feed(store).borrow();
+    let given = Arc::new(new.clone());
+    let job: Job<()> = Box::new(move |tx| {
+        let new = Arc::clone(&given);
+        Box::pin(async move {
+            assert!(tx.sweep_insert(&new).await?);
+            tx.trials_insert(&new.id, &[trial(1), trial(2)], NOW).await?;
+            tx.trials_withdraw(&new.id).await?;
+            Err(StoreError::Corrupt { what: "on purpose".to_owned() })
+        })
+    });
+    assert!(matches!(store.write(job).await, Err(StoreError::Corrupt { .. })));
+    assert!(matches!(store.sweep_find(&new.id).await, Err(StoreError::SweepNotFound { .. })));
+    assert_eq!(*Store::feed(store).borrow(), before);
+    // The same can be stored now, and nothing of the first try is in its way.
+    let sweep = store.sweep_create(new).await.expect("stores").id;
+    assert!(store.trials_enqueue(&sweep, 0, vec![trial(1)], true, NOW).await.expect("queues"));
 }

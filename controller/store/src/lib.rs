@@ -13,7 +13,9 @@ mod error;
 mod memory;
 mod model;
 mod port;
+mod postgres;
 mod rules;
+mod schema;
 mod sql;
 mod sqlite;
 
@@ -28,6 +30,7 @@ use uuid::Uuid;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use model::*;
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
 /// Short for this crate's results.
@@ -123,4 +126,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// How many trials of a sweep are in a state.
     async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64>;
+
+    /// Wakes whoever waits for something to do or to obey: a queue was filled, a sweep was moved. Every controller of the
+    /// database hears it; another one perhaps late, or not at all, so waiting has an end of its own.
+    fn attend(&self);
+
+    /// Moves after each [`Store::attend`].
+    fn attention(&self) -> watch::Receiver<u64>;
+
+    /// Whether this controller may take leases away now: of those on one database one may at a time, and keeps its turn
+    /// by asking at least every ten seconds.
+    async fn reaper_turn(&self) -> Result<bool>;
 }

@@ -26,12 +26,14 @@ use crate::{Agent, AttemptKey, Checkpoint, Facts, Media, Result, Sweep, Trial};
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
     feed: Arc<watch::Sender<u64>>,
+    attention: Arc<watch::Sender<u64>>,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self { state: Arc::default(), feed: Arc::new(watch::Sender::new(0)) }
+        let sender = || Arc::new(watch::Sender::new(0));
+        Self { state: Arc::default(), feed: sender(), attention: sender() }
     }
 }
 
@@ -181,6 +183,14 @@ impl Backend for MemoryStore {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.feed.subscribe()
+    }
+
+    fn attend(&self) {
+        self.attention.send_modify(|count| *count += 1);
+    }
+
+    fn attention(&self) -> watch::Receiver<u64> {
+        self.attention.subscribe()
     }
 }
 

@@ -19,18 +19,19 @@ use self::writer::Writer;
 use crate::backend::{Backend, Job};
 use crate::port::Rows;
 use crate::sql::{sql_connection, sql_row};
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, schema};
 
 const CHANGE_READ: &str = "select value from change_counter where id = 1";
 const CHANGE_WRITE: &str = "update change_counter set value = $1 where id = 1";
 
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
+pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// The SQLite backend.
 pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
     feed: watch::Receiver<u64>,
+    attention: watch::Sender<u64>,
     /// Held while the store lives: a second controller on the file is refused.
     _lock: File,
 }
@@ -58,17 +59,14 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
         let mut conn = options.connect().await.map_err(|error| open(error.to_string()))?;
-        MIGRATIONS
-            .run(&mut conn)
-            .await
-            .map_err(|error| open(format!("its schema cannot be brought up to date: {error}")))?;
+        MIGRATIONS.run(&mut conn).await.map_err(|error| open(schema::explain(&error)))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await
             .map_err(|error| open(error.to_string()))?;
         let (writer, feed) = Writer::start(conn).await?;
-        Ok(Self { writer, readers, feed, _lock: lock })
+        Ok(Self { writer, readers, feed, attention: watch::Sender::new(0), _lock: lock })
     }
 
     async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
@@ -124,6 +122,14 @@ impl Backend for SqliteStore {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.feed.clone()
+    }
+
+    fn attend(&self) {
+        self.attention.send_modify(|count| *count += 1);
+    }
+
+    fn attention(&self) -> watch::Receiver<u64> {
+        self.attention.subscribe()
     }
 }
 

@@ -113,10 +113,12 @@ async fn group(
     let mut next = Some(first);
     while let Some(job) = next {
         tx.conn.execute("savepoint job").await?;
+        let number = tx.change;
         let (good, answer) = job(tx).await;
         answers.push(answer);
         if !good {
             tx.conn.execute("rollback to job").await?;
+            tx.change = number;
         }
         tx.conn.execute("release job").await?;
         next = if answers.len() < GROUP { queue.try_recv().ok() } else { None };

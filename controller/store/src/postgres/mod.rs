@@ -1,0 +1,93 @@
+//! PostgreSQL: any number of controllers on one database, all of them at work.
+//!
+//! Transactions are read-committed and lock the rows their rules rely on, in one order (sweep, trial, attempt); what a
+//! deadlock or a restart of the server undid is run again (`transact`). The feed is in `feed`, the reaper's turn in
+//! `turn`, and what cannot be opened is explained in `open`.
+
+mod feed;
+mod open;
+mod read;
+mod transact;
+mod turn;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgPool, PgRow};
+use tokio::sync::watch;
+
+use self::feed::Feed;
+use self::read::Reader;
+use self::transact::Transactions;
+use self::turn::Turn;
+use crate::backend::{Backend, Job};
+use crate::port::Rows;
+use crate::sql::sql_row;
+use crate::{Result, StoreError};
+
+#[cfg(test)]
+pub(crate) use open::MIGRATIONS;
+
+/// The PostgreSQL backend.
+pub struct PostgresStore {
+    transactions: Arc<Transactions>,
+    /// Beside the writers' pool, so that questions never wait for transactions.
+    readers: PgPool,
+    feed: Feed,
+    turn: Turn,
+}
+
+impl PostgresStore {
+    /// Opens a database that exists, `postgres://user:password@host:port/database`, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] when it cannot; the password is not in it.
+    pub async fn open(url: &str) -> Result<Self> {
+        let options = open::options(url)?;
+        open::migrate(&options).await?;
+        let failed = |error: sqlx::Error| open::explain(&options, &error);
+        let writers = open::pool(12).connect_with(options.clone()).await.map_err(failed)?;
+        let readers = open::pool(4).connect_with(options.clone()).await.map_err(failed)?;
+        let feed = Feed::start(&options).await.map_err(failed)?;
+        let transactions = Arc::new(Transactions::new(writers, feed.teller()));
+        Ok(Self { transactions, readers, feed, turn: Turn::new(options) })
+    }
+}
+
+sql_row!(PgRow);
+
+#[async_trait]
+impl Backend for PostgresStore {
+    async fn write<T: Send + 'static>(&self, job: Job<T>) -> Result<T> {
+        let transactions = Arc::clone(&self.transactions);
+        // A task of its own: whoever waits may go away, and the transaction is brought to its end all the same.
+        tokio::spawn(async move { transactions.run(&job).await }).await.map_err(|_| StoreError::Closed)?
+    }
+
+    async fn read(&self) -> Result<Box<dyn Rows + '_>> {
+        // The number first: what it covers is visible to every later question.
+        let change = *self.feed.changes().borrow();
+        Ok(Box::new(Reader::new(self.readers.clone(), change)))
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.feed.changes()
+    }
+
+    fn attend(&self) {
+        self.feed.attend();
+    }
+
+    fn attention(&self) -> watch::Receiver<u64> {
+        self.feed.attention()
+    }
+
+    async fn reaper_turn(&self) -> Result<bool> {
+        self.turn.is_ours().await
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod cluster;
+#[cfg(test)]
+mod tests;
