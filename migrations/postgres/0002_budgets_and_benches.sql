@@ -1,0 +1,25 @@
+-- Budgets per sweep; a pause before a trial is handed out again; agents that get no trials for a while; checkpoints
+-- that a trial can go on from.
+
+alter table sweep add column infrastructure_retries bigint not null default 5;
+-- a trial that ended without a finite objective failed
+alter table sweep add column fails_non_finite boolean not null default false;
+
+-- not handed out before so much time has passed since a moment; 0: no pause
+alter table trial add column pause_ms bigint not null default 0;
+alter table trial add column pause_began bigint not null default 0;
+
+-- what is remembered of an agent since it first registered, see core's breaker
+alter table agent add column proven boolean not null default false;
+alter table agent add column first_failures bigint not null default 0;
+alter table agent add column machine_faults bigint not null default 0;
+alter table agent add column benched bigint not null default 0;
+-- it gets no trials before so much time has passed since a moment; 0: it is not benched
+alter table agent add column bench_ms bigint not null default 0;
+alter table agent add column bench_began bigint not null default 0;
+alter table agent add column bench_reason text not null default '';
+
+-- a trial can go on from it
+alter table checkpoint add column resume boolean not null default false;
+-- when its files were all in the artifact store; null: they are not
+alter table checkpoint add column stored_at bigint;
