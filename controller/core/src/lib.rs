@@ -13,6 +13,7 @@ pub mod file;
 pub mod lease;
 pub mod objective;
 pub mod report;
+pub mod retention;
 pub mod search;
 pub mod space;
 pub mod spec;
