@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
-use crate::rules::{claims, ends, reads, reports, sweeps};
+use crate::rules::{checkpoints, claims, ends, reads, reports, sweeps};
 use crate::{
-    Agent, AttemptKey, Changes, Claim, Claimed, Event, Finish, Finished, LogEntry, NewSweep, NewTrial,
-    Reported, Result, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
+    Agent, AttemptKey, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry, NewSweep,
+    NewTrial, Reported, Result, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
 };
 
 pub(crate) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
@@ -129,6 +129,18 @@ impl<B: Backend> Store for B {
 
     async fn leases_live(&self) -> Result<Vec<Lease<AttemptKey>>> {
         self.read().await?.leases().await
+    }
+
+    async fn checkpoint_store(&self, files: CheckpointFiles, now_ms: i64) -> Result<()> {
+        write!(self, files, |tx| checkpoints::store(tx, &files, now_ms))
+    }
+
+    async fn files_orphaned(&self, before_ms: i64) -> Result<Vec<String>> {
+        self.write(job(move |tx| Box::pin(checkpoints::orphans(tx, before_ms)))).await
+    }
+
+    async fn files_removed(&self, contents: Vec<String>) -> Result<()> {
+        write!(self, contents, |tx| checkpoints::removed(tx, &contents))
     }
 
     async fn lease_expire(&self, lease: Lease<AttemptKey>, now_ms: i64) -> Result<Option<Finished>> {

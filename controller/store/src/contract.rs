@@ -52,6 +52,14 @@ macro_rules! cases {
             a_machine_that_fails_in_a_row_is_benched_and_comes_back
             an_agent_on_which_every_program_fails_is_benched
             a_trial_without_a_finite_objective_fails_where_asked
+            a_trial_goes_on_from_its_newest_stored_checkpoint
+            a_trial_without_a_stored_checkpoint_begins_again
+            only_the_current_attempt_stores_what_it_reported
+            newer_checkpoints_displace_older_and_orphan_their_files
+            an_orphan_that_is_needed_again_is_none
+            a_finished_trial_keeps_its_best_model_only
+            a_cap_lets_go_of_the_worst_trials_models
+            a_trial_that_gets_on_is_moved_as_often_as_it_takes
             non_finite_objectives_never_count
             watchers_see_each_change_once
             whoever_waits_is_woken
@@ -84,7 +92,9 @@ macro_rules! store_contract {
 }
 pub(crate) use store_contract;
 
+mod checkpoints;
 mod faults;
+pub(crate) use checkpoints::*;
 pub(crate) use faults::*;
 
 type Any = Arc<dyn Store>;

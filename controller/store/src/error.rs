@@ -20,6 +20,12 @@ pub enum StoreError {
     /// Events are missing: send on from `acknowledged + 1`.
     #[error("events are missing: {acknowledged} is the last one stored")]
     SeqGap { acknowledged: u64 },
+    /// No such checkpoint was reported.
+    #[error("event {seq} of attempt {attempt} of trial {trial} is no checkpoint")]
+    CheckpointUnknown { trial: String, attempt: u32, seq: u64 },
+    /// The artifact store is about to lose it: send it again.
+    #[error("the file {sha256} is being removed; send it again")]
+    FileGone { sha256: String },
     #[error("agent {agent} is not registered")]
     AgentUnknown { agent: uuid::Uuid },
     /// The database cannot be opened, and what to do about it.

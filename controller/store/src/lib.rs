@@ -97,6 +97,21 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::AttemptStale`], [`StoreError::SeqGap`].
     async fn attempt_finish(&self, finish: Finish, now_ms: i64) -> Result<Finished>;
 
+    /// Notes that a checkpoint's files are all in the artifact store; a trial that loses its agent goes on from the newest
+    /// one of those it can. Lets go of the checkpoints that this one displaces. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::AttemptStale`], [`StoreError::SeqGap`] while the record was not reported,
+    /// [`StoreError::CheckpointUnknown`], [`StoreError::FileGone`].
+    async fn checkpoint_store(&self, files: CheckpointFiles, now_ms: i64) -> Result<()>;
+
+    /// Contents (SHA-256) of the artifact store that nothing has pointed to since `before_ms`. Nothing can point to them
+    /// any more until [`Store::files_removed`]; those that were named before and not told removed are named again.
+    async fn files_orphaned(&self, before_ms: i64) -> Result<Vec<String>>;
+
+    /// Tells that contents are gone from the artifact store.
+    async fn files_removed(&self, contents: Vec<String>) -> Result<()>;
+
     /// Every lease in force.
     async fn leases_live(&self) -> Result<Vec<Lease<AttemptKey>>>;
 

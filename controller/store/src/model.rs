@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sweep_core::file::FileRef;
 use sweep_core::objective::{Goal, Summary};
+use sweep_core::retention::Retention;
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::{Outcome, TrialState};
 use sweep_core::value::Params;
@@ -185,6 +187,28 @@ pub struct Assignment {
     pub number: u64,
     pub attempt: u32,
     pub params: Params,
+    /// Where it goes on; `None`: it begins.
+    pub resume: Option<ResumePoint>,
+}
+
+/// A checkpoint to go on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// Points up to and with this step are kept.
+    pub step: u64,
+    /// In the artifact store; the main file first.
+    pub files: Vec<FileRef>,
+}
+
+/// A checkpoint's files, all of them in the artifact store.
+#[derive(Debug, Clone)]
+pub struct CheckpointFiles {
+    pub key: AttemptKey,
+    /// The number of its record among the attempt's events.
+    pub seq: u64,
+    /// The main file first.
+    pub files: Vec<FileRef>,
+    pub retention: Retention,
 }
 
 /// One attempt of one trial; the number is the fencing token.

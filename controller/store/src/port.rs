@@ -9,8 +9,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sweep_core::breaker::{Bench, Record};
 use sweep_core::fault::{End, Faults, Past};
+use sweep_core::file::FileRef;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
+use sweep_core::retention::Stored;
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
@@ -105,8 +107,8 @@ pub(crate) trait Tables: Send {
     async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()>;
     /// The next queued trial whose pause is over, for this transaction alone: those that ran before first, then by number.
     async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>>;
-    /// Gives a queued trial away: it is leased, without an objective and metrics.
-    async fn trial_lease(&mut self, trial: Uuid, attempt: u32, now_ms: i64) -> Result<()>;
+    /// Gives a queued trial away: it is leased, with the objective it has so far.
+    async fn trial_lease(&mut self, key: AttemptKey, objective: Option<f64>, now_ms: i64) -> Result<()>;
     /// A trial that reported: it runs, and has this objective.
     async fn trial_running(&mut self, trial: Uuid, objective: Option<f64>) -> Result<()>;
     async fn trial_move(&mut self, end: &TrialMove) -> Result<()>;
@@ -120,7 +122,15 @@ pub(crate) trait Tables: Send {
 
     /// What a claim got earlier.
     async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>>;
-    async fn attempt_insert(&mut self, key: AttemptKey, claim: &Claim, now_ms: i64) -> Result<()>;
+    async fn attempt_insert(
+        &mut self,
+        key: AttemptKey,
+        claim: &Claim,
+        from: Option<ResumedFrom>,
+        now_ms: i64,
+    ) -> Result<()>;
+    /// Where an attempt went on; `None`: it began.
+    async fn resumed_from(&mut self, key: AttemptKey) -> Result<Option<ResumedFrom>>;
     /// How an attempt stands.
     async fn attempt(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>>;
     /// The same, and its trial and its row are this transaction's alone until the end.
@@ -142,8 +152,54 @@ pub(crate) trait Tables: Send {
 
     async fn batch_insert(&mut self, key: AttemptKey, batch: &PackedBatch) -> Result<()>;
     async fn checkpoint_insert(&mut self, key: AttemptKey, seq: u64, checkpoint: &Checkpoint) -> Result<()>;
+    /// Whether such a checkpoint was reported.
+    async fn checkpoint_known(&mut self, key: AttemptKey, seq: u64) -> Result<bool>;
+    /// Notes that a checkpoint's files are stored; the same again changes nothing.
+    async fn checkpoint_stored(
+        &mut self,
+        key: AttemptKey,
+        seq: u64,
+        files: &[FileRef],
+        now_ms: i64,
+    ) -> Result<()>;
+    /// A checkpoint's files are no longer pointed to; contents that nothing else points to are orphans.
+    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, now_ms: i64) -> Result<()>;
+    /// The main file first.
+    async fn checkpoint_files(&mut self, key: AttemptKey, seq: u64) -> Result<Vec<FileRef>>;
+    /// A trial's checkpoints whose files are stored; scores by their records' value of `metric`.
+    async fn checkpoints_stored(&mut self, trial: Uuid, metric: Option<&str>) -> Result<Vec<Stored>>;
+    /// Those of a sweep that are models.
+    async fn models_stored(&mut self, sweep: &str) -> Result<Vec<StoredModel>>;
+
+    /// A content is about to be pointed to, so it is no orphan. `false`: it is being removed.
+    async fn file_adopt(&mut self, sha256: &str) -> Result<bool>;
+    /// Orphans since before a moment, and those taken earlier: from now on they are being removed.
+    async fn orphans_take(&mut self, before_ms: i64) -> Result<Vec<String>>;
+    async fn orphan_forget(&mut self, sha256: &str) -> Result<()>;
+
+    async fn metrics_forget(&mut self, trial: Uuid) -> Result<()>;
     async fn media_insert(&mut self, key: AttemptKey, seq: u64, media: &Media) -> Result<()>;
     async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()>;
+}
+
+/// The checkpoint that an attempt went on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ResumedFrom {
+    pub(crate) attempt: u32,
+    pub(crate) seq: u64,
+    pub(crate) step: u64,
+}
+
+/// A stored checkpoint that is a model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoredModel {
+    pub(crate) key: AttemptKey,
+    pub(crate) seq: u64,
+    /// The trial's number and objective.
+    pub(crate) number: u64,
+    pub(crate) objective: Option<f64>,
+    /// Bytes.
+    pub(crate) size: u64,
 }
 
 /// How a row is kept from others.
@@ -160,6 +216,7 @@ pub(crate) struct SweepStanding {
     pub(crate) reason: String,
     pub(crate) exhausted: bool,
     pub(crate) max_parallel: Option<u32>,
+    pub(crate) target: Option<Objective>,
 }
 
 /// A trial that waits for an agent.

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sweep_core::fault::{End, Faults};
+use sweep_core::file::FileRef;
 use sweep_core::objective::Summary;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
 use self::table::{Table, Undo};
 use crate::backend::{Backend, Job};
-use crate::port::{AgentStanding, PackedBatch, Rows};
+use crate::port::{AgentStanding, PackedBatch, ResumedFrom, Rows};
 use crate::{Agent, AttemptKey, Checkpoint, Facts, Media, Result, Sweep, Trial};
 
 /// The memory backend. A clone is a second handle on the same state, as another controller would have it; the state
@@ -69,7 +70,7 @@ struct AttemptRecord {
     lease_ms: u64,
     renewals: u64,
     acknowledged: u64,
-    resume_step: Option<u64>,
+    from: Option<ResumedFrom>,
     claimed_at: i64,
     ended: Option<Ended>,
     facts: Option<Facts>,
@@ -107,11 +108,14 @@ struct State {
     claims: Table<Uuid, Key>,
     batches: Table<Seq, PackedBatch>,
     checkpoints: Table<Seq, Checkpoint>,
+    files: Table<Seq, Vec<FileRef>>,
+    /// Since when, and whether it is being removed.
+    orphans: Table<String, (i64, bool)>,
     media: Table<Seq, Media>,
 }
 
 impl State {
-    fn tables(&mut self) -> [&mut dyn Undo; 11] {
+    fn tables(&mut self) -> [&mut dyn Undo; 13] {
         [
             &mut self.sweeps,
             &mut self.sweep_requests,
@@ -123,6 +127,8 @@ impl State {
             &mut self.claims,
             &mut self.batches,
             &mut self.checkpoints,
+            &mut self.files,
+            &mut self.orphans,
             &mut self.media,
         ]
     }

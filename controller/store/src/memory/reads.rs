@@ -159,7 +159,7 @@ impl Rows for Held {
                         .map_or_else(String::new, |ended| ended_words(Some(ended.end.word()), &ended.reason)),
                     facts: row.facts.clone(),
                 };
-                (shown, row.resume_step)
+                (shown, row.from.map(|from| from.step))
             })
             .collect())
     }

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sweep_core::fault::{self, Faults, Past};
+use sweep_core::file::FileRef;
 use sweep_core::objective::Summary;
+use sweep_core::retention::Stored;
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
-use super::{AttemptRecord, Ended, Held, Key, SweepRow, TrialRow, key};
+use super::{AttemptRecord, Ended, Held, Key, Seq, SweepRow, TrialRow, key};
 use crate::port::{
-    AgentStanding, AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, Rows, SweepStanding, Tables,
-    TrialMove,
+    AgentStanding, AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, ResumedFrom, Rows,
+    StoredModel, SweepStanding, Tables, TrialMove,
 };
 use crate::{
     Agent, Assignment, AttemptKey, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result, Sweep, Trial,
@@ -38,6 +40,15 @@ impl Held {
     fn got_on(&self, (trial, attempt): Key) -> bool {
         let told = self.checkpoints.range((trial, attempt, 0)..=(trial, attempt, u64::MAX));
         told.into_iter().any(|(_, checkpoint)| checkpoint.resume && checkpoint.stored)
+    }
+
+    fn is_pointed_to(&self, sha256: &str) -> bool {
+        self.files.values().flatten().any(|file| file.sha256 == sha256)
+    }
+
+    /// Bytes of a checkpoint's files.
+    fn size(&self, place: &Seq) -> u64 {
+        self.files.get(place).map_or(0, |files| files.iter().map(|file| file.size).sum())
     }
 
     fn trial_of(&self, trial: Uuid) -> Option<&TrialRow> {
@@ -101,6 +112,7 @@ impl Tables for Held {
             reason: row.sweep.reason.clone(),
             exhausted: row.sweep.exhausted,
             max_parallel: row.max_parallel,
+            target: row.sweep.objective.clone(),
         }))
     }
 
@@ -225,16 +237,20 @@ impl Tables for Held {
         }))
     }
 
-    async fn trial_lease(&mut self, trial: Uuid, attempt: u32, now_ms: i64) -> Result<()> {
+    async fn metrics_forget(&mut self, trial: Uuid) -> Result<()> {
         for (name, _) in self.metrics_of_trial(trial).await? {
             self.metrics.remove(&(trial, name));
         }
-        self.update_trial(trial, |row| {
+        Ok(())
+    }
+
+    async fn trial_lease(&mut self, key: AttemptKey, objective: Option<f64>, now_ms: i64) -> Result<()> {
+        self.update_trial(key.trial, |row| {
             let trial = &mut row.trial;
             trial.state = TrialState::Leased;
             trial.reason.clear();
-            trial.attempt = attempt;
-            trial.objective = None;
+            trial.attempt = key.attempt;
+            trial.objective = objective;
             trial.started_at_ms = Some(now_ms);
             trial.finished_at_ms = None;
         });
@@ -288,16 +304,23 @@ impl Tables for Held {
             number: row.trial.number,
             attempt,
             params: row.trial.params.clone(),
+            resume: None,
         }))
     }
 
-    async fn attempt_insert(&mut self, of: AttemptKey, claim: &Claim, now_ms: i64) -> Result<()> {
+    async fn attempt_insert(
+        &mut self,
+        of: AttemptKey,
+        claim: &Claim,
+        from: Option<ResumedFrom>,
+        now_ms: i64,
+    ) -> Result<()> {
         let record = AttemptRecord {
             agent: claim.agent,
             lease_ms: u64::try_from(claim.lease.as_millis()).unwrap_or(u64::MAX),
             renewals: 0,
             acknowledged: 0,
-            resume_step: None,
+            from,
             claimed_at: now_ms,
             ended: None,
             facts: None,
@@ -305,6 +328,10 @@ impl Tables for Held {
         self.attempts.set(key(of), record);
         self.claims.set(claim.request_id, key(of));
         Ok(())
+    }
+
+    async fn resumed_from(&mut self, of: AttemptKey) -> Result<Option<ResumedFrom>> {
+        Ok(self.attempts.get(&key(of)).and_then(|row| row.from))
     }
 
     async fn attempt(&mut self, of: AttemptKey) -> Result<Option<AttemptStanding>> {
@@ -382,6 +409,99 @@ impl Tables for Held {
 
     async fn checkpoint_insert(&mut self, of: AttemptKey, seq: u64, checkpoint: &Checkpoint) -> Result<()> {
         self.checkpoints.set((of.trial, of.attempt, seq), checkpoint.clone());
+        Ok(())
+    }
+
+    async fn checkpoint_known(&mut self, of: AttemptKey, seq: u64) -> Result<bool> {
+        Ok(self.checkpoints.get(&(of.trial, of.attempt, seq)).is_some())
+    }
+
+    async fn checkpoint_stored(
+        &mut self,
+        of: AttemptKey,
+        seq: u64,
+        files: &[FileRef],
+        _now_ms: i64,
+    ) -> Result<()> {
+        let place = (of.trial, of.attempt, seq);
+        self.checkpoints.update(&place, |row| row.stored = true);
+        if self.files.get(&place).is_none() {
+            self.files.set(place, files.to_vec());
+        }
+        Ok(())
+    }
+
+    async fn checkpoint_unstore(&mut self, of: AttemptKey, seq: u64, now_ms: i64) -> Result<()> {
+        let place = (of.trial, of.attempt, seq);
+        let gone = self.files.get(&place).cloned().unwrap_or_default();
+        self.files.remove(&place);
+        self.checkpoints.update(&place, |row| row.stored = false);
+        for file in gone {
+            if !self.is_pointed_to(&file.sha256) && self.orphans.get(&file.sha256).is_none() {
+                self.orphans.set(file.sha256, (now_ms, false));
+            }
+        }
+        Ok(())
+    }
+
+    async fn checkpoint_files(&mut self, of: AttemptKey, seq: u64) -> Result<Vec<FileRef>> {
+        Ok(self.files.get(&(of.trial, of.attempt, seq)).cloned().unwrap_or_default())
+    }
+
+    async fn checkpoints_stored(&mut self, trial: Uuid, metric: Option<&str>) -> Result<Vec<Stored>> {
+        let all = self.checkpoints.range((trial, 0, 0)..=(trial, u32::MAX, u64::MAX));
+        let stored = all.filter(|(_, row)| row.stored).map(|(&place, row)| Stored {
+            step: row.step,
+            attempt: place.1,
+            seq: place.2,
+            resume: row.resume,
+            score: metric.and_then(|metric| row.metrics.get(metric).copied()),
+            size: self.size(&place),
+        });
+        let mut stored: Vec<_> = stored.collect();
+        stored.sort_by_key(|one| (one.step, one.attempt, one.seq));
+        Ok(stored)
+    }
+
+    async fn models_stored(&mut self, sweep: &str) -> Result<Vec<StoredModel>> {
+        let mut models = Vec::new();
+        for row in self.of_sweep(sweep) {
+            let (trial, number) = (row.trial.id, row.trial.number);
+            let all = self.checkpoints.range((trial, 0, 0)..=(trial, u32::MAX, u64::MAX));
+            models.extend(all.filter(|(_, one)| one.stored && !one.resume).map(|(place, _)| StoredModel {
+                key: AttemptKey { trial, attempt: place.1 },
+                seq: place.2,
+                number,
+                objective: row.trial.objective,
+                size: self.size(place),
+            }));
+        }
+        Ok(models)
+    }
+
+    async fn file_adopt(&mut self, sha256: &str) -> Result<bool> {
+        match self.orphans.get(&sha256.to_owned()) {
+            Some((_, true)) => return Ok(false),
+            Some((_, false)) => self.orphans.remove(&sha256.to_owned()),
+            None => {}
+        }
+        Ok(true)
+    }
+
+    async fn orphans_take(&mut self, before_ms: i64) -> Result<Vec<String>> {
+        let due = |(sha256, &(since, removing)): (&String, &(i64, bool))| {
+            let due = removing || (since < before_ms && !self.is_pointed_to(sha256));
+            due.then(|| sha256.clone())
+        };
+        let taken: Vec<String> = self.orphans.range(..).filter_map(due).collect();
+        for sha256 in &taken {
+            self.orphans.update(sha256, |row| row.1 = true);
+        }
+        Ok(taken)
+    }
+
+    async fn orphan_forget(&mut self, sha256: &str) -> Result<()> {
+        self.orphans.remove(&sha256.to_owned());
         Ok(())
     }
 

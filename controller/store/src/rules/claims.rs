@@ -4,9 +4,9 @@ use sweep_core::fault;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
 
 use crate::port::{Lock, SweepStanding, Tables};
-use crate::{Agent, Assignment, AttemptKey, Claim, Claimed, Result, StoreError};
+use crate::{Agent, Assignment, AttemptKey, Claim, Claimed, Objective, Result, ResumePoint, StoreError};
 
-use super::sweeps;
+use super::{checkpoints, sweeps};
 
 /// Makes an agent known.
 pub(crate) async fn register(tx: &mut dyn Tables, agent: &Agent, now_ms: i64) -> Result<()> {
@@ -16,7 +16,9 @@ pub(crate) async fn register(tx: &mut dyn Tables, agent: &Agent, now_ms: i64) ->
 /// Hands out the next queued trial.
 pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Result<Claimed> {
     // The same request again: the reply was lost, the grant was not.
-    if let Some(given) = tx.attempt_by_request(claim.request_id).await? {
+    if let Some(mut given) = tx.attempt_by_request(claim.request_id).await? {
+        let key = AttemptKey { trial: given.trial, attempt: given.attempt };
+        given.resume = checkpoints::given(tx, key).await?;
         return Ok(Claimed::Granted(Box::new(given)));
     }
     let Some(agent) = tx.agent_standing(claim.agent).await? else {
@@ -41,8 +43,8 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
     }
     let Some(next) = tx.trial_next(&claim.sweep, now_ms).await? else { return nothing(standing) };
     let attempt = next.attempt + 1;
-    tx.attempt_insert(AttemptKey { trial: next.id, attempt }, claim, now_ms).await?;
-    tx.trial_lease(next.id, attempt, now_ms).await?;
+    let key = AttemptKey { trial: next.id, attempt };
+    let resume = lease(tx, key, claim, standing.target.as_ref(), now_ms).await?;
     if standing.state == SweepState::Pending
         && let Some(to) = sweep::next(standing.state, SweepEvent::Started)
     {
@@ -54,7 +56,29 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
         number: next.number,
         attempt,
         params: next.params,
+        resume,
     })))
+}
+
+/// Begins an attempt: the first from the beginning, later ones from where the trial got, if that is known.
+async fn lease(
+    tx: &mut dyn Tables,
+    key: AttemptKey,
+    claim: &Claim,
+    target: Option<&Objective>,
+    now_ms: i64,
+) -> Result<Option<ResumePoint>> {
+    if key.attempt == 1 {
+        tx.attempt_insert(key, claim, None, now_ms).await?;
+        tx.trial_lease(key, None, now_ms).await?;
+        return Ok(None);
+    }
+    let from = checkpoints::resume_point(tx, key.trial).await?;
+    tx.attempt_insert(key, claim, from, now_ms).await?;
+    tx.metrics_forget(key.trial).await?;
+    let objective = if from.is_some() { checkpoints::rewind(tx, key.trial, target).await? } else { None };
+    tx.trial_lease(key, objective, now_ms).await?;
+    checkpoints::given(tx, key).await
 }
 
 /// How the sweep stands now that it is locked. A claim that counts what is held, or that starts the sweep, has the row

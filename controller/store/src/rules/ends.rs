@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sweep_core::fault::{self, Budget, Case, End, Faults};
 use sweep_core::lease::Lease;
-use sweep_core::trial::{self, Outcome, TrialEvent};
+use sweep_core::trial::{self, Outcome, TrialEvent, TrialState};
 
 use super::standing::unknown;
-use super::sweeps;
+use super::{checkpoints, sweeps};
 use crate::port::{AttemptEnd, AttemptStanding, Lock, Tables, TrialMove};
 use crate::{AttemptKey, Finish, Finished, Result, StoreError};
 
@@ -92,6 +92,9 @@ async fn end(
         now_ms: end.at_ms,
     })
     .await?;
+    if matches!(to, TrialState::Finished | TrialState::Cancelled) {
+        checkpoints::over(tx, key.trial, end.at_ms).await?;
+    }
     remember(tx, known, judged, &detail, end.at_ms).await?;
     sweeps::settle(tx, &known.sweep, end.at_ms).await?;
     Ok(Finished { sweep: known.sweep.clone(), state: to, pause: ending.pause })

@@ -6,14 +6,16 @@ use std::time::Duration;
 use sweep_core::breaker::{Bench, Record};
 use sweep_core::fault::Past;
 use sweep_core::fault::{End, Faults};
+use sweep_core::file::FileRef;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
+use sweep_core::retention::Stored;
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
 use super::SqlRow;
-use crate::port::{AgentStanding, AttemptStanding, QueuedTrial, SweepStanding};
+use crate::port::{AgentStanding, AttemptStanding, QueuedTrial, ResumedFrom, StoredModel, SweepStanding};
 use crate::{
     Assignment, AttemptKey, AttemptRow, Checkpoint, Facts, Media, Objective, Result, StoreError, Sweep,
     Trial, ended_words,
@@ -114,6 +116,7 @@ pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
         reason: text(row, "reason")?,
         exhausted: row.flag("exhausted")?,
         max_parallel: row.int("max_parallel")?.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+        target: objective(row)?,
     })
 }
 
@@ -160,6 +163,7 @@ pub(super) fn assignment(row: &impl SqlRow) -> Result<Assignment> {
         number: count(row, "number")?,
         attempt: small(row, "attempt")?,
         params: json(row, "params")?,
+        resume: None,
     })
 }
 
@@ -258,4 +262,42 @@ pub(super) fn checkpoint(row: &impl SqlRow) -> Result<Checkpoint> {
 
 pub(super) fn media(row: &impl SqlRow) -> Result<Media> {
     Ok(Media { name: text(row, "name")?, step: count(row, "step")?, value: json(row, "value")? })
+}
+
+pub(super) fn resumed_from(row: &impl SqlRow) -> Result<Option<ResumedFrom>> {
+    if row.int("resume_attempt")?.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(ResumedFrom {
+        attempt: small(row, "resume_attempt")?,
+        seq: count(row, "resume_seq")?,
+        step: count(row, "resume_step")?,
+    }))
+}
+
+pub(super) fn file(row: &impl SqlRow) -> Result<FileRef> {
+    FileRef::new(text(row, "name")?, text(row, "sha256")?, count(row, "size")?)
+        .map_err(|error| StoreError::corrupt(error.to_string()))
+}
+
+pub(super) fn stored(row: &impl SqlRow, metric: Option<&str>) -> Result<Stored> {
+    let metrics: BTreeMap<String, f64> = json(row, "metrics")?;
+    Ok(Stored {
+        step: count(row, "step")?,
+        attempt: small(row, "attempt")?,
+        seq: count(row, "seq")?,
+        resume: row.flag("resume")?,
+        score: metric.and_then(|metric| metrics.get(metric).copied()),
+        size: count(row, "size")?,
+    })
+}
+
+pub(super) fn stored_model(row: &impl SqlRow) -> Result<StoredModel> {
+    Ok(StoredModel {
+        key: AttemptKey { trial: row.id("trial_id")?, attempt: small(row, "attempt")? },
+        seq: count(row, "seq")?,
+        number: count(row, "number")?,
+        objective: row.real("objective")?,
+        size: count(row, "size")?,
+    })
 }

@@ -73,7 +73,8 @@ statements! { ALL:
     SWEEPS, "listing sweeps" = concat!(sweep_columns!("''"), "order by s.created_at desc, s.id desc");
     SWEEP_NEWEST, "finding the newest sweep" = "select id from sweep order by created_at desc, id desc limit 1";
     SWEEPS_BY_PREFIX, "finding a sweep" = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
-    SWEEP_STANDING, "reading a sweep's state" = "select state, reason, exhausted, max_parallel from sweep where id = $1";
+    SWEEP_STANDING, "reading a sweep's state" = "select state, reason, exhausted, max_parallel, \
+        objective_name, goal from sweep where id = $1";
     SWEEP_ACTIVE, "counting running trials" = "select count(*) as count from trial where sweep_id = $1 \
         and state in ('leased', 'running')";
     SWEEP_MOVE, "moving a sweep" = "update sweep set state = $2, reason = $3, ended_at = $4, changed = $5 where id = $1";
@@ -97,7 +98,7 @@ statements! { ALL:
     TRIALS_CANCEL_WAITING, "withdrawing queued trials" = "update trial set state = 'cancelled', reason = $2, \
         finished_at = $3, changed = $4 where sweep_id = $1 and state in ('queued', 'paused')";
     TRIAL_NEXT, "claiming a trial" = trial_next!();
-    TRIAL_LEASE, "leasing a trial" = "update trial set state = 'leased', reason = '', attempt = $2, objective = null, \
+    TRIAL_LEASE, "leasing a trial" = "update trial set state = 'leased', reason = '', attempt = $2, objective = $5, \
         started_at = $3, finished_at = null, changed = $4 where id = $1 and state = 'queued'";
     TRIAL_MOVE, "ending an attempt" = "update trial set state = $2, reason = $3, user_faults = $4, \
         infrastructure_faults = $5, finished_at = $6, changed = $7, pause_ms = $8, pause_began = $9 where id = $1";
@@ -133,8 +134,8 @@ statements! { ALL:
 
     ATTEMPT_BY_REQUEST, "claiming a trial" = "select a.trial_id, a.number as attempt, t.sweep_id, t.number, t.params \
         from attempt a join trial t on t.id = a.trial_id where a.request_id = $1";
-    ATTEMPT_INSERT, "leasing a trial" = "insert into attempt (trial_id, number, agent_id, request_id, lease_ms, claimed_at) \
-        values ($1, $2, $3, $4, $5, $6)";
+    ATTEMPT_INSERT, "leasing a trial" = "insert into attempt (trial_id, number, agent_id, request_id, lease_ms, claimed_at, \
+        resume_attempt, resume_seq, resume_step) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     ATTEMPT_STANDING, "reading an attempt" = attempt_standing!();
     ATTEMPT_RENEW, "renewing a lease" = "update attempt set renewals = renewals + 1 where trial_id = $1 and number = $2 \
         and ended_at is null";
@@ -162,6 +163,36 @@ statements! { ALL:
         resume) values ($1, $2, $3, $4, $5, $6, $7, $8)";
     CHECKPOINTS_OF_TRIAL, "reading a trial" = "select step, epoch, path, metrics, resume, stored_at is not null as stored from checkpoint where trial_id = $1 \
         order by attempt, seq";
+    RESUMED_FROM, "reading an attempt" = "select resume_attempt, resume_seq, resume_step from attempt \
+        where trial_id = $1 and number = $2";
+    CHECKPOINT_KNOWN, "finding a checkpoint" = "select step from checkpoint where trial_id = $1 and attempt = $2 and seq = $3";
+    CHECKPOINT_STORED, "storing a checkpoint" = "update checkpoint set stored_at = $4 where trial_id = $1 and attempt = $2 \
+        and seq = $3 and stored_at is null";
+    CHECKPOINT_FILE_INSERT, "storing a checkpoint" = "insert into checkpoint_file (trial_id, attempt, seq, name, sha256, size, \
+        place) values ($1, $2, $3, $4, $5, $6, $7) on conflict (trial_id, attempt, seq, name) do nothing";
+    CHECKPOINT_FILES, "reading a checkpoint" = "select name, sha256, size from checkpoint_file where trial_id = $1 \
+        and attempt = $2 and seq = $3 order by place";
+    CHECKPOINT_ORPHANS, "letting go of a checkpoint" = "insert into orphan_file (sha256, since) select distinct f.sha256, \
+        cast($4 as bigint) from checkpoint_file f where f.trial_id = $1 and f.attempt = $2 and f.seq = $3 and not exists \
+        (select 1 from checkpoint_file o where o.sha256 = f.sha256 and (o.trial_id <> f.trial_id or o.attempt <> f.attempt \
+        or o.seq <> f.seq)) on conflict (sha256) do nothing";
+    CHECKPOINT_FILES_DELETE, "letting go of a checkpoint" = "delete from checkpoint_file where trial_id = $1 \
+        and attempt = $2 and seq = $3";
+    CHECKPOINT_UNSTORED, "letting go of a checkpoint" = "update checkpoint set stored_at = null where trial_id = $1 \
+        and attempt = $2 and seq = $3";
+    CHECKPOINTS_STORED, "reading checkpoints" = "select c.attempt, c.seq, c.step, c.resume, c.metrics, cast(coalesce((select \
+        sum(f.size) from checkpoint_file f where f.trial_id = c.trial_id and f.attempt = c.attempt and f.seq = c.seq), 0) \
+        as bigint) as size from checkpoint c where c.trial_id = $1 and c.stored_at is not null \
+        order by c.step, c.attempt, c.seq";
+    MODELS_STORED, "reading models" = "select c.trial_id, c.attempt, c.seq, t.number, t.objective, cast(coalesce((select \
+        sum(f.size) from checkpoint_file f where f.trial_id = c.trial_id and f.attempt = c.attempt and f.seq = c.seq), 0) \
+        as bigint) as size from trial t join checkpoint c on c.trial_id = t.id where t.sweep_id = $1 \
+        and c.stored_at is not null and not c.resume order by t.number, c.attempt, c.seq";
+    FILE_ADOPT, "pointing to a file" = "delete from orphan_file where sha256 = $1 and not removing";
+    FILE_REMOVING, "pointing to a file" = "select sha256 from orphan_file where sha256 = $1";
+    ORPHANS_TAKE, "finding orphans" = "update orphan_file set removing = true where removing or (since < $1 and not exists \
+        (select 1 from checkpoint_file f where f.sha256 = orphan_file.sha256)) returning sha256";
+    ORPHAN_FORGET, "forgetting an orphan" = "delete from orphan_file where sha256 = $1";
     MEDIA_INSERT, "storing a record" = "insert into media (trial_id, attempt, seq, name, step, value) \
         values ($1, $2, $3, $4, $5, $6)";
     MEDIA_OF_TRIAL, "reading a trial" = "select name, step, value from media where trial_id = $1 order by attempt, seq";

@@ -6,14 +6,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 use sweep_core::fault::Past;
+use sweep_core::file::FileRef;
 use sweep_core::objective::Summary;
+use sweep_core::retention::Stored;
 use sweep_core::sweep::SweepState;
 use uuid::Uuid;
 
 use super::{SqlTx, rows, statements as sql, values};
 use crate::port::{
-    AgentStanding, AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, Rows, SweepStanding, Tables,
-    TrialMove,
+    AgentStanding, AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, ResumedFrom, Rows,
+    StoredModel, SweepStanding, Tables, TrialMove,
 };
 use crate::{
     Agent, Assignment, AttemptKey, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result, StoreError,
@@ -145,13 +147,10 @@ impl<T: SqlTx> Tables for T {
         row.as_ref().map(rows::queued).transpose()
     }
 
-    async fn trial_lease(&mut self, trial: Uuid, attempt: u32, now_ms: i64) -> Result<()> {
-        if attempt > 1 {
-            // It starts from the beginning, so what earlier attempts reported is superseded.
-            self.execute(&sql::METRICS_FORGET, values![trial]).await?;
-        }
+    async fn trial_lease(&mut self, key: AttemptKey, objective: Option<f64>, now_ms: i64) -> Result<()> {
         let change = self.next_change().await?;
-        self.execute(&sql::TRIAL_LEASE, values![trial, attempt, now_ms, change]).await?;
+        let row = values![key.trial, key.attempt, now_ms, change, objective];
+        self.execute(&sql::TRIAL_LEASE, row).await?;
         Ok(())
     }
 
@@ -226,11 +225,32 @@ impl<T: SqlTx> Tables for T {
         row.as_ref().map(rows::assignment).transpose()
     }
 
-    async fn attempt_insert(&mut self, key: AttemptKey, claim: &Claim, now_ms: i64) -> Result<()> {
+    async fn attempt_insert(
+        &mut self,
+        key: AttemptKey,
+        claim: &Claim,
+        from: Option<ResumedFrom>,
+        now_ms: i64,
+    ) -> Result<()> {
         let lease_ms = millis(claim.lease);
-        let row = values![key.trial, key.attempt, claim.agent, claim.request_id, lease_ms, now_ms];
+        let row = values![
+            key.trial,
+            key.attempt,
+            claim.agent,
+            claim.request_id,
+            lease_ms,
+            now_ms,
+            from.map(|from| from.attempt),
+            from.map(|from| from.seq),
+            from.map(|from| from.step),
+        ];
         self.execute(&sql::ATTEMPT_INSERT, row).await?;
         Ok(())
+    }
+
+    async fn resumed_from(&mut self, key: AttemptKey) -> Result<Option<ResumedFrom>> {
+        let row = self.fetch_optional(&sql::RESUMED_FROM, values![key.trial, key.attempt]).await?;
+        row.map_or(Ok(None), |row| rows::resumed_from(&row))
     }
 
     async fn attempt(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>> {
@@ -309,6 +329,67 @@ impl<T: SqlTx> Tables for T {
             checkpoint.resume,
         ];
         self.execute(&sql::CHECKPOINT_INSERT, row).await?;
+        Ok(())
+    }
+
+    async fn checkpoint_known(&mut self, key: AttemptKey, seq: u64) -> Result<bool> {
+        let row = values![key.trial, key.attempt, seq];
+        Ok(self.fetch_optional(&sql::CHECKPOINT_KNOWN, row).await?.is_some())
+    }
+
+    async fn checkpoint_stored(
+        &mut self,
+        key: AttemptKey,
+        seq: u64,
+        files: &[FileRef],
+        now_ms: i64,
+    ) -> Result<()> {
+        self.execute(&sql::CHECKPOINT_STORED, values![key.trial, key.attempt, seq, now_ms]).await?;
+        for (place, file) in (0_u32..).zip(files) {
+            let row = values![key.trial, key.attempt, seq, &file.name, &file.sha256, file.size, place];
+            self.execute(&sql::CHECKPOINT_FILE_INSERT, row).await?;
+        }
+        Ok(())
+    }
+
+    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, now_ms: i64) -> Result<()> {
+        self.execute(&sql::CHECKPOINT_ORPHANS, values![key.trial, key.attempt, seq, now_ms]).await?;
+        self.execute(&sql::CHECKPOINT_FILES_DELETE, values![key.trial, key.attempt, seq]).await?;
+        self.execute(&sql::CHECKPOINT_UNSTORED, values![key.trial, key.attempt, seq]).await?;
+        Ok(())
+    }
+
+    async fn checkpoint_files(&mut self, key: AttemptKey, seq: u64) -> Result<Vec<FileRef>> {
+        let found = self.fetch(&sql::CHECKPOINT_FILES, values![key.trial, key.attempt, seq]).await?;
+        found.iter().map(rows::file).collect()
+    }
+
+    async fn checkpoints_stored(&mut self, trial: Uuid, metric: Option<&str>) -> Result<Vec<Stored>> {
+        let found = self.fetch(&sql::CHECKPOINTS_STORED, values![trial]).await?;
+        found.iter().map(|row| rows::stored(row, metric)).collect()
+    }
+
+    async fn models_stored(&mut self, sweep: &str) -> Result<Vec<StoredModel>> {
+        self.fetch(&sql::MODELS_STORED, values![sweep]).await?.iter().map(rows::stored_model).collect()
+    }
+
+    async fn file_adopt(&mut self, sha256: &str) -> Result<bool> {
+        self.execute(&sql::FILE_ADOPT, values![sha256]).await?;
+        Ok(self.fetch_optional(&sql::FILE_REMOVING, values![sha256]).await?.is_none())
+    }
+
+    async fn orphans_take(&mut self, before_ms: i64) -> Result<Vec<String>> {
+        let found = self.fetch(&sql::ORPHANS_TAKE, values![before_ms]).await?;
+        found.iter().map(|row| rows::text(row, "sha256")).collect()
+    }
+
+    async fn orphan_forget(&mut self, sha256: &str) -> Result<()> {
+        self.execute(&sql::ORPHAN_FORGET, values![sha256]).await?;
+        Ok(())
+    }
+
+    async fn metrics_forget(&mut self, trial: Uuid) -> Result<()> {
+        self.execute(&sql::METRICS_FORGET, values![trial]).await?;
         Ok(())
     }
 
