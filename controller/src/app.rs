@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::clock::now_ms;
+use crate::files::Keeping;
 use crate::planner::Wakeup;
 
 /// The longest a call is held open.
@@ -36,6 +37,8 @@ pub struct App {
     attention: Arc<watch::Sender<u64>>,
     /// Parsed sweep files by sweep id. A file never changes, so an entry is never wrong.
     specs: Arc<Mutex<HashMap<String, Arc<SweepSpec>>>>,
+    /// Where files of checkpoints are kept, if they are.
+    pub(crate) keeping: Option<Arc<Keeping>>,
     /// Ends every call that is held open.
     pub(crate) stop: CancellationToken,
 }
@@ -82,8 +85,15 @@ impl App {
             planner: Arc::default(),
             attention: Arc::new(watch::Sender::new(0)),
             specs: Arc::default(),
+            keeping: None,
             stop: CancellationToken::new(),
         }
+    }
+
+    /// The same server, with a place for files of checkpoints.
+    #[must_use]
+    pub fn with_files(self, keeping: Keeping) -> Self {
+        Self { keeping: Some(Arc::new(keeping)), ..self }
     }
 
     /// Wakes waiting claims and heartbeats: something they wait for may have happened.

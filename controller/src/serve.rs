@@ -12,7 +12,7 @@ use tonic::transport::server::TcpIncoming;
 
 use crate::app::App;
 use crate::service::{Agents, Sweeps};
-use crate::{planner, reaper};
+use crate::{files, planner, reaper};
 
 /// The largest request: a batch of long log lines.
 const LARGEST_REQUEST: usize = 32 << 20;
@@ -58,6 +58,7 @@ pub async fn serve(
 
     let planner = tokio::spawn(planner::run(app.clone()));
     let reaper = tokio::spawn(reaper::run(app.clone()));
+    let cleaner = tokio::spawn(files::clean(app.clone()));
     let token = app.stop.clone();
     let ended = async move {
         stop.await;
@@ -81,5 +82,6 @@ pub async fn serve(
     app.stop.cancel();
     planner.await.context("the planner died")?;
     reaper.await.context("the reaper died")?;
+    cleaner.await.context("the cleaner of files died")?;
     served
 }

@@ -58,6 +58,14 @@ reasons! {
     AttemptStale = "ATTEMPT_STALE", FailedPrecondition;
     /// Events are missing; `acknowledged_seq` in the metadata is the last one stored.
     SeqGap = "SEQ_GAP", OutOfRange;
+    /// The event is no checkpoint.
+    CheckpointUnknown = "CHECKPOINT_UNKNOWN", NotFound;
+    /// What was sent does not have the hash it was announced with: send the file again from the beginning.
+    FileMismatch = "FILE_MISMATCH", DataLoss;
+    /// The file is not in the artifact store, or is being removed from it: send it again.
+    FileMissing = "FILE_MISSING", FailedPrecondition;
+    /// The controller has no artifact store.
+    NoArtifacts = "NO_ARTIFACTS", Unimplemented;
     /// The agent must register first.
     AgentUnknown = "AGENT_UNKNOWN", FailedPrecondition;
     /// The controller's own fault; try again.

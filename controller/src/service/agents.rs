@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use sweep_core::file::is_sha256;
 use sweep_proto::v1::agent_service_server::AgentService;
 use sweep_proto::v1::{self, claim_response};
 use sweep_store::{Agent, Claim, Finish};
@@ -11,6 +14,9 @@ use tracing::info;
 use super::{convert, refuse};
 use crate::app::{App, Granted};
 use crate::clock::now_ms;
+
+/// The largest piece of a file in one message.
+const PIECE: usize = 1 << 20;
 
 pub(crate) struct Agents {
     app: App,
@@ -75,7 +81,7 @@ impl AgentService for Agents {
                 program: spec.program.clone(),
                 command: spec.command.clone(),
                 lease_ms: self.lease_ms(),
-                checkpoint: None,
+                resume: assignment.resume.map(convert::resume_point),
                 stdout_rule: spec.stdout_rule.clone().unwrap_or_default(),
                 timeout_ms: spec.limits.trial_timeout.map_or(0, convert::millis),
                 stop_grace_ms: spec.limits.stop_grace.map_or(0, convert::millis),
@@ -134,5 +140,53 @@ impl AgentService for Agents {
         };
         let finished = self.app.finish(finish).await.map_err(refuse::store)?;
         Ok(Response::new(v1::FinishResponse { state: v1::TrialState::from(finished.state).into() }))
+    }
+
+    async fn put_file(
+        &self,
+        request: Request<v1::PutFileRequest>,
+    ) -> Result<Response<v1::PutFileResponse>, Status> {
+        let told = request.into_inner();
+        let key = convert::attempt_key(&told.attempt.unwrap_or_default())?;
+        let file = convert::file(told.file.unwrap_or_default())?;
+        let received = self.app.put_file(key, &file, told.offset, &told.data).await.map_err(refuse::file)?;
+        Ok(Response::new(v1::PutFileResponse { received: received.bytes, complete: received.complete }))
+    }
+
+    async fn store_checkpoint(
+        &self,
+        request: Request<v1::StoreCheckpointRequest>,
+    ) -> Result<Response<v1::StoreCheckpointResponse>, Status> {
+        let told = request.into_inner();
+        let key = convert::attempt_key(&told.attempt.unwrap_or_default())?;
+        let files = told.files.into_iter().map(convert::file).collect::<Result<Vec<_>, _>>()?;
+        if files.is_empty() {
+            return Err(refuse::field("files", "a checkpoint has at least one"));
+        }
+        self.app.store_checkpoint(key, told.seq, files).await.map_err(refuse::file)?;
+        Ok(Response::new(v1::StoreCheckpointResponse {}))
+    }
+
+    type GetFileStream = BoxStream<'static, Result<v1::GetFileResponse, Status>>;
+
+    async fn get_file(
+        &self,
+        request: Request<v1::GetFileRequest>,
+    ) -> Result<Response<Self::GetFileStream>, Status> {
+        let v1::GetFileRequest { sha256, offset } = request.into_inner();
+        if !is_sha256(&sha256) {
+            return Err(refuse::field("sha256", "is no SHA-256: 64 lower-case hexadecimal digits"));
+        }
+        let content = self.app.get_file(&sha256, offset).await.map_err(refuse::file)?;
+        let pieces = content.map_err(refuse::artifacts).map_ok(|mut bytes| {
+            // A store's chunks may be larger than a message should be.
+            let mut pieces = Vec::new();
+            while !bytes.is_empty() {
+                let data = bytes.split_to(bytes.len().min(PIECE)).to_vec();
+                pieces.push(Ok(v1::GetFileResponse { data }));
+            }
+            futures_util::stream::iter(pieces)
+        });
+        Ok(Response::new(pieces.try_flatten().boxed()))
     }
 }

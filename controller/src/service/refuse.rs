@@ -8,6 +8,8 @@ use tonic::Status;
 use tracing::error;
 
 use crate::app::CreateError;
+use crate::artifacts::ArtifactError;
+use crate::files::FileError;
 
 /// A store's error as the client sees it.
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
@@ -22,6 +24,8 @@ pub(super) fn store(error: StoreError) -> Status {
         StoreError::AgentUnknown { .. } => Reason::AgentUnknown.status(message),
         StoreError::SeqGap { acknowledged } => Reason::SeqGap
             .status_with(message, HashMap::from([("acknowledged_seq".to_owned(), acknowledged.to_string())])),
+        StoreError::CheckpointUnknown { .. } => Reason::CheckpointUnknown.status(message),
+        StoreError::FileGone { .. } => Reason::FileMissing.status(message),
         StoreError::Closed => Reason::ShuttingDown.status(message),
         StoreError::Open { .. } | StoreError::Database { .. } | StoreError::Corrupt { .. } => {
             error!(error = ?error, "the store failed");
@@ -35,6 +39,28 @@ pub(super) fn create(error: CreateError) -> Status {
         CreateError::Invalid(_) => Reason::InvalidSweep.status(error.to_string()),
         CreateError::NotBuilt(_) => Reason::NotBuilt.status(error.to_string()),
         CreateError::Store(error) => store(error),
+    }
+}
+
+/// The artifact store's error as the client sees it.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+pub(super) fn artifacts(error: ArtifactError) -> Status {
+    match error {
+        ArtifactError::Mismatch { .. } => Reason::FileMismatch.status(error.to_string()),
+        ArtifactError::Missing { .. } => Reason::FileMissing.status(error.to_string()),
+        ArtifactError::Open { .. } | ArtifactError::Io { .. } | ArtifactError::Store(_) => {
+            error!(error = ?error, "the artifact store failed");
+            Reason::Storage.status("the controller's artifact store failed; its log says why")
+        }
+    }
+}
+
+/// A file that was not stored.
+pub(super) fn file(error: FileError) -> Status {
+    match error {
+        FileError::NoArtifacts => Reason::NoArtifacts.status(error.to_string()),
+        FileError::Artifacts(error) => artifacts(error),
+        FileError::Store(error) => store(error),
     }
 }
 
