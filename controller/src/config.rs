@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use sweep_store::Location;
 use thiserror::Error;
 
 /// Keeps sweeps, proposes trials and hands them to agents.
@@ -11,6 +12,8 @@ use thiserror::Error;
 /// Examples:
 ///   sweep-controller
 ///   sweep-controller --listen 0.0.0.0:7878 --db sqlite:///var/lib/sweep/sweep.db
+///   sweep-controller --db postgres://sweep:password@db.local/sweep
+///   sweep-controller db status
 #[derive(Debug, Parser)]
 #[command(name = "sweep-controller", version, verbatim_doc_comment)]
 pub struct Args {
@@ -18,8 +21,9 @@ pub struct Args {
     #[arg(long, env = "SWEEP_LISTEN", default_value = "127.0.0.1:7878", value_name = "HOST:PORT")]
     pub listen: String,
 
-    /// The database; created when it does not exist [default: sqlite:// in $XDG_DATA_HOME/sweep/sweep.db].
-    #[arg(long, env = "SWEEP_DB", value_name = "URL")]
+    /// The database: sqlite:///PATH, made when it does not exist, or postgres://user:password@host/database
+    /// [default: sqlite:// in $XDG_DATA_HOME/sweep/sweep.db].
+    #[arg(long, env = "SWEEP_DB", value_name = "URL", global = true, hide_env_values = true)]
     pub db: Option<String>,
 
     /// How long a trial stays with an agent that is not heard of, in seconds.
@@ -29,6 +33,39 @@ pub struct Args {
     /// Lines for machines instead of lines for people.
     #[arg(long, env = "SWEEP_LOG_FORMAT", default_value = "text", value_name = "text|json")]
     pub log_format: LogFormat,
+
+    /// Without one, it serves.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Looks after the database.
+    #[command(subcommand)]
+    Db(DbCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// Brings the schema up to date, as starting the controller does.
+    Migrate,
+    /// Prints the schema's version, what is pending, rows by table and the size; a controller may run.
+    Status,
+    /// Writes a copy of an SQLite database into a file; a controller may run.
+    Backup {
+        /// A file that does not exist yet.
+        file: PathBuf,
+    },
+    /// Copies an SQLite database into an empty PostgreSQL one: everything or nothing. No controller may run.
+    Copy {
+        /// sqlite:///PATH
+        #[arg(long, value_name = "URL")]
+        from: String,
+        /// postgres://user:password@host/database
+        #[arg(long, value_name = "URL")]
+        to: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -40,12 +77,25 @@ pub enum LogFormat {
 /// Why the configuration cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum ConfigError {
-    #[error("--db {url}: PostgreSQL is not built yet; use sqlite:///PATH")]
-    PostgresNotBuilt { url: String },
-    #[error("--db {url}: not a database this controller knows; use sqlite:///PATH")]
-    UnknownDatabase { url: String },
+    #[error(
+        "{option} {url}: not a database this controller knows; use sqlite:///PATH or postgres://user:password@host/database"
+    )]
+    UnknownDatabase { option: &'static str, url: String },
     #[error("no place for the database: neither --db nor $HOME is set; use --db sqlite:///PATH")]
     NoHome,
+}
+
+/// The place that an option's URL means.
+///
+/// # Errors
+/// [`ConfigError::UnknownDatabase`].
+pub fn location(option: &'static str, url: &str) -> Result<Location, ConfigError> {
+    Location::parse(url).ok_or_else(|| {
+        // What follows the scheme may hold a password.
+        let shown =
+            url.split_once("://").map_or_else(|| url.to_owned(), |(scheme, _)| format!("{scheme}://..."));
+        ConfigError::UnknownDatabase { option, url: shown }
+    })
 }
 
 impl Args {
@@ -54,23 +104,19 @@ impl Args {
         Duration::from_secs(self.lease)
     }
 
-    /// The database file. What follows `sqlite://` is its path. The environment is given.
-    pub fn database(&self, env: impl Fn(&str) -> Option<String>) -> Result<PathBuf, ConfigError> {
-        let Some(url) = &self.db else {
-            let data = env("XDG_DATA_HOME")
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from)
-                .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".local/share")));
-            return data.map(|data| data.join("sweep/sweep.db")).ok_or(ConfigError::NoHome);
-        };
-        let unknown = || ConfigError::UnknownDatabase { url: url.clone() };
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            // The URL may hold a password: only its scheme is shown.
-            return Err(ConfigError::PostgresNotBuilt { url: "postgres://...".to_owned() });
+    /// The database. The environment is given.
+    ///
+    /// # Errors
+    /// When the URL is not understood, or there is none and no home.
+    pub fn database(&self, env: impl Fn(&str) -> Option<String>) -> Result<Location, ConfigError> {
+        if let Some(url) = &self.db {
+            return location("--db", url);
         }
-        let path =
-            url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).ok_or_else(unknown)?;
-        if path.is_empty() { Err(unknown()) } else { Ok(PathBuf::from(path)) }
+        let data = env("XDG_DATA_HOME")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+            .or_else(|| env("HOME").map(|home| PathBuf::from(home).join(".local/share")));
+        data.map(|data| Location::Sqlite(data.join("sweep/sweep.db"))).ok_or(ConfigError::NoHome)
     }
 }
 
@@ -79,24 +125,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_database_is_what_follows_the_scheme() {
+    fn the_database_is_what_the_option_says_or_a_file_at_home() {
+        let unknown = |url: &str| Err(ConfigError::UnknownDatabase { option: "--db", url: url.to_owned() });
+        let file = |path: &str| Ok(Location::Sqlite(path.into()));
         for (db, expected) in [
-            (Some("sqlite:///var/sweep.db"), Ok("/var/sweep.db")),
-            (Some("sqlite://sweep.db"), Ok("sweep.db")),
-            (Some("sqlite:sweep.db"), Ok("sweep.db")),
-            (None, Ok("/home/me/.local/share/sweep/sweep.db")),
-            (Some("sqlite://"), Err(ConfigError::UnknownDatabase { url: "sqlite://".to_owned() })),
-            (Some("mysql://x"), Err(ConfigError::UnknownDatabase { url: "mysql://x".to_owned() })),
+            (Some("sqlite:///var/sweep.db"), file("/var/sweep.db")),
+            (None, file("/home/me/.local/share/sweep/sweep.db")),
+            (Some("sqlite://"), unknown("sqlite://...")),
+            (Some("mysql://me:secret@x"), unknown("mysql://...")),
+            (Some("sweep.db"), unknown("sweep.db")),
             (
                 Some("postgres://me:secret@db/x"),
-                Err(ConfigError::PostgresNotBuilt { url: "postgres://...".to_owned() }),
+                Ok(Location::Postgres("postgres://me:secret@db/x".to_owned())),
             ),
         ] {
             let mut line = vec!["sweep-controller"];
             line.extend(db.iter().flat_map(|db| ["--db", db]));
             let args = Args::parse_from(line);
             let found = args.database(|name| (name == "HOME").then(|| "/home/me".to_owned()));
-            assert_eq!(found, expected.map(PathBuf::from));
+            assert_eq!(found, expected);
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod app;
 mod clock;
 pub mod config;
+pub mod database;
 mod planner;
 mod reaper;
 mod serve;
