@@ -13,7 +13,6 @@ use sweep_store::{
     Sweep,
 };
 use thiserror::Error;
-use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -33,8 +32,6 @@ pub struct App {
     pub(crate) lease: Duration,
     /// Sweeps whose queues may need filling.
     pub(crate) planner: Arc<Wakeup>,
-    /// Moves when a waiting claim or heartbeat may have a new answer.
-    attention: Arc<watch::Sender<u64>>,
     /// Parsed sweep files by sweep id. A file never changes, so an entry is never wrong.
     specs: Arc<Mutex<HashMap<String, Arc<SweepSpec>>>>,
     /// Where files of checkpoints are kept, if they are.
@@ -83,7 +80,6 @@ impl App {
             store,
             lease,
             planner: Arc::default(),
-            attention: Arc::new(watch::Sender::new(0)),
             specs: Arc::default(),
             keeping: None,
             stop: CancellationToken::new(),
@@ -98,7 +94,7 @@ impl App {
 
     /// Wakes waiting claims and heartbeats: something they wait for may have happened.
     pub(crate) fn attend(&self) {
-        self.attention.send_modify(|count| *count += 1);
+        self.store.attend();
     }
 
     /// Creates a sweep from its file; also every warning about it, rendered.
@@ -173,7 +169,7 @@ impl App {
         let spec = self.spec(&claim.sweep).await?;
         let deadline = Instant::now() + wait.min(LONGEST_WAIT);
         // Subscribed before looking: what happens in between is not missed.
-        let mut attention = self.attention.subscribe();
+        let mut attention = self.store.attention();
         loop {
             attention.mark_unchanged();
             let claimed = self.store.trial_claim(claim.clone(), now_ms()).await?;
@@ -207,7 +203,7 @@ impl App {
         wait: Duration,
     ) -> Result<Vec<Reported>, StoreError> {
         let deadline = Instant::now() + wait.min(LONGEST_WAIT);
-        let mut attention = self.attention.subscribe();
+        let mut attention = self.store.attention();
         loop {
             attention.mark_unchanged();
             let answers = self.store.attempts_renew(held.clone()).await?;

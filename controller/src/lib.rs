@@ -8,6 +8,7 @@ pub mod app;
 pub mod artifacts;
 mod clock;
 pub mod config;
+pub mod database;
 pub mod files;
 mod planner;
 mod reaper;

@@ -3,13 +3,13 @@
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use sweep_controller::config::{Args, LogFormat};
-use sweep_controller::{App, serve};
-use sweep_store::SqliteStore;
+use sweep_controller::artifacts::Artifacts;
+use sweep_controller::config::{Args, Command, LogFormat};
+use sweep_controller::files::Keeping;
+use sweep_controller::{App, database, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
@@ -19,7 +19,11 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> ExitCode {
     let args = Args::parse();
     start_log(args.log_format);
-    match run(&args).await {
+    let done = match &args.command {
+        None => run(&args).await,
+        Some(Command::Db(command)) => database::run(command, &args).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             #[expect(
@@ -35,14 +39,18 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: &Args) -> anyhow::Result<()> {
-    let path = args.database(|name| std::env::var(name).ok())?;
+    let env = |name: &str| std::env::var(name).ok();
+    let database = args.database(env)?;
+    let (files, incoming) = args.files(&database, env)?;
+    let retention = args.retention()?;
     // The port first: a second start by mistake says so before it touches the database.
     let listener = listen(&args.listen).await?;
     let address = listener.local_addr().context("reading the address")?;
-    let store = SqliteStore::open(&path).await?;
-    info!("listening on http://{address}, database {}", path.display());
+    let store = database.open().await?;
+    let artifacts = Artifacts::open(&files, &incoming).await?;
+    info!("listening on http://{address}, database {database}, files in {artifacts}");
     announce(address)?;
-    let app = App::new(Arc::new(store), args.lease());
+    let app = App::new(store, args.lease()).with_files(Keeping { artifacts, retention });
     serve(listener, app, stopped()?).await?;
     info!("stopped; everything acknowledged is on disk");
     Ok(())

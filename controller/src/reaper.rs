@@ -23,6 +23,19 @@ pub(crate) async fn run(app: App) {
             _ = ticks.tick() => {}
             () = app.stop.cancelled() => return,
         }
+        match app.store.reaper_turn().await {
+            Ok(true) => {}
+            Ok(false) => {
+                // Another controller watches; should it go away, every lease gets a full length again.
+                watch = LeaseWatch::new(app.lease / 2);
+                continue;
+            }
+            Err(cause) => {
+                error!(error = %cause, "cannot ask for the reaper's turn; trying again");
+                watch = LeaseWatch::new(app.lease / 2);
+                continue;
+            }
+        }
         if let Err(cause) = look(&app, &mut watch, start.elapsed()).await {
             error!(error = %cause, "cannot look at the leases; trying again");
         }

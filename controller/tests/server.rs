@@ -1,15 +1,15 @@
 //! The server as a process and over the wire, as a stranger meets it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::io::{BufRead as _, BufReader};
+mod process;
+
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output};
 
 use sweep_proto::v1;
 use sweep_proto::v1::agent_service_client::AgentServiceClient;
 use sweep_proto::v1::sweep_service_client::SweepServiceClient;
 use tokio_stream::StreamExt as _;
-use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;
@@ -18,51 +18,17 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
 use uuid::Uuid;
 
-/// A controller process on a free port.
-struct Server {
-    process: Child,
-    url: String,
-}
+use process::{Server, command, sqlite, work_off};
 
-fn command(database: &Path, listen: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sweep-controller"));
-    command
-        .args(["--listen", listen, "--db"])
-        .arg(format!("sqlite://{}", database.display()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-impl Server {
-    fn start(database: &Path) -> Self {
-        let mut process = command(database, "127.0.0.1:0").stderr(Stdio::null()).spawn().unwrap();
-        let mut url = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        Self { process, url: url.trim().to_owned() }
-    }
-
-    /// Ends it as systemd does; whether it went in order.
-    fn stop(mut self) -> bool {
-        let pid = rustix::process::Pid::from_child(&self.process);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        self.process.wait().unwrap().success()
-    }
-
-    async fn channel(&self) -> Channel {
-        Channel::from_shared(self.url.clone()).unwrap().connect().await.unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ended = self.process.kill();
-        let _reaped = self.process.wait();
-    }
+/// Ends it as systemd does; whether it went in order.
+fn stop(mut server: Server) -> bool {
+    let pid = rustix::process::Pid::from_child(&server.process);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    server.process.wait().unwrap().success()
 }
 
 fn refused(database: &Path, listen: &str) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = command(database, listen).output().unwrap();
+    let Output { status, stderr, .. } = command(&sqlite(database), listen).output().unwrap();
     (status.code(), String::from_utf8_lossy(&stderr).into_owned())
 }
 
@@ -77,7 +43,7 @@ async fn reflect(server: &Server, message: MessageRequest) -> MessageResponse {
 #[tokio::test]
 async fn reflection_lists_and_describes_every_service() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("sweep.db"));
+    let server = Server::start(&sqlite(&folder.path().join("sweep.db")));
     let MessageResponse::ListServicesResponse(listed) =
         reflect(&server, MessageRequest::ListServices(String::new())).await
     else {
@@ -101,7 +67,7 @@ async fn reflection_lists_and_describes_every_service() {
 #[tokio::test]
 async fn health_is_served_by_grpc_and_by_http() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("sweep.db"));
+    let server = Server::start(&sqlite(&folder.path().join("sweep.db")));
     let mut client = HealthClient::new(server.channel().await);
     for service in ["", "sweep.v1.SweepService", "sweep.v1.AgentService"] {
         let request = HealthCheckRequest { service: service.to_owned() };
@@ -131,7 +97,7 @@ const GRID: &str =
 async fn what_was_acknowledged_outlives_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("made/on/the/way/sweep.db");
-    let server = Server::start(&database);
+    let server = Server::start(&sqlite(&database));
     let mut sweeps = SweepServiceClient::new(server.channel().await);
     let request = v1::CreateSweepRequest {
         text: GRID.to_owned(),
@@ -159,10 +125,10 @@ async fn what_was_acknowledged_outlives_the_process() {
     };
     let claimed = agents.claim(claim.clone()).await.unwrap().into_inner();
     drop((sweeps, agents));
-    let stopped = tokio::task::spawn_blocking(|| server.stop()).await.unwrap();
+    let stopped = tokio::task::spawn_blocking(|| stop(server)).await.unwrap();
     assert!(stopped, "SIGTERM is an orderly end");
 
-    let server = Server::start(&database);
+    let server = Server::start(&sqlite(&database));
     let mut agents = AgentServiceClient::new(server.channel().await);
     assert_eq!(
         agents.claim(claim).await.unwrap().into_inner(),
@@ -194,40 +160,10 @@ fn peak_memory(process: &Child) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
-/// Claims so many trials as one agent, and ends each well; their numbers and parameters.
-async fn work_off(channel: Channel, sweep: String, count: usize) -> Vec<(u64, String)> {
-    let mut agents = AgentServiceClient::new(channel);
-    let agent_id = Uuid::now_v7().to_string();
-    let sweep_id = sweep.clone();
-    let register =
-        v1::RegisterRequest { agent_id: agent_id.clone(), sweep_id, slots: 1, ..Default::default() };
-    agents.register(register).await.unwrap();
-    let mut done = Vec::new();
-    while done.len() < count {
-        let claim = v1::ClaimRequest {
-            agent_id: agent_id.clone(),
-            sweep_id: sweep.clone(),
-            request_id: Uuid::now_v7().to_string(),
-            wait_ms: 20_000,
-        };
-        let outcome = agents.claim(claim).await.unwrap().into_inner().outcome;
-        let Some(v1::claim_response::Outcome::Assignment(trial)) = outcome else { panic!("{outcome:?}") };
-        done.push((trial.number, trial.params_json));
-        let finish = v1::FinishRequest {
-            trial_id: trial.trial_id,
-            attempt: trial.attempt,
-            outcome: v1::Outcome::Succeeded.into(),
-            ..Default::default()
-        };
-        agents.finish(finish).await.unwrap();
-    }
-    done
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grid_of_a_million_million_cells_starts_at_once_and_stays_small() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&folder.path().join("sweep.db"));
+    let server = Server::start(&sqlite(&folder.path().join("sweep.db")));
     let mut sweeps = SweepServiceClient::new(server.channel().await);
     let request = v1::CreateSweepRequest {
         text: huge_grid(),
@@ -262,7 +198,7 @@ async fn a_grid_of_a_million_million_cells_starts_at_once_and_stays_small() {
 async fn what_cannot_serve_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("sweep.db");
-    let server = Server::start(&database);
+    let server = Server::start(&sqlite(&database));
     let address = server.url.trim_start_matches("http://");
     let (code, said) = refused(&folder.path().join("other.db"), address);
     assert_eq!(code, Some(1));

@@ -5,6 +5,7 @@
 
 mod incoming;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,11 +59,19 @@ pub struct Received {
 /// The artifact store.
 #[derive(Debug, Clone)]
 pub struct Artifacts {
+    /// As it was named.
+    place: String,
     store: Arc<dyn ObjectStore>,
     prefix: Key,
     /// The folder behind `store`, if it is one: what is put there must be synced by us.
     folder: Option<PathBuf>,
     incoming: Arc<Incoming>,
+}
+
+impl fmt::Display for Artifacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place)
+    }
 }
 
 impl Artifacts {
@@ -94,7 +103,7 @@ impl Artifacts {
             }
         };
         let incoming = Incoming::open(incoming).await?;
-        Ok(Self { store, prefix, folder, incoming: Arc::new(incoming) })
+        Ok(Self { place: place.to_owned(), store, prefix, folder, incoming: Arc::new(incoming) })
     }
 
     /// Takes `data`, which stands at `offset` of a file, and says how much of the file is here now. What is here

@@ -66,6 +66,7 @@ macro_rules! cases {
             top_lists_the_best_first
             logs_come_back_in_order
             records_come_back
+            odd_characters_are_no_failure
         }
     };
 }
@@ -152,7 +153,7 @@ impl Scene {
         Self::of(store, new_sweep("scene", Some(trials)), trials).await
     }
 
-    async fn of(store: Any, new: NewSweep, trials: u64) -> Self {
+    pub(crate) async fn of(store: Any, new: NewSweep, trials: u64) -> Self {
         let sweep = store.sweep_create(new).await.expect("creates").id;
         let queued = (1..=trials).map(trial).collect();
         assert!(store.trials_enqueue(&sweep, 0, queued, true, NOW).await.expect("queues"));
@@ -182,7 +183,7 @@ impl Scene {
         self.store.trial_claim(claim, self.now()).await.expect("claims")
     }
 
-    async fn claim(&self) -> (AttemptKey, u64) {
+    pub(crate) async fn claim(&self) -> (AttemptKey, u64) {
         match self.claim_as(Uuid::now_v7()).await {
             Claimed::Granted(given) => {
                 (AttemptKey { trial: given.trial, attempt: given.attempt }, given.number)
@@ -779,4 +780,28 @@ pub(crate) async fn a_failed_job_leaves_nothing_behind<B: Backend>(store: &B) {
     // The same can be stored now, and nothing of the first try is in its way.
     let sweep = store.sweep_create(new).await.expect("stores").id;
     assert!(store.trials_enqueue(&sweep, 0, vec![trial(1)], true, NOW).await.expect("queues"));
+}
+
+/// What programs print and people name may hold characters that one of the databases has no place for.
+pub(crate) async fn odd_characters_are_no_failure(store: Any) {
+    let new = NewSweep { name: "a\0b \u{1f600}".to_owned(), ..new_sweep("odd", Some(1)) };
+    let scene = Scene::of(store, new, 1).await;
+    let (key, _) = scene.claim().await;
+    let values = BTreeMap::from([("f\0".to_owned(), 0.5)]);
+    let point = Event { at_ms: NOW, kind: EventKind::Metrics { step: 1, epoch: None, values } };
+    let log = EventKind::Log(LogLine { stream: "stdout".to_owned(), text: "\0\u{1f600}".to_owned() });
+    let events = vec![point, Event { at_ms: NOW, kind: log }];
+    scene.store.attempt_report(key, 1, events, NOW).await.expect("stores");
+    let finish = Finish {
+        key,
+        outcome: Outcome::Failed,
+        reason: "\0 was the last word".to_owned(),
+        exit_code: Some(1),
+        signal: None,
+        last_seq: 2,
+    };
+    scene.store.attempt_finish(finish, NOW).await.expect("ends");
+    assert!(scene.trial(1).await.reason.ends_with("was the last word"));
+    let lines = scene.store.log_lines(key.trial, 1, None).await.expect("reads");
+    assert_eq!(lines[0].line.text, "\0\u{1f600}", "logs are kept as they are");
 }

@@ -5,11 +5,13 @@
 //! outside this crate sees SQL.
 #![forbid(unsafe_code)]
 
+pub mod admin;
 mod backend;
 mod codec;
 #[cfg(test)]
 mod contract;
 mod error;
+mod location;
 mod memory;
 mod model;
 mod port;
@@ -28,9 +30,12 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 pub use error::StoreError;
+pub use location::Location;
 pub use memory::MemoryStore;
 pub use model::*;
 pub use postgres::PostgresStore;
+#[cfg(any(test, feature = "testing"))]
+pub use postgres::cluster;
 pub use sqlite::SqliteStore;
 
 /// Short for this crate's results.

@@ -25,8 +25,7 @@ use crate::port::Rows;
 use crate::sql::sql_row;
 use crate::{Result, StoreError};
 
-#[cfg(test)]
-pub(crate) use open::MIGRATIONS;
+pub(crate) use open::{MIGRATIONS, connect, options, target};
 
 /// The PostgreSQL backend.
 pub struct PostgresStore {
@@ -87,7 +86,7 @@ impl Backend for PostgresStore {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod cluster;
+#[cfg(any(test, feature = "testing"))]
+pub mod cluster;
 #[cfg(test)]
 mod tests;

@@ -60,7 +60,7 @@ fn database(options: &PgConnectOptions) -> &str {
 /// Why it cannot be opened, and what to do about it.
 pub(super) fn explain(options: &PgConnectOptions, error: &sqlx::Error) -> StoreError {
     let (user, name) = (options.get_username(), database(options));
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     let advice = match code.as_deref() {
         Some("28P01" | "28000") => format!(
             "the server refuses user {user} ({error})\n  check user and password in the URL (%-encode what is special), \
@@ -122,7 +122,7 @@ mod tests {
         ] {
             assert_eq!(target(&options(url).expect("is a URL")), shown);
         }
-        let error = options("postgres://me:sec ret@db:no-port/x").err().expect("is refused").to_string();
+        let error = options("postgres://me:sec ret@db:no-port/x").expect_err("is refused").to_string();
         assert!(error.contains("cannot be read") && !error.contains("ret"), "{error}");
     }
 }

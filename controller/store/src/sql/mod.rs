@@ -48,14 +48,19 @@ from! {
     u64, value => Self::Int(Some(value.cast_signed()));
     Option<u64>, value => Self::Int(value.map(u64::cast_signed));
     Option<f64>, value => Self::Real(value);
-    &'a str, value => Self::Text(Some(Cow::Borrowed(value)));
-    &'a String, value => Self::Text(Some(Cow::Borrowed(value)));
-    String, value => Self::Text(Some(Cow::Owned(value)));
-    Option<&'a str>, value => Self::Text(value.map(Cow::Borrowed));
-    Option<String>, value => Self::Text(value.map(Cow::Owned));
+    &'a str, value => Self::Text(Some(storable(Cow::Borrowed(value))));
+    &'a String, value => Self::Text(Some(storable(Cow::Borrowed(value))));
+    String, value => Self::Text(Some(storable(Cow::Owned(value))));
+    Option<&'a str>, value => Self::Text(value.map(Cow::Borrowed).map(storable));
+    Option<String>, value => Self::Text(value.map(Cow::Owned).map(storable));
     Option<&'a [u8]>, value => Self::Bytes(value.map(Cow::Borrowed));
     Uuid, value => Self::Id(value);
     bool, value => Self::Flag(value);
+}
+
+/// Text without NUL, which PostgreSQL has no place for; what programs print and people name may have some.
+fn storable(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { text }
 }
 
 /// A connection, inside a transaction or not.

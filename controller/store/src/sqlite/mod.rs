@@ -3,7 +3,7 @@
 mod writer;
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,7 +21,7 @@ use crate::port::Rows;
 use crate::sql::{sql_connection, sql_row};
 use crate::{Result, StoreError, schema};
 
-const CHANGE_READ: &str = "select value from change_counter where id = 1";
+pub(crate) const CHANGE_READ: &str = "select value from change_counter where id = 1";
 const CHANGE_WRITE: &str = "update change_counter set value = $1 where id = 1";
 
 pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -42,29 +42,16 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Open`] when it cannot, or when another controller has it.
     pub async fn open(path: &Path) -> Result<Self> {
-        let shown = path.display();
-        let open =
-            |what: String| StoreError::Open { message: format!("cannot open the database {shown}: {what}") };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
-                .map_err(|error| open(format!("its folder cannot be made ({error})")))?;
+                .map_err(|error| refused(path, format!("its folder cannot be made ({error})")))?;
         }
-        let lock = lock(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // What was acknowledged is on disk, power cuts included.
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let mut conn = options.connect().await.map_err(|error| open(error.to_string()))?;
-        MIGRATIONS.run(&mut conn).await.map_err(|error| open(schema::explain(&error)))?;
+        let (lock, conn) = open_alone(path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
-            .connect_with(options.read_only(true).create_if_missing(false))
+            .connect_with(read_only(path))
             .await
-            .map_err(|error| open(error.to_string()))?;
+            .map_err(|error| refused(path, error))?;
         let (writer, feed) = Writer::start(conn).await?;
         Ok(Self { writer, readers, feed, attention: watch::Sender::new(0), _lock: lock })
     }
@@ -74,10 +61,76 @@ impl SqliteStore {
     }
 }
 
+fn refused(path: &Path, what: impl std::fmt::Display) -> StoreError {
+    StoreError::Open { message: format!("cannot open the database {}: {what}", path.display()) }
+}
+
+/// The name of a file that lies beside another.
+pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        // What was acknowledged is on disk, power cuts included.
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(10))
+}
+
+fn read_only(path: &Path) -> SqliteConnectOptions {
+    options(path).read_only(true).create_if_missing(false)
+}
+
+/// Opens a file as a controller does, with its schema up to date. No other has it as long as the lock is held.
+pub(crate) async fn open_alone(path: &Path) -> Result<(File, SqliteConnection)> {
+    let lock = lock(path)?;
+    let mut conn =
+        options(path).create_if_missing(true).connect().await.map_err(|error| refused(path, error))?;
+    MIGRATIONS.run(&mut conn).await.map_err(|error| refused(path, schema::explain(&error)))?;
+    Ok((lock, conn))
+}
+
+/// Opens a file that exists, for reading, also beside a controller.
+pub(crate) async fn look_at(path: &Path) -> Result<SqliteConnection> {
+    if !path.exists() {
+        return Err(refused(
+            path,
+            "there is no such file\n  make it: sweep-controller db migrate --db sqlite:///PATH",
+        ));
+    }
+    read_only(path).connect().await.map_err(|error| refused(path, error))
+}
+
+/// Writes a copy into a file that does not exist, beside a controller that may be at work, and checks it.
+pub(crate) async fn vacuum_into(path: &Path, file: &Path) -> Result<()> {
+    let mut conn = look_at(path).await?;
+    let name = file.to_str().ok_or_else(|| refused(file, "its name is not UTF-8"))?;
+    sqlx::query("vacuum into $1")
+        .bind(name)
+        .execute(&mut conn)
+        .await
+        .map_err(|error| refused(file, error))?;
+    let mut copy = SqliteConnectOptions::new()
+        .filename(file)
+        .read_only(true)
+        .connect()
+        .await
+        .map_err(|error| refused(file, error))?;
+    let found: String = sqlx::query_scalar("pragma quick_check(1)")
+        .fetch_one(&mut copy)
+        .await
+        .map_err(StoreError::database("checking a copy"))?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::corrupt(found)) }
+}
+
 /// One controller a file: the lock lies beside the database, since SQLite locks the file itself as it goes.
 fn lock(path: &Path) -> Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    let name = beside(path, ".lock");
     let shown = path.display();
     let open = |message: String| StoreError::Open { message };
     let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(|error| {
