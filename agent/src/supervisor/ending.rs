@@ -61,6 +61,7 @@ fn with_line(what: String, record: &ExitRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trial::spool::Dropped;
 
     fn record(end: End, stopped_by: Option<Cause>) -> ExitRecord {
         ExitRecord {
@@ -70,6 +71,7 @@ mod tests {
             stopped_by,
             stop_reason: "asked".to_owned(),
             last_stderr: "ValueError: bad lr".to_owned(),
+            dropped: Dropped::default(),
         }
     }
 

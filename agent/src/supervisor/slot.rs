@@ -13,7 +13,7 @@ use super::stage::{Stage, reached};
 use super::{Agent, ending};
 use crate::exit::{Exit, Failure};
 use crate::home::LeftBehind;
-use crate::session::{Assignment, CallError, Claimed, Ending, Verdict, insist};
+use crate::session::{Assignment, CallError, Claimed, Ending, Verdict};
 use crate::slots::Slot;
 
 /// How long the controller may hold a claim.
@@ -21,15 +21,19 @@ const WAIT: Duration = Duration::from_secs(20);
 /// How long a claim that a signal cut short is asked after.
 const LAST_TRY: Duration = Duration::from_secs(5);
 
+/// An attempt of an earlier life, and what the controller says of it.
+pub(super) struct Found {
+    pub(super) left: LeftBehind,
+    pub(super) verdict: Verdict,
+    /// Its last event that the controller has.
+    pub(super) acknowledged: u64,
+}
+
 /// Runs trials until there is nothing more to do.
-pub(super) async fn run(
-    agent: Arc<Agent>,
-    slot: Slot,
-    left: Vec<(LeftBehind, Verdict)>,
-) -> Result<(), Failure> {
-    for (LeftBehind { dir, task }, verdict) in left {
+pub(super) async fn run(agent: Arc<Agent>, slot: Slot, left: Vec<Found>) -> Result<(), Failure> {
+    for Found { left: LeftBehind { dir, task }, verdict, acknowledged } in left {
         let holding = agent.held.hold(task.key, verdict);
-        announce(&task.name(), &supervise(&agent, &dir, &task, holding).await);
+        announce(&task.name(), &supervise(&agent, &dir, &task, holding, acknowledged).await);
     }
     while agent.stage() == Stage::Work && agent.permit() {
         let Some(assignment) = claim(&agent).await? else { break };
@@ -49,10 +53,10 @@ async fn claim(agent: &Agent) -> Result<Option<Assignment>, Failure> {
         let ask = |wait| agent.session.claim(agent.agent_id(), &agent.sweep, request_id, wait);
         let mut standing = agent.standing.clone();
         let answer = tokio::select! {
-            answer = insist("claiming a trial", || ask(WAIT)) => answer,
+            answer = agent.session.insist("claiming a trial", || ask(WAIT)) => answer,
             () = reached(&mut standing, Stage::Drain) => {
                 // The controller may have granted one meanwhile: the same question gets the same answer.
-                let last = insist("claiming a trial", || ask(Duration::ZERO));
+                let last = agent.session.insist("claiming a trial", || ask(Duration::ZERO));
                 match tokio::time::timeout(LAST_TRY, last).await {
                     Ok(answer) => answer,
                     Err(_) => return Ok(None),
@@ -100,7 +104,7 @@ async fn run_one(agent: &Arc<Agent>, assignment: &Assignment, slot: &Slot) -> Re
                 task.key.attempt,
                 task.facts.command.join(" ")
             );
-            supervise(agent, &dir, &task, holding).await
+            supervise(agent, &dir, &task, holding, 0).await
         }
         Err(LaunchError::Command(error)) => {
             let ending =
@@ -134,7 +138,7 @@ async fn hand_back(agent: &Agent, assignment: &Assignment, reason: &str) {
 }
 
 async fn finish(agent: &Agent, assignment: &Assignment, ending: Ending) -> Fate {
-    let told = insist("ending a trial", || agent.session.finish(assignment.key, &ending)).await;
+    let told = agent.session.insist("ending a trial", || agent.session.finish(assignment.key, &ending)).await;
     match told {
         Ok(()) => Fate::Told(ending),
         Err(CallError::Refused { message, .. } | CallError::Away(message)) => Fate::Lost(message),

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::durable;
+use super::spool::Dropped;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ExitRecord {
@@ -20,6 +21,8 @@ pub(crate) struct ExitRecord {
     pub(crate) stop_reason: String,
     /// The line of standard error that tells most about a failure; empty: there was none.
     pub(crate) last_stderr: String,
+    /// What was dropped for want of room in the spool.
+    pub(crate) dropped: Dropped,
 }
 
 /// How the program ended.
