@@ -48,6 +48,15 @@ pub struct Args {
     #[arg(long, env = "SWEEP_DISK_PATIENCE", default_value_t = 600, value_name = "SECONDS")]
     pub disk_patience: u32,
 
+    /// Seconds that running trials get to end after a first SIGTERM or Ctrl-C, before they are stopped and handed back
+    /// [default: as long as they take]
+    #[arg(long, env = "SWEEP_DRAIN_TIMEOUT", value_name = "SECONDS")]
+    pub drain_timeout: Option<u32>,
+
+    /// Asked with a GPU's number in place of nvidia-smi; it answers `MIB_USED, UNCORRECTABLE_ERRORS`, or fails and says why
+    #[arg(long, env = "SWEEP_DEVICE_PROBE", value_name = "COMMAND")]
+    pub device_probe: Option<String>,
+
     /// How the log on standard error looks
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

@@ -7,6 +7,7 @@ mod control;
 mod grammar;
 mod ledger;
 mod lines;
+mod memory;
 mod program;
 mod room;
 mod stopping;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::channel::{Channel, Input};
 use self::ledger::Ledger;
+use self::memory::Kills;
 use self::program::{Output, Program};
 use self::room::Room;
 use self::stopping::{Act, Stopping};
@@ -126,6 +128,7 @@ struct Keeper {
 impl Keeper {
     /// Runs the program to its end; what is left is to write the record.
     async fn attempt(&mut self, dir: &TrialDir, task: &Task, channel: Channel) -> ExitRecord {
+        let kills = Kills::count();
         let end = match program::start(task) {
             Err(reason) => End::SpawnError(reason),
             Ok((program, output)) => {
@@ -142,8 +145,13 @@ impl Keeper {
             .cause
             .clone()
             .map_or((None, String::new()), |(cause, reason)| (Some(cause), reason));
+        let starved = match stopped_by {
+            None => kills.blame(Kills::count(), &end),
+            Some(_) => None,
+        };
         ExitRecord {
             end,
+            starved,
             ended_at_ms: now_ms(),
             last_seq: self.notices.borrow().seq,
             stopped_by,

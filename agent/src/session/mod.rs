@@ -98,6 +98,8 @@ pub(crate) struct Ending {
     pub(crate) exit_code: Option<i32>,
     pub(crate) signal: Option<i32>,
     pub(crate) last_seq: u64,
+    /// Not the program but the GPU it ran on; not told apart on the wire.
+    pub(crate) device_at_fault: bool,
 }
 
 /// A connection that mends itself. Clones share it.

@@ -1,5 +1,6 @@
 //! The supervisor: claims trials into slots, starts a keeper for each, and speaks for them to the controller.
 
+mod device;
 mod ending;
 mod held;
 mod launch;
@@ -12,6 +13,7 @@ mod stage;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sweep_proto::status::Reason;
 use tokio::sync::watch;
@@ -19,7 +21,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use self::held::Held;
-use self::slot::Found;
+use self::slot::{Found, Run};
 use self::stage::{Stage, Standing};
 use crate::args::Args;
 use crate::exit::{Exit, Failure};
@@ -55,7 +57,8 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn work(args: Args) -> Result<Exit, Failure> {
-    let standing = stage::watch_signals()?;
+    let standing =
+        stage::watch_signals(args.drain_timeout.map(|seconds| Duration::from_secs(seconds.into())))?;
     let base = args.state_dir.clone().map_or_else(default_state_dir, Ok)?;
     let slots = slots(args.slots);
     let session = Session::connect(&args.server).await?;
@@ -117,9 +120,11 @@ async fn attend(
         running.spawn(slot::run(Arc::clone(agent), slot, share));
     }
     let mut result = Ok(Exit::Done);
+    let (all, mut quarantined) = (running.len(), 0);
     while let Some(ended) = running.join_next().await {
         match ended {
-            Ok(Ok(())) => {}
+            Ok(Ok(Run::Done)) => {}
+            Ok(Ok(Run::Quarantined)) => quarantined += 1,
             Ok(Err(failure)) => result = Err(failure),
             Err(panic) => {
                 result = Err(Failure::new(Exit::Unexpected, format!("a slot of the agent broke: {panic}")));
@@ -127,6 +132,12 @@ async fn attend(
         }
     }
     heart.abort();
+    if result.is_ok() && quarantined == all {
+        return Err(Failure::new(
+            Exit::Unexpected,
+            "every GPU of this agent was at fault too often, so it ends\n  look at them: nvidia-smi, dmesg | grep Xid",
+        ));
+    }
     result
 }
 

@@ -7,6 +7,7 @@ use sweep_proto::status::Reason;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::device::Device;
 use super::held::Holding;
 use super::link::{Keeper, Link, reach};
 use super::reporter::{ReportError, Reporter, refusal};
@@ -48,10 +49,11 @@ pub(crate) async fn supervise(
     task: &Task,
     holding: Holding,
     acknowledged: u64,
+    device: Option<&mut Device>,
 ) -> Fate {
     let standing = agent.standing.clone();
     let (link, said) = (None, Said::default());
-    let mut relay = Relay { agent, dir, task, holding, standing, link, acknowledged, said };
+    let mut relay = Relay { agent, dir, task, holding, standing, link, acknowledged, said, device };
     let fate = match relay.run().await {
         Ok(fate) => fate,
         Err(error) => Fate::Left(error.to_string()),
@@ -81,6 +83,7 @@ struct Relay<'a> {
     /// The last event that the controller has, as far as was known when the reporter began.
     acknowledged: u64,
     said: Said,
+    device: Option<&'a mut Device>,
 }
 
 /// What was said in the agent's log of the keeper's troubles.
@@ -95,7 +98,7 @@ impl Relay<'_> {
         let mut reporter = None;
         let end = self.follow(&mut reporter).await?;
         // The events to be told, up to the last one on disk.
-        let (ending, last) = match end {
+        let (mut ending, last) = match end {
             End::Record(record) => match ending::of_record(&record) {
                 Some(ending) => {
                     self.say_dropped(record.dropped);
@@ -110,6 +113,13 @@ impl Relay<'_> {
                 (Ending { reason: error.to_string(), ..ending::keeper_lost(0) }, 0)
             }
         };
+        if ending.outcome == Outcome::Failed
+            && let Some(device) = &mut self.device
+            && let Some(fault) = device.fault().await
+        {
+            let reason = format!("its GPU is at fault ({fault}): {}", ending.reason);
+            ending = Ending { outcome: Outcome::Infrastructure, reason, device_at_fault: true, ..ending };
+        }
         let told = self.tell(reporter, ending, last);
         let mut standing = self.agent.standing.clone();
         tokio::select! {

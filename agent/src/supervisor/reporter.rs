@@ -125,6 +125,7 @@ impl Reporter {
     fn batch(&mut self) -> Result<Vec<Entry>, ReportError> {
         let mut batch = Vec::new();
         let mut bytes = 0;
+        self.spool.refresh();
         while batch.len() < MOST_EVENTS && bytes < self.most_bytes {
             let Some(entry) = self.spool.next(self.limit)? else { break };
             bytes += weight(&entry);

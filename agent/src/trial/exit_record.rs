@@ -11,6 +11,8 @@ use super::spool::Dropped;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ExitRecord {
     pub(crate) end: End,
+    /// Why the kernel is held to have killed it for want of memory, if so.
+    pub(crate) starved: Option<String>,
     /// Milliseconds since the Unix epoch by this machine's clock.
     pub(crate) ended_at_ms: i64,
     /// The last event of the spool; 0: there is none.

@@ -82,6 +82,14 @@ impl SpoolReader {
         (self.segment, self.held, self.damage, self.lost_to) = (None, None, None, 0);
     }
 
+    /// Looks whether the open segment was thinned since, so that nothing is given out which was counted as dropped. To be
+    /// called before each batch.
+    pub(crate) fn refresh(&mut self) {
+        if self.segment.as_ref().is_some_and(|open| !open.is_still_at(&self.dir)) {
+            (self.segment, self.held) = (None, None);
+        }
+    }
+
     /// The next entry with numbers up to `limit`, which are on disk; `None`: there is none (yet).
     pub(crate) fn next(&mut self, limit: u64) -> Result<Option<Entry>, SpoolError> {
         if self.next > limit {
