@@ -116,6 +116,30 @@ async fn a_program_without_agent_and_keeper_is_killed_before_its_slot_is_used() 
 }
 
 #[tokio::test]
+async fn an_orphan_is_killed_even_if_its_directory_is_not_understood() {
+    let controller = Controller::start(SHORT).await;
+    let text = format!("[ $SWEEP_ATTEMPT = 2 ] || {{ {}; sleep 1000; }}", pids("pids"));
+    let sweep = controller.create(&script(1, &text)).await;
+    let agent = Agent::start(controller.agent(&sweep));
+    let pids = controller.file("pids").await;
+    let (keeper, program) = pids.split_once(' ').unwrap();
+    agent.signal(Signal::KILL);
+    signal(keeper, Signal::KILL);
+    agent.end().await;
+    // As a power cut may leave it.
+    let dirs = controller.attempt_dirs();
+    std::fs::write(dirs[0].join("assignment.json"), "{\"format\":2,\"key").unwrap();
+    assert!(is_alive(program));
+    let (code, said) = Agent::start(controller.agent(&sweep)).end().await;
+    assert_eq!(code, 0, "{said}");
+    assert!(!is_alive(program));
+    assert!(said.contains("is not understood and left alone"), "{said}");
+    assert!(dirs[0].exists());
+    // Nobody renewed its lease, so the trial was given out again.
+    assert_eq!(controller.first(&sweep).await, ("finished".to_owned(), 2), "{said}");
+}
+
+#[tokio::test]
 async fn an_agent_that_slept_through_its_lease_changes_nothing_and_frees_its_slot() {
     let controller = Controller::start(SHORT).await;
     let text = format!(

@@ -105,6 +105,8 @@ impl SpoolReader {
         if event.seq == self.next {
             self.next += 1;
             self.last_at_ms = event.at_ms;
+            // Whatever was unreadable on the way here held no event.
+            self.damage = None;
             return Ok(Some(Entry::Event(event)));
         }
         // Not this number, but a later one: those between were dropped, or they are lost.
