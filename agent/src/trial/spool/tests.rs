@@ -85,7 +85,7 @@ fn acknowledged_segments_go_and_the_disk_stays_bounded() {
     let folder = folder();
     let mut writer = writer(&folder, Limits { backlog: 1 << 20, segment: 4096 });
     let mut reader = SpoolReader::open(folder.path()).unwrap();
-    for seq in 1..=20_000 {
+    for seq in 1..=8_000 {
         put(&mut writer, &line(seq, "a line of some forty characters or so..."));
         // The controller is a hundred events behind.
         if seq > 100 {
@@ -216,7 +216,7 @@ fn a_spool_of_another_version_is_refused() {
     assert!(matches!(tail(folder.path()), Err(SpoolError::Version)));
 }
 
-/// A hundred thousand bytes of lines and points, with `limits`, as the keeper would: thinned whenever it is too large.
+/// Lines, points and checkpoint records under `limits`, as the keeper would keep them: thinned whenever it is too large.
 fn flood(folder: &TempDir, limits: Limits, count: u64) -> (SpoolWriter, Vec<Event>) {
     let mut writer = writer(folder, limits);
     let mut all = Vec::new();
@@ -243,8 +243,8 @@ fn flood(folder: &TempDir, limits: Limits, count: u64) -> (SpoolWriter, Vec<Even
 #[test]
 fn thinning_bounds_the_disk_keeps_the_numbers_and_counts() {
     let folder = folder();
-    let limits = Limits { backlog: 200_000, segment: 10_000 };
-    let (writer, all) = flood(&folder, limits, 20_000);
+    let limits = Limits { backlog: 80_000, segment: 4_000 };
+    let (writer, all) = flood(&folder, limits, 8_000);
     let last = all.len() as u64;
     assert!(writer.backlog() <= limits.backlog + 2 * limits.segment, "{}", writer.backlog());
     let entries = read_from(&folder, 0, last);
@@ -275,12 +275,12 @@ fn thinning_bounds_the_disk_keeps_the_numbers_and_counts() {
 #[test]
 fn a_reader_in_the_middle_of_a_thinning_misses_nothing_and_repeats_nothing() {
     let folder = folder();
-    let limits = Limits { backlog: 50_000, segment: 2_000 };
+    let limits = Limits { backlog: 25_000, segment: 1_000 };
     let mut writer = writer(&folder, limits);
     let mut reader = SpoolReader::open(folder.path()).unwrap();
     let mut read = Vec::new();
     let mut seq = 0;
-    for _ in 0..6_000 {
+    for _ in 0..3_000 {
         seq += 1;
         put(&mut writer, &line(seq, "a line of some forty characters or so..."));
         if seq % 7 == 0 {
@@ -301,7 +301,7 @@ fn a_reader_in_the_middle_of_a_thinning_misses_nothing_and_repeats_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     /// However the controller's acknowledgements, restarts of the reader and thinnings fall: what arrives is every
     /// number once, each with its event or with nothing, and what arrived and what was dropped add up.
@@ -311,12 +311,12 @@ proptest! {
         names in 1_usize..3,
     ) {
         let folder = folder();
-        let limits = Limits { backlog: 30_000, segment: 1_500 };
+        let limits = Limits { backlog: 8_000, segment: 500 };
         let mut writer = writer(&folder, limits);
         let mut reader = SpoolReader::open(folder.path()).unwrap();
         let mut stored: Vec<Option<Event>> = Vec::new();
         let (mut seq, mut lines, mut points) = (0, 0_u64, 0_u64);
-        for (count, what) in steps.into_iter().cycle().take(120).chain([(1, 9)]) {
+        for (count, what) in steps.into_iter().cycle().take(50).chain([(1, 9)]) {
             for _ in 0..count {
                 seq += 1;
                 if seq % 3 == 0 {
