@@ -39,6 +39,24 @@ pub struct Args {
     #[arg(long, default_value_t = 30, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub grace: u32,
 
+    /// MiB of the disk that the events of a running trial may take while the controller does not take them; past it log
+    /// lines and old points are dropped, and that is told
+    #[arg(long, env = "SWEEP_SPOOL_LIMIT", default_value_t = 256, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    pub spool_limit: u64,
+
+    /// Seconds that trials are kept waiting while the disk is full, before they are given back to the sweep
+    #[arg(long, env = "SWEEP_DISK_PATIENCE", default_value_t = 600, value_name = "SECONDS")]
+    pub disk_patience: u32,
+
+    /// Seconds that running trials get to end after a first SIGTERM or Ctrl-C, before they are stopped and handed back
+    /// [default: as long as they take]
+    #[arg(long, env = "SWEEP_DRAIN_TIMEOUT", value_name = "SECONDS")]
+    pub drain_timeout: Option<u32>,
+
+    /// Asked with a GPU's number in place of nvidia-smi; it answers `MIB_USED, UNCORRECTABLE_ERRORS`, or fails and says why
+    #[arg(long, env = "SWEEP_DEVICE_PROBE", value_name = "COMMAND")]
+    pub device_probe: Option<String>,
+
     /// How the log on standard error looks
     #[arg(long, value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

@@ -25,6 +25,20 @@ pub(crate) struct Home {
     _locks: Vec<File>,
 }
 
+/// An attempt in a directory that this version does not understand.
+pub(crate) struct Strange {
+    pub(crate) dir: TrialDir,
+    /// What is the matter with it.
+    pub(crate) why: String,
+}
+
+/// What earlier lives left.
+#[derive(Default)]
+pub(crate) struct Left {
+    pub(crate) attempts: Vec<LeftBehind>,
+    pub(crate) strange: Vec<Strange>,
+}
+
 /// An attempt of an earlier life.
 pub(crate) struct LeftBehind {
     pub(crate) dir: TrialDir,
@@ -33,7 +47,7 @@ pub(crate) struct LeftBehind {
 
 impl Home {
     /// Takes the first free home under `base`, and every attempt that dead agents left there.
-    pub(crate) fn take(base: &Path) -> Result<(Self, Vec<LeftBehind>), Failure> {
+    pub(crate) fn take(base: &Path) -> Result<(Self, Left), Failure> {
         let cannot = |error: &io::Error| {
             Failure::new(
                 Exit::Unexpected,
@@ -56,9 +70,9 @@ impl Home {
     }
 }
 
-fn take(base: &Path) -> io::Result<(Home, Vec<LeftBehind>)> {
+fn take(base: &Path) -> io::Result<(Home, Left)> {
     let mut own: Option<Home> = None;
-    let mut found = Vec::new();
+    let mut found = Left::default();
     for number in 1..=MOST_AGENTS {
         let path = base.join(number.to_string());
         let fresh = !path.exists();
@@ -70,13 +84,14 @@ fn take(base: &Path) -> io::Result<(Home, Vec<LeftBehind>)> {
         if lock.try_lock().is_err() {
             continue;
         }
-        let attempts = attempts(&path.join("trials"))?;
+        let before = found.attempts.len() + found.strange.len();
+        look(&path.join("trials"), &mut found)?;
+        let any = found.attempts.len() + found.strange.len() > before;
         match &mut own {
             None => own = Some(Home { agent_id: agent_id(&path)?, path, _locks: vec![lock] }),
-            Some(own) if !attempts.is_empty() => own._locks.push(lock),
+            Some(own) if any => own._locks.push(lock),
             Some(_) => {}
         }
-        found.extend(attempts);
     }
     own.map(|own| (own, found)).ok_or_else(|| io::Error::other("a thousand agents have it already"))
 }
@@ -91,21 +106,19 @@ fn agent_id(home: &Path) -> io::Result<Uuid> {
     Ok(id)
 }
 
-/// The attempts in a folder; what a crash left half made or half removed goes.
-fn attempts(trials: &Path) -> io::Result<Vec<LeftBehind>> {
-    let mut found = Vec::new();
+/// Finds the attempts in a folder; what a crash left half made or half removed goes.
+fn look(trials: &Path, found: &mut Left) -> io::Result<()> {
+    let from = found.attempts.len();
     for entry in fs::read_dir(trials)? {
         let dir = TrialDir::new(entry?.path());
         match dir.read_task() {
-            Ok(task) => found.push(LeftBehind { dir, task }),
+            Ok(task) => found.attempts.push(LeftBehind { dir, task }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => drop(dir.remove()?),
-            Err(error) => {
-                tracing::warn!("{} is not understood and left alone: {error}", dir.path().display());
-            }
+            Err(error) => found.strange.push(Strange { dir, why: error.to_string() }),
         }
     }
-    found.sort_by_key(|left| left.task.key);
-    Ok(found)
+    found.attempts[from..].sort_by_key(|left| left.task.key);
+    Ok(())
 }
 
 #[cfg(test)]
@@ -123,7 +136,32 @@ mod tests {
         drop(first);
         let (again, left) = Home::take(base.path()).unwrap();
         assert_eq!((again.path(), again.agent_id), (&*path, id));
-        assert!(left.is_empty());
+        assert!(left.attempts.is_empty() && left.strange.is_empty());
+    }
+
+    #[test]
+    fn attempts_of_other_versions_are_set_apart_and_stay() {
+        let base = tempfile::tempdir().unwrap();
+        let (home, _) = Home::take(base.path()).unwrap();
+        let trials = home.trials();
+        drop(home);
+        for (name, text) in [
+            ("newer", r#"{"format": 99, "all": "is new"}"#),
+            ("older", r#"{"key": {}}"#),
+            ("torn", "{\"form"),
+        ] {
+            fs::create_dir(trials.join(name)).unwrap();
+            fs::write(trials.join(name).join("assignment.json"), text).unwrap();
+        }
+        fs::create_dir(trials.join("half-made")).unwrap();
+        let (_, left) = Home::take(base.path()).unwrap();
+        assert!(left.attempts.is_empty());
+        let mut why: Vec<_> = left.strange.iter().map(|strange| strange.why.clone()).collect();
+        why.sort();
+        assert!(why[0].starts_with("EOF"), "{why:?}");
+        assert_eq!(why[1], "it is of format 1, and this version of sweep-agent reads 2");
+        assert_eq!(why[2], "it is of format 99, and this version of sweep-agent reads 2");
+        assert!(trials.join("newer").exists() && !trials.join("half-made").exists());
     }
 
     #[test]

@@ -12,17 +12,15 @@ use tokio::time::Instant;
 use super::grammar::{self, Told};
 use crate::trial::event::{Event, EventKind, Facts, Stream};
 use crate::trial::now_ms;
-use crate::trial::spool::{SpoolError, SpoolWriter};
+use crate::trial::spool::{Dropped, SpoolError, SpoolWriter};
 
 /// Shortest time between two syncs, so that a chatty program does not keep the disk busy.
 const PACE: Duration = Duration::from_millis(25);
-/// So many bytes are synced whatever the pace.
+/// So many bytes are synced whatever the pace; while the disk takes none, no more are taken either.
 const MOST_PENDING: usize = 1 << 20;
 
 pub(crate) struct Ledger {
     spool: SpoolWriter,
-    /// The last event's number.
-    last_seq: u64,
     last_sync: Option<Instant>,
     /// Connections and how many of their lines were taken, told at the next sync.
     acks: Vec<(Arc<watch::Sender<u64>>, u64)>,
@@ -40,7 +38,6 @@ impl Ledger {
     pub(crate) fn new(spool: SpoolWriter, facts: Facts, stdout_rule: &str) -> Result<Self, SpoolError> {
         let mut ledger = Self {
             spool,
-            last_seq: 0,
             last_sync: None,
             acks: Vec::new(),
             facts: facts.clone(),
@@ -53,8 +50,19 @@ impl Ledger {
         Ok(ledger)
     }
 
-    pub(crate) fn last_seq(&self) -> u64 {
-        self.last_seq
+    /// Whether there is room in memory for more. Without it nobody is listened to, so that programs wait.
+    pub(crate) fn has_room(&self) -> bool {
+        self.spool.pending() < MOST_PENDING
+    }
+
+    /// What was dropped for want of room on the disk.
+    pub(crate) fn dropped(&self) -> Dropped {
+        self.spool.dropped()
+    }
+
+    /// The controller has everything up to `seq`.
+    pub(crate) fn acknowledge(&mut self, seq: u64) -> Result<(), SpoolError> {
+        self.spool.acknowledge(seq)
     }
 
     /// The line of standard error that tells most: the last that calls itself an error, or simply the last.
@@ -108,21 +116,30 @@ impl Ledger {
         Some(self.last_sync.map_or(now, |last| last + pace))
     }
 
-    /// Puts all on disk and tells the connections; returns the spool's length in bytes.
+    /// Puts all on disk, tells the connections, and sees to it that it is not too much; returns the last event on disk.
+    /// After [`SpoolError::Full`] nothing is lost, and it may be called again.
     pub(crate) fn sync(&mut self) -> Result<u64, SpoolError> {
-        let length = self.spool.sync()?;
+        let mut seq = self.spool.sync()?;
         for (connection, count) in self.acks.drain(..) {
             connection.send_replace(count);
         }
+        if self.spool.is_too_large() {
+            match self.spool.thin() {
+                Ok(true) => {
+                    self.record(EventKind::Dropped(self.spool.dropped()))?;
+                    seq = self.spool.sync()?;
+                }
+                // A full disk has no room for the thinned files either; later perhaps.
+                Ok(false) | Err(SpoolError::Full(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
         self.last_sync = Some(Instant::now());
-        Ok(length)
+        Ok(seq)
     }
 
     fn record(&mut self, kind: EventKind) -> Result<(), SpoolError> {
-        let event = Event { seq: self.last_seq + 1, at_ms: now_ms(), kind };
-        self.spool.push(&event)?;
-        self.last_seq = event.seq;
-        Ok(())
+        self.spool.push(&Event { seq: self.spool.pushed() + 1, at_ms: now_ms(), kind })
     }
 
     fn kind(&mut self, told: Told) -> EventKind {
@@ -164,17 +181,21 @@ fn is_error(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial::spool::SpoolReader;
+    use crate::trial::spool::{Entry, Limits, SpoolReader, tail};
 
     fn ledger(folder: &tempfile::TempDir) -> Ledger {
-        let spool = SpoolWriter::create(&folder.path().join("spool")).unwrap();
+        let spool = SpoolWriter::create(folder.path(), Limits::new(1 << 20)).unwrap();
         let facts = Facts { working_directory: "/work".to_owned(), ..Facts::default() };
         Ledger::new(spool, facts, "json").unwrap()
     }
 
     fn events(folder: &tempfile::TempDir) -> Vec<EventKind> {
-        let mut reader = SpoolReader::open(&folder.path().join("spool")).unwrap();
-        std::iter::from_fn(|| reader.next(u64::MAX).unwrap()).map(|event| event.kind).collect()
+        let mut reader = SpoolReader::open(folder.path()).unwrap();
+        let last = tail(folder.path()).unwrap().last_seq;
+        let entries = std::iter::from_fn(|| reader.next(last).unwrap());
+        entries
+            .map(|entry| if let Entry::Event(event) = entry { event.kind } else { panic!("dropped") })
+            .collect()
     }
 
     #[test]
@@ -185,11 +206,10 @@ mod tests {
         let lines = [r#"{"type":"log","text":"a"}"#.to_owned(), "nonsense".to_owned()];
         ledger.told(&lines, Arc::clone(&acks), 2).unwrap();
         assert_eq!(*acks.borrow(), 0);
-        ledger.sync().unwrap();
+        assert_eq!(ledger.sync().unwrap(), 3);
         assert_eq!(*acks.borrow(), 2);
         assert_eq!(ledger.due(Instant::now()), None);
         assert_eq!(events(&folder).len(), 3);
-        assert_eq!(ledger.last_seq(), 3);
     }
 
     #[test]

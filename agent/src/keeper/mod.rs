@@ -7,7 +7,9 @@ mod control;
 mod grammar;
 mod ledger;
 mod lines;
+mod memory;
 mod program;
+mod room;
 mod stopping;
 
 use std::fs::File;
@@ -26,14 +28,16 @@ use tokio_util::sync::CancellationToken;
 
 use self::channel::{Channel, Input};
 use self::ledger::Ledger;
+use self::memory::Kills;
 use self::program::{Output, Program};
+use self::room::Room;
 use self::stopping::{Act, Stopping};
 use crate::trial::control::{Command, Notice};
 use crate::trial::dir::{TrialDir, remove_if_there};
 use crate::trial::event::Stream;
 use crate::trial::exit_record::{Cause, End, ExitRecord};
 use crate::trial::now_ms;
-use crate::trial::spool::{SpoolError, SpoolWriter};
+use crate::trial::spool::{Limits, SpoolError, SpoolWriter};
 use crate::trial::task::Task;
 
 /// The agent's first argument that makes it a keeper; no sweep is called so.
@@ -51,6 +55,8 @@ pub enum KeeperError {
     Taken,
     #[error("the spool cannot be started")]
     Spool(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the exit record cannot be written")]
+    Record(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 fn cannot(what: &'static str) -> impl FnOnce(io::Error) -> KeeperError {
@@ -74,14 +80,16 @@ async fn keep(dir: &TrialDir) -> Result<(), KeeperError> {
     let notices = Arc::new(watch::Sender::new(Notice::default()));
     let control = bind(&task.control_socket, |path| UnixListener::bind(path))?;
     let control = tokio::spawn(control::serve(control, command_to, Arc::clone(&notices)));
+    let spool = SpoolWriter::create(dir.path(), Limits::new(task.spool_limit));
+    let spool = spool.map_err(|error| KeeperError::Spool(error.into()))?;
     // Whoever started this may connect now; perhaps it is gone already.
     let _gone = io::stdout().write_all(b"ready\n").and_then(|()| io::stdout().flush());
 
-    let spool = SpoolWriter::create(&dir.spool()).map_err(|error| KeeperError::Spool(error.into()))?;
     let ledger = Ledger::new(spool, task.facts.clone(), &task.stdout_rule)
         .map_err(|error| KeeperError::Spool(error.into()))?;
     let mut keeper = Keeper {
         ledger,
+        room: Room::new(task.disk_patience()),
         stopping: Stopping::new(task.grace()),
         stop: watch::Sender::new(None),
         listeners: 0,
@@ -90,13 +98,14 @@ async fn keep(dir: &TrialDir) -> Result<(), KeeperError> {
         terminated,
     };
     let record = keeper.attempt(dir, &task, channel).await;
-    record.write(&dir.exit_record()).map_err(cannot("cannot write the exit record"))?;
+    let written = keeper.write(&record, dir).await;
+    // A supervisor that listens hears of the end even if the disk does not take it.
     notices.send_modify(|notice| notice.exit = Some(record));
     control.abort();
     keeper.linger().await;
     let _left = remove_if_there(&task.event_socket).and(remove_if_there(&task.control_socket));
     drop(lock);
-    Ok(())
+    written.map_err(|error| KeeperError::Record(error.into()))
 }
 
 fn bind<T>(path: &Path, bind: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, KeeperError> {
@@ -105,6 +114,7 @@ fn bind<T>(path: &Path, bind: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, 
 
 struct Keeper {
     ledger: Ledger,
+    room: Room,
     stopping: Stopping,
     /// What the program is told on every event channel.
     stop: watch::Sender<Option<String>>,
@@ -118,30 +128,72 @@ struct Keeper {
 impl Keeper {
     /// Runs the program to its end; what is left is to write the record.
     async fn attempt(&mut self, dir: &TrialDir, task: &Task, channel: Channel) -> ExitRecord {
+        let kills = Kills::count();
         let end = match program::start(task) {
             Err(reason) => End::SpawnError(reason),
             Ok((program, output)) => {
                 // Without it only a lost keeper's program is harder to find.
-                let _unrecorded = dir.write_keeper(program.record());
+                let _unrecorded = dir.write_keeper(&program.record());
                 let attended = self.attend(&program, output, channel, task.timeout()).await;
                 let end = program.reap();
                 attended.map_or_else(spool_lost, |()| end)
             }
         };
-        let end = self.sync().map_or_else(spool_lost, |()| end);
+        let end = self.flush().await.map_or_else(spool_lost, |()| end);
         let (stopped_by, stop_reason) = self
             .stopping
             .cause
             .clone()
             .map_or((None, String::new()), |(cause, reason)| (Some(cause), reason));
+        let starved = match stopped_by {
+            None => kills.blame(Kills::count(), &end),
+            Some(_) => None,
+        };
         ExitRecord {
             end,
+            starved,
             ended_at_ms: now_ms(),
             last_seq: self.notices.borrow().seq,
             stopped_by,
             stop_reason,
             last_stderr: self.ledger.telling_line().to_owned(),
+            dropped: self.ledger.dropped(),
         }
+    }
+
+    /// Puts the last events on disk, however long it takes to find room.
+    async fn flush(&mut self) -> Result<(), SpoolError> {
+        loop {
+            self.sync()?;
+            if !self.wait_for_room().await {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn write(&mut self, record: &ExitRecord, dir: &TrialDir) -> Result<(), SpoolError> {
+        loop {
+            let written = record.write(&dir.exit_record()).map_err(SpoolError::from);
+            if self.room.judge(written, Instant::now())?.is_ok() || !self.wait_for_room().await {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits until it is time to try again; returns whether that is wanted.
+    async fn wait_for_room(&mut self) -> bool {
+        while let Some(retry) = self.room.retry() {
+            tokio::select! {
+                () = tokio::time::sleep_until(retry) => return true,
+                command = self.commands.recv() => match command {
+                    // Nobody wants to know any more.
+                    Some(Command::Kill { .. } | Command::Bye) | None => return false,
+                    Some(Command::Acknowledged { seq }) => self.acknowledge(seq),
+                    Some(_) => {}
+                },
+            }
+        }
+        false
     }
 
     /// Reads and obeys until the program has ended and all it said is read. An error: its words cannot be kept, and
@@ -166,12 +218,15 @@ impl Keeper {
         loop {
             let now = Instant::now();
             let done = tokio::select! {
-                input = inputs.recv() => match input {
+                input = inputs.recv(), if self.ledger.has_room() => match input {
                     Some(input) => self.take(input),
                     None => return Ok(()),
                 },
                 Some(command) = self.commands.recv() => {
-                    self.ask(command, program);
+                    match command {
+                        Command::Acknowledged { seq } => self.acknowledge(seq),
+                        command => self.ask(command, program),
+                    }
                     Ok(())
                 }
                 _ = self.terminated.recv() => {
@@ -184,7 +239,7 @@ impl Keeper {
                     ended.cancel();
                     Ok(())
                 }
-                () = at(self.ledger.due(now)) => self.sync(),
+                () = at(self.room.retry().or_else(|| self.ledger.due(now))) => self.sync(),
                 () = at(self.stopping.due()) => {
                     let act = self.stopping.elapse(Instant::now());
                     self.act(act, program);
@@ -240,12 +295,25 @@ impl Keeper {
         }
     }
 
-    /// Puts all on disk, then says so.
+    /// Puts all on disk, then says so; or says that there is no room now.
     fn sync(&mut self) -> Result<(), SpoolError> {
-        let bytes = self.ledger.sync()?;
-        let seq = self.ledger.last_seq();
-        self.notices.send_modify(|notice| (notice.seq, notice.bytes) = (seq, bytes));
+        let synced = self.ledger.sync();
+        let judged = self.room.judge(synced, Instant::now())?;
+        let dropped = self.ledger.dropped();
+        self.notices.send_if_modified(|notice| match judged {
+            Ok(seq) => {
+                let new = (notice.seq, notice.dropped) != (seq, dropped) || notice.full.is_some();
+                (notice.seq, notice.dropped, notice.full) = (seq, dropped, None);
+                new
+            }
+            Err(why) => notice.full.replace(why).is_none(),
+        });
         Ok(())
+    }
+
+    fn acknowledge(&mut self, seq: u64) {
+        // A file that cannot be removed only takes room; the next acknowledgement tries again.
+        let _stays = self.ledger.acknowledge(seq);
     }
 
     /// Stays for whoever listens, until they leave or say goodbye.

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use tokio::net::unix::pipe;
 use tokio::sync::oneshot;
 
-use crate::process::{signal_group, start_time};
+use crate::process::{boot_id, signal_group, start_time};
 use crate::trial::dir::KeeperRecord;
 use crate::trial::exit_record::End;
 use crate::trial::task::Task;
@@ -82,7 +82,7 @@ fn cannot_start(name: &str, folder: &str, error: &io::Error) -> String {
 
 impl Program {
     pub(crate) fn record(&self) -> KeeperRecord {
-        KeeperRecord { program: self.child.id(), started: start_time(self.child.id()) }
+        KeeperRecord { program: self.child.id(), started: start_time(self.child.id()), boot: boot_id() }
     }
 
     /// Signals the program and all it started.

@@ -54,7 +54,7 @@ impl Stopping {
                 self.blame(cause, reason);
                 self.kill()
             }
-            Command::Bye => None,
+            Command::Acknowledged { .. } | Command::Bye => None,
         }
     }
 

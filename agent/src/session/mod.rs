@@ -1,7 +1,10 @@
 //! The conversation with the controller. Wire types stop here.
 
+mod backoff;
 mod wire;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sweep_core::trial::Outcome;
@@ -13,15 +16,14 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use self::wire::{attempt_ref, read_assignment, read_verdict, write_event};
+pub(crate) use self::backoff::Backoff;
+use self::wire::{attempt_ref, read_assignment, read_verdict, write_entry};
 use crate::exit::{Exit, Failure};
-use crate::trial::event::Event;
+use crate::trial::spool::Entry;
 use crate::trial::task::AttemptKey;
 
 /// How long an ordinary call may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// First and longest pause between two tries.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// Why a call brought nothing.
 #[derive(Debug)]
@@ -84,8 +86,8 @@ pub(crate) struct Welcome {
     pub(crate) lease: Duration,
     /// The sweep's id in full.
     pub(crate) sweep: String,
-    /// One for each held attempt, in order.
-    pub(crate) verdicts: Vec<Verdict>,
+    /// For each held attempt, in order, also the last event that the controller has of it.
+    pub(crate) verdicts: Vec<(Verdict, u64)>,
 }
 
 /// The end of an attempt.
@@ -96,6 +98,8 @@ pub(crate) struct Ending {
     pub(crate) exit_code: Option<i32>,
     pub(crate) signal: Option<i32>,
     pub(crate) last_seq: u64,
+    /// Not the program but the GPU it ran on; not told apart on the wire.
+    pub(crate) device_at_fault: bool,
 }
 
 /// A connection that mends itself. Clones share it.
@@ -103,6 +107,8 @@ pub(crate) struct Ending {
 pub(crate) struct Session {
     pub(crate) server: String,
     client: AgentServiceClient<Channel>,
+    /// Where the next row of pauses comes from.
+    seed: Arc<AtomicU64>,
 }
 
 impl Session {
@@ -123,7 +129,46 @@ impl Session {
             .keep_alive_timeout(Duration::from_secs(10))
             .keep_alive_while_idle(true);
         let channel = endpoint.connect().await.map_err(|error| unreachable(&url, &root_cause(&error)))?;
-        Ok(Self { server: url, client: AgentServiceClient::new(channel) })
+        Ok(Self { server: url, client: AgentServiceClient::new(channel), seed: Arc::default() })
+    }
+
+    /// Makes all pauses between tries come from this agent's id; returns the seed.
+    pub(crate) fn seed(&self, agent: Uuid) -> u64 {
+        let (high, low) = agent.as_u64_pair();
+        self.seed.store(high ^ low, Ordering::Relaxed);
+        high ^ low
+    }
+
+    /// A new row of pauses.
+    pub(crate) fn backoff(&self) -> Backoff {
+        Backoff::new(self.seed.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Tries until the controller answers, with growing pauses. `what` is said once when it does not.
+    pub(crate) async fn insist<T, F>(&self, what: &str, mut call: impl FnMut() -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let mut waiting: Option<Backoff> = None;
+        loop {
+            match call().await {
+                Err(CallError::Away(cause)) => {
+                    let backoff = waiting.get_or_insert_with(|| {
+                        tracing::warn!(
+                            "{what}: the controller does not answer ({cause}); trying again until it does"
+                        );
+                        self.backoff()
+                    });
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+                answer => {
+                    if waiting.is_some() {
+                        tracing::info!("{what}: the controller answers again");
+                    }
+                    return answer;
+                }
+            }
+        }
     }
 
     pub(crate) async fn register(&self, told: &Introduction) -> Result<Welcome, CallError> {
@@ -144,7 +189,11 @@ impl Session {
         Ok(Welcome {
             lease: Duration::from_millis(answer.lease_ms.max(1000)),
             sweep: sweep.id,
-            verdicts: answer.verdicts.into_iter().map(|verdict| read_verdict(verdict.verdict)).collect(),
+            verdicts: answer
+                .verdicts
+                .into_iter()
+                .map(|verdict| (read_verdict(verdict.verdict), verdict.acknowledged_seq))
+                .collect(),
         })
     }
 
@@ -183,12 +232,12 @@ impl Session {
     pub(crate) async fn report(
         &self,
         key: AttemptKey,
-        events: Vec<Event>,
+        events: Vec<Entry>,
     ) -> Result<(u64, Verdict), CallError> {
         let request = v1::ReportRequest {
             trial_id: key.trial.to_string(),
             attempt: key.attempt,
-            events: events.into_iter().map(write_event).collect(),
+            events: events.into_iter().flat_map(write_entry).collect(),
         };
         let answer =
             self.client.clone().report(timed(request, PATIENCE)).await.map_err(call_error)?.into_inner();
@@ -223,35 +272,6 @@ impl Session {
             last_seq: ending.last_seq,
         };
         self.client.clone().finish(timed(request, PATIENCE)).await.map_err(call_error).map(drop)
-    }
-}
-
-/// Tries until the controller answers, with growing pauses. `what` is said once when it does not.
-pub(crate) async fn insist<T, F>(what: &str, mut call: impl FnMut() -> F) -> Result<T, CallError>
-where
-    F: Future<Output = Result<T, CallError>>,
-{
-    let mut pause = PAUSES.0;
-    let mut told = false;
-    loop {
-        match call().await {
-            Err(CallError::Away(cause)) => {
-                if !std::mem::replace(&mut told, true) {
-                    tracing::warn!(
-                        "{what}: the controller does not answer ({cause}); trying again until it does"
-                    );
-                }
-                // Half to all of the pause, so that many agents do not come back at once.
-                tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                pause = (pause * 2).min(PAUSES.1);
-            }
-            answer => {
-                if told {
-                    tracing::info!("{what}: the controller answers again");
-                }
-                return answer;
-            }
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use sweep_proto::v1::{self, event};
 
 use super::{Assignment, CallError, Verdict, nonsense};
 use crate::trial::event::{Event, EventKind, Facts, Stream};
+use crate::trial::spool::Entry;
 use crate::trial::task::AttemptKey;
 
 pub(super) fn read_assignment(told: v1::Assignment) -> Result<Assignment, CallError> {
@@ -39,7 +40,19 @@ pub(super) fn attempt_ref(key: AttemptKey) -> v1::AttemptRef {
     v1::AttemptRef { trial_id: key.trial.to_string(), attempt: key.attempt }
 }
 
-pub(super) fn write_event(told: Event) -> v1::Event {
+/// Its events on the wire. A number that carries nothing any more is a point without values.
+pub(super) fn write_entry(told: Entry) -> Box<dyn Iterator<Item = v1::Event>> {
+    match told {
+        Entry::Event(event) => Box::new(std::iter::once(write_event(event))),
+        Entry::Skipped { from, to } => Box::new((from..=to).map(|seq| v1::Event {
+            seq,
+            at_ms: 0,
+            kind: Some(event::Kind::Metrics(v1::MetricPoint::default())),
+        })),
+    }
+}
+
+fn write_event(told: Event) -> v1::Event {
     let kind = match told.kind {
         EventKind::Facts(facts) => event::Kind::Facts(write_facts(facts)),
         EventKind::Log { stream, text } => {
@@ -59,6 +72,9 @@ pub(super) fn write_event(told: Event) -> v1::Event {
         }
         EventKind::Media { name, step, value } => {
             event::Kind::Media(v1::MediaRecord { name, step, value_json: value })
+        }
+        EventKind::Dropped(dropped) => {
+            event::Kind::Log(v1::LogLine { stream: word(Stream::Event).to_owned(), text: dropped.told() })
         }
     };
     v1::Event { seq: told.seq, at_ms: told.at_ms, kind: Some(kind) }

@@ -26,10 +26,13 @@ pub(crate) fn of_record(record: &ExitRecord) -> Option<Ending> {
         (_, Some(Cause::Timeout)) => (Outcome::Failed, asked()),
         (End::SpawnError(why), None) => (Outcome::Failed, why.clone()),
         (End::ExitCode(0), None) => (Outcome::Succeeded, String::new()),
+        (End::ExitCode(_) | End::Signal(_), None) if record.starved.is_some() => {
+            (Outcome::Infrastructure, record.starved.clone().unwrap_or_default())
+        }
         (End::ExitCode(code), None) => (Outcome::Failed, with_line(format!("exit code {code}"), record)),
         (End::Signal(signal), None) => (Outcome::Failed, with_line(killed_by(*signal), record)),
     };
-    Some(Ending { outcome, reason, exit_code, signal, last_seq: record.last_seq })
+    Some(Ending { outcome, reason, exit_code, signal, last_seq: record.last_seq, device_at_fault: false })
 }
 
 /// The end of an attempt whose keeper is gone without an exit record.
@@ -40,14 +43,13 @@ pub(crate) fn keeper_lost(last_seq: u64) -> Ending {
         exit_code: None,
         signal: None,
         last_seq,
+        device_at_fault: false,
     }
 }
 
 fn killed_by(signal: i32) -> String {
     let name = signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned);
-    // The kernel's out-of-memory killer leaves no other trace with the program.
-    let hint = if signal == 9 { ", perhaps for want of memory" } else { "" };
-    format!("killed by {name}{hint}")
+    format!("killed by {name}")
 }
 
 fn with_line(what: String, record: &ExitRecord) -> String {
@@ -61,15 +63,18 @@ fn with_line(what: String, record: &ExitRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trial::spool::Dropped;
 
     fn record(end: End, stopped_by: Option<Cause>) -> ExitRecord {
         ExitRecord {
             end,
+            starved: None,
             ended_at_ms: 0,
             last_seq: 3,
             stopped_by,
             stop_reason: "asked".to_owned(),
             last_stderr: "ValueError: bad lr".to_owned(),
+            dropped: Dropped::default(),
         }
     }
 
@@ -93,5 +98,8 @@ mod tests {
             assert_eq!((ending.outcome, &*ending.reason), (outcome, reason), "{end:?} {asked:?}");
         }
         assert_eq!(of_record(&record(End::Signal(9), Some(Cause::Lost))), None);
+        let starved = ExitRecord { starved: Some("no memory".to_owned()), ..record(End::Signal(9), None) };
+        let ending = of_record(&starved).unwrap();
+        assert_eq!((ending.outcome, &*ending.reason, ending.signal), (Infrastructure, "no memory", Some(9)));
     }
 }

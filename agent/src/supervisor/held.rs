@@ -68,6 +68,7 @@ impl Held {
     pub(crate) async fn keep_alive(self, session: Session, agent: Uuid, lease: Duration) {
         let mut changed = self.changed.subscribe();
         let pace = (lease / 3).min(LONGEST_WAIT);
+        let mut backoff = None;
         loop {
             changed.mark_unchanged();
             let keys = self.keys();
@@ -87,12 +88,16 @@ impl Held {
             };
             match answer {
                 Ok(verdicts) => {
+                    backoff = None;
                     if self.tell(&keys, verdicts) {
                         sleep(ENDING_PACE.min(pace)).await;
                     }
                 }
                 // Reports and finishes say so; a heartbeat only tries again.
-                Err(_) => sleep(ENDING_PACE.min(pace)).await,
+                Err(_) => {
+                    let backoff = backoff.get_or_insert_with(|| session.backoff());
+                    sleep(backoff.pause().min(pace)).await;
+                }
             }
         }
     }

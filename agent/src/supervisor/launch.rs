@@ -18,8 +18,8 @@ use crate::session::Assignment;
 use crate::slots::Slot;
 use crate::trial::dir::{TrialDir, sockets};
 use crate::trial::event::Facts;
-use crate::trial::now_ms;
 use crate::trial::task::Task;
+use crate::trial::{FORMAT, now_ms};
 use crate::{git, keeper};
 
 /// How long a keeper may take to say that it is there.
@@ -54,6 +54,7 @@ pub(crate) async fn launch(
     let (event_socket, control_socket) = sockets(agent.home.path(), &dir)?;
     let facts = facts(agent, &argv, slot).await;
     let task = Task {
+        format: FORMAT,
         key: assignment.key,
         server: agent.session.server.clone(),
         sweep: assignment.sweep.clone(),
@@ -70,6 +71,8 @@ pub(crate) async fn launch(
             of_the_sweep => of_the_sweep,
         },
         timeout_ms: assignment.timeout_ms,
+        spool_limit: agent.args.spool_limit << 20,
+        disk_patience_ms: u64::from(agent.args.disk_patience) * 1000,
         facts,
         started_at_ms: now_ms(),
     };

@@ -1,6 +1,5 @@
 //! The supervisor's end of a keeper's control socket.
 
-use std::fs::File;
 use std::io;
 use std::time::Duration;
 
@@ -40,7 +39,7 @@ pub(crate) async fn reach(dir: &TrialDir, task: &Task) -> io::Result<Keeper> {
             return Ok(Keeper::Alive(Link { lines: BufReader::new(from).lines(), to }));
         }
         // First the lock, then the record: a keeper writes the record before it lets go of the lock.
-        let gone = is_gone(dir)?;
+        let gone = dir.is_unkept()?;
         if let Some(record) = ExitRecord::read(&dir.exit_record())? {
             return Ok(Keeper::Ended(record));
         }
@@ -51,19 +50,16 @@ pub(crate) async fn reach(dir: &TrialDir, task: &Task) -> io::Result<Keeper> {
     }
 }
 
-fn is_gone(dir: &TrialDir) -> io::Result<bool> {
-    match File::open(dir.keeper_lock()) {
-        Ok(lock) => Ok(lock.try_lock().is_ok()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
-        Err(error) => Err(error),
-    }
-}
-
 impl Link {
     /// The next notice; `None`: the keeper is gone.
     pub(crate) async fn notice(&mut self) -> Option<Notice> {
-        let line = self.lines.next_line().await.ok().flatten()?;
-        control::decode(&line).ok()
+        loop {
+            let line = self.lines.next_line().await.ok().flatten()?;
+            // The attempt's format was looked at before: a line that is not understood is a torn one at the end.
+            if let Ok(notice) = control::decode(&line) {
+                return Some(notice);
+            }
+        }
     }
 
     /// Commands the keeper. One that is gone is noticed by [`Self::notice`].

@@ -1,5 +1,6 @@
 //! The supervisor: claims trials into slots, starts a keeper for each, and speaks for them to the controller.
 
+mod device;
 mod ending;
 mod held;
 mod launch;
@@ -12,6 +13,7 @@ mod stage;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sweep_proto::status::Reason;
 use tokio::sync::watch;
@@ -19,11 +21,13 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use self::held::Held;
+use self::slot::{Found, Run};
 use self::stage::{Stage, Standing};
 use crate::args::Args;
 use crate::exit::{Exit, Failure};
-use crate::home::{Home, LeftBehind};
-use crate::session::{CallError, Introduction, Session, Verdict, Welcome, unreachable};
+use crate::home::{Home, Left, LeftBehind, Strange};
+use crate::process::kill_leftovers;
+use crate::session::{CallError, Introduction, Session, Welcome, unreachable};
 use crate::slots::{Slot, slots};
 
 /// What all slots share.
@@ -53,12 +57,15 @@ pub fn run(args: Args) -> Result<Exit, Failure> {
 }
 
 async fn work(args: Args) -> Result<Exit, Failure> {
-    let standing = stage::watch_signals()?;
+    let standing =
+        stage::watch_signals(args.drain_timeout.map(|seconds| Duration::from_secs(seconds.into())))?;
     let base = args.state_dir.clone().map_or_else(default_state_dir, Ok)?;
     let slots = slots(args.slots);
     let session = Session::connect(&args.server).await?;
-    let (home, left) = Home::take(&base)?;
-    let left = of_this_controller(left, &session.server);
+    let (home, Left { attempts: left, strange }) = Home::take(&base)?;
+    let seed = session.seed(home.agent_id);
+    fence(strange).await?;
+    let left = of_this_controller(left, &session.server).await;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let introduction = Introduction {
         agent: home.agent_id,
@@ -71,7 +78,7 @@ async fn work(args: Args) -> Result<Exit, Failure> {
     };
     let welcome = register(&session, &introduction).await?;
     tracing::info!(
-        "agent {} works on sweep {} of {} in {} {}",
+        "agent {} works on sweep {} of {} in {} {} (pauses between tries from seed {seed})",
         introduction.name,
         welcome.sweep,
         session.server,
@@ -102,20 +109,22 @@ async fn attend(
 ) -> Result<Exit, Failure> {
     let heart = agent.held.clone().keep_alive(agent.session.clone(), agent.home.agent_id, welcome.lease);
     let heart = tokio::spawn(heart);
-    let mut shares: Vec<Vec<(LeftBehind, Verdict)>> = slots.iter().map(|_| Vec::new()).collect();
-    for (left, verdict) in left.into_iter().zip(welcome.verdicts) {
+    let mut shares: Vec<Vec<Found>> = slots.iter().map(|_| Vec::new()).collect();
+    for (left, (verdict, acknowledged)) in left.into_iter().zip(welcome.verdicts) {
         tracing::info!("trial {}: found again from an earlier life of this agent", left.task.name());
         let slot = left.task.slot % shares.len();
-        shares[slot].push((left, verdict));
+        shares[slot].push(Found { left, verdict, acknowledged });
     }
     let mut running = JoinSet::new();
     for (slot, share) in slots.into_iter().zip(shares) {
         running.spawn(slot::run(Arc::clone(agent), slot, share));
     }
     let mut result = Ok(Exit::Done);
+    let (all, mut quarantined) = (running.len(), 0);
     while let Some(ended) = running.join_next().await {
         match ended {
-            Ok(Ok(())) => {}
+            Ok(Ok(Run::Done)) => {}
+            Ok(Ok(Run::Quarantined)) => quarantined += 1,
             Ok(Err(failure)) => result = Err(failure),
             Err(panic) => {
                 result = Err(Failure::new(Exit::Unexpected, format!("a slot of the agent broke: {panic}")));
@@ -123,6 +132,12 @@ async fn attend(
         }
     }
     heart.abort();
+    if result.is_ok() && quarantined == all {
+        return Err(Failure::new(
+            Exit::Unexpected,
+            "every GPU of this agent was at fault too often, so it ends\n  look at them: nvidia-smi, dmesg | grep Xid",
+        ));
+    }
     result
 }
 
@@ -143,10 +158,38 @@ async fn register(session: &Session, introduction: &Introduction) -> Result<Welc
     })
 }
 
-/// Attempts of another controller are not this one's business.
-fn of_this_controller(left: Vec<LeftBehind>, server: &str) -> Vec<LeftBehind> {
+/// Sees to it that no attempt which this version does not understand runs in a slot that would be used: a program whose
+/// keeper is gone is killed, one that is kept is another version's business.
+async fn fence(strange: Vec<Strange>) -> Result<(), Failure> {
+    for Strange { dir, why } in strange {
+        let place = dir.path().display();
+        if !dir.is_unkept().unwrap_or(false) {
+            return Err(Failure::new(
+                Exit::Unexpected,
+                format!(
+                    "a trial still runs here under another version of sweep-agent: {place} cannot be taken up ({why})\n  \
+                     start that version again, or wait until the trial has ended, or name another --state-dir"
+                ),
+            ));
+        }
+        let killed = match dir.key() {
+            Some(key) => kill_leftovers(dir.read_keeper(), key).await,
+            None => 0,
+        };
+        tracing::warn!(
+            "{place} is not understood and left alone ({why}); {killed} processes of its lost keeper were killed"
+        );
+    }
+    Ok(())
+}
+
+/// Attempts of another controller are not this one's business, but for programs that nobody keeps.
+async fn of_this_controller(left: Vec<LeftBehind>, server: &str) -> Vec<LeftBehind> {
     let (ours, others): (Vec<_>, Vec<_>) = left.into_iter().partition(|left| left.task.server == server);
     for other in others {
+        if other.dir.is_unkept().unwrap_or(false) {
+            kill_leftovers(other.dir.read_keeper(), other.task.key).await;
+        }
         tracing::warn!(
             "trial {} of the controller at {} was left behind in {}; an agent with --server {} takes it up again",
             other.task.name(),

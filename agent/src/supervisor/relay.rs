@@ -1,6 +1,5 @@
 //! One attempt from its keeper's first word to the controller's last: events up, verdicts down, the end told.
 
-use std::fs;
 use std::time::Duration;
 
 use sweep_core::trial::Outcome;
@@ -8,17 +7,18 @@ use sweep_proto::status::Reason;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::device::Device;
 use super::held::Holding;
 use super::link::{Keeper, Link, reach};
 use super::reporter::{ReportError, Reporter, refusal};
 use super::stage::{Stage, Standing, reached};
 use super::{Agent, ending};
 use crate::process::kill_leftovers;
-use crate::session::{CallError, Ending, Verdict, insist};
-use crate::trial::control::Command;
+use crate::session::{CallError, Ending, Verdict};
+use crate::trial::control::{Command, Notice};
 use crate::trial::dir::TrialDir;
 use crate::trial::exit_record::{Cause, ExitRecord};
-use crate::trial::spool::SpoolReader;
+use crate::trial::spool::{Dropped, SpoolReader, Tail, tail};
 use crate::trial::task::Task;
 
 /// How long an agent that goes down tries to tell the ends of its attempts; told to kill, it is shorter of patience.
@@ -41,9 +41,19 @@ enum End {
     Broken(ReportError),
 }
 
-/// Supervises the attempt to its end; removes its directory when that is told.
-pub(crate) async fn supervise(agent: &Agent, dir: &TrialDir, task: &Task, holding: Holding) -> Fate {
-    let mut relay = Relay { agent, dir, task, holding, standing: agent.standing.clone(), link: None };
+/// Supervises the attempt to its end; removes its directory when that is told. `acknowledged`: the last of its events
+/// that the controller has.
+pub(crate) async fn supervise(
+    agent: &Agent,
+    dir: &TrialDir,
+    task: &Task,
+    holding: Holding,
+    acknowledged: u64,
+    device: Option<&mut Device>,
+) -> Fate {
+    let standing = agent.standing.clone();
+    let (link, said) = (None, Said::default());
+    let mut relay = Relay { agent, dir, task, holding, standing, link, acknowledged, said, device };
     let fate = match relay.run().await {
         Ok(fate) => fate,
         Err(error) => Fate::Left(error.to_string()),
@@ -70,31 +80,47 @@ struct Relay<'a> {
     holding: Holding,
     standing: watch::Receiver<Standing>,
     link: Option<Link>,
+    /// The last event that the controller has, as far as was known when the reporter began.
+    acknowledged: u64,
+    said: Said,
+    device: Option<&'a mut Device>,
+}
+
+/// What was said in the agent's log of the keeper's troubles.
+#[derive(Default)]
+struct Said {
+    dropped: Dropped,
+    full: bool,
 }
 
 impl Relay<'_> {
     async fn run(&mut self) -> std::io::Result<Fate> {
         let mut reporter = None;
         let end = self.follow(&mut reporter).await?;
-        let ending = match end {
+        // The events to be told, up to the last one on disk.
+        let (mut ending, last) = match end {
             End::Record(record) => match ending::of_record(&record) {
-                Some(ending) => ending,
+                Some(ending) => {
+                    self.say_dropped(record.dropped);
+                    (ending, record.last_seq)
+                }
                 None => return Ok(Fate::Lost(record.stop_reason)),
             },
-            End::Gone => {
-                let killed = kill_leftovers(self.dir.read_keeper(), self.task.key);
-                if killed > 0 {
-                    tracing::warn!("trial {}: killed {killed} processes of a lost keeper", self.task.name());
-                }
-                ending::keeper_lost(0)
-            }
+            End::Gone => self.bury().await,
             End::Broken(ReportError::Lost(why)) => return Ok(Fate::Lost(why)),
             End::Broken(error) => {
                 tracing::error!("trial {}: {error}", self.task.name());
-                Ending { reason: error.to_string(), ..ending::keeper_lost(0) }
+                (Ending { reason: error.to_string(), ..ending::keeper_lost(0) }, 0)
             }
         };
-        let told = self.tell(reporter, ending);
+        if ending.outcome == Outcome::Failed
+            && let Some(device) = &mut self.device
+            && let Some(fault) = device.fault().await
+        {
+            let reason = format!("its GPU is at fault ({fault}): {}", ending.reason);
+            ending = Ending { outcome: Outcome::Infrastructure, reason, device_at_fault: true, ..ending };
+        }
+        let told = self.tell(reporter, ending, last);
         let mut standing = self.agent.standing.clone();
         tokio::select! {
             fate = told => Ok(fate),
@@ -102,6 +128,25 @@ impl Relay<'_> {
                 "the controller does not answer; the agent's next start tells it".to_owned(),
             )),
         }
+    }
+
+    /// Kills what a lost keeper left running, and finds out how far its spool goes.
+    async fn bury(&self) -> (Ending, u64) {
+        let killed = kill_leftovers(self.dir.read_keeper(), self.task.key).await;
+        if killed > 0 {
+            tracing::warn!("trial {}: killed {killed} processes of a lost keeper", self.task.name());
+        }
+        let mut ending = ending::keeper_lost(0);
+        let end = tail(self.dir.path()).unwrap_or_else(|error| {
+            tracing::error!("trial {}: its events cannot be read back: {error}", self.task.name());
+            Tail::default()
+        });
+        if end.torn > 0 {
+            let cut = format!("the last write to its spool was torn: {} bytes were cut off", end.torn);
+            tracing::warn!("trial {}: {cut}", self.task.name());
+            ending.reason = format!("{}; {cut}", ending.reason);
+        }
+        (ending, end.last_seq)
     }
 
     /// Follows the keeper until the attempt is over.
@@ -131,14 +176,15 @@ impl Relay<'_> {
             let verdict = tokio::select! {
                 notice = link.notice() => {
                     let notice = notice?;
-                    if reporter.is_none() && notice.bytes > 0 {
+                    self.heed(&notice);
+                    if reporter.is_none() && notice.seq > 0 {
                         match self.reporter() {
                             Ok(made) => *reporter = Some(made),
                             Err(error) => return Some(self.give_up(error, link).await),
                         }
                     }
                     if let Some(reporter) = reporter {
-                        reporter.extend(notice.bytes);
+                        reporter.extend(notice.seq);
                     }
                     if let Some(record) = notice.exit {
                         return Some(End::Record(record));
@@ -156,7 +202,12 @@ impl Relay<'_> {
                     continue;
                 }
                 answer = step(reporter) => match answer {
-                    Ok(verdict) => verdict,
+                    Ok(verdict) => {
+                        if let Some(reporter) = reporter {
+                            link.command(&Command::Acknowledged { seq: reporter.acknowledged }).await;
+                        }
+                        verdict
+                    }
                     Err(ReportError::Lost(why)) => Verdict::Lost(why),
                     Err(error) => return Some(self.give_up(error, link).await),
                 },
@@ -167,6 +218,26 @@ impl Relay<'_> {
                 tracing::warn!("trial {}: lost ({why}); killing it", self.task.name());
             }
             obey(&verdict, link).await;
+        }
+    }
+
+    /// Says once what people should know of the keeper's troubles.
+    fn heed(&mut self, notice: &Notice) {
+        let name = self.task.name();
+        self.say_dropped(notice.dropped);
+        match (&notice.full, std::mem::replace(&mut self.said.full, notice.full.is_some())) {
+            (Some(why), false) => tracing::warn!(
+                "trial {name}: its events cannot be put on disk ({why}); it waits for up to {:?} until there is room",
+                self.task.disk_patience()
+            ),
+            (None, true) => tracing::info!("trial {name}: the disk takes its events again"),
+            _ => {}
+        }
+    }
+
+    fn say_dropped(&mut self, dropped: Dropped) {
+        if dropped != std::mem::replace(&mut self.said.dropped, dropped) {
+            tracing::warn!("trial {}: {}", self.task.name(), dropped.told().trim_start_matches("warning: "));
         }
     }
 
@@ -182,17 +253,15 @@ impl Relay<'_> {
     }
 
     fn reporter(&self) -> Result<Reporter, ReportError> {
-        let spool = SpoolReader::open(&self.dir.spool())?;
-        let what = format!("trial {}", self.task.name());
-        Ok(Reporter::new(self.agent.session.clone(), self.task.key, what, spool))
+        let spool = SpoolReader::open(self.dir.path())?;
+        Ok(Reporter::new(self.agent.session.clone(), self.task, spool, self.acknowledged))
     }
 
-    /// Sends what is left of the spool, then the end.
-    async fn tell(&self, reporter: Option<Reporter>, mut ending: Ending) -> Fate {
-        let spool = self.dir.spool();
+    /// Sends what is left of the spool up to event `last`, then the end.
+    async fn tell(&self, reporter: Option<Reporter>, mut ending: Ending, last: u64) -> Fate {
         let mut reporter = match reporter {
             Some(reporter) => Some(reporter),
-            None if spool.exists() => match self.reporter() {
+            None if last > 0 => match self.reporter() {
                 Ok(reporter) => Some(reporter),
                 Err(error) => return Fate::Left(error.to_string()),
             },
@@ -200,7 +269,7 @@ impl Relay<'_> {
         };
         loop {
             if let Some(reporter) = &mut reporter {
-                reporter.extend(fs::metadata(&spool).map_or(0, |file| file.len()));
+                reporter.extend(last);
                 match reporter.flush().await {
                     Ok(()) => ending.last_seq = reporter.acknowledged,
                     Err(ReportError::Lost(why)) => return Fate::Lost(why),
@@ -214,16 +283,15 @@ impl Relay<'_> {
                 }
             }
             let what = format!("the end of trial {}", self.task.name());
-            let answer = insist(&what, || self.agent.session.finish(self.task.key, &ending)).await;
+            let answer =
+                self.agent.session.insist(&what, || self.agent.session.finish(self.task.key, &ending)).await;
             match (answer, &mut reporter) {
                 (Ok(()), _) => return Fate::Told(ending),
                 (
                     Err(CallError::Refused { reason: Some(Reason::SeqGap), acknowledged: Some(seq), .. }),
                     Some(reporter),
                 ) if ending.outcome != Outcome::Infrastructure => {
-                    if let Err(error) = reporter.resume_after(seq) {
-                        return Fate::Left(error.to_string());
-                    }
+                    reporter.resume_after(seq);
                 }
                 (Err(error), _) => {
                     return match refusal(error) {

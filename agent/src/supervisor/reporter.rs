@@ -8,15 +8,16 @@ use sweep_proto::status::Reason;
 use thiserror::Error;
 use tokio::time::{Instant, sleep_until};
 
-use crate::session::{CallError, Session, Verdict, insist};
-use crate::trial::event::{Event, EventKind};
-use crate::trial::spool::{SpoolError, SpoolReader};
-use crate::trial::task::AttemptKey;
+use crate::session::{CallError, Session, Verdict};
+use crate::trial::event::EventKind;
+use crate::trial::spool::thin::ON_THEIR_WAY;
+use crate::trial::spool::{Entry, SpoolError, SpoolReader};
+use crate::trial::task::{AttemptKey, Task};
 
-/// Most events of one batch.
-const MOST_EVENTS: usize = 256;
-/// A batch is closed by so many bytes of text; the controller takes 32 MiB.
-const MOST_BYTES: usize = 4 << 20;
+/// Most events of one batch; the spool is not thinned there.
+const MOST_EVENTS: usize = ON_THEIR_WAY;
+/// A batch is closed by so many bytes of text, or by its part of a small spool; the controller takes 32 MiB.
+const MOST_BYTES: (u64, u64) = (4 << 20, 16);
 /// Shortest time between two batches, unless they are full.
 const PACE: Duration = Duration::from_millis(200);
 
@@ -40,8 +41,9 @@ pub(crate) struct Reporter {
     key: AttemptKey,
     what: String,
     spool: SpoolReader,
-    /// How much of the spool is on disk, in bytes.
+    /// The last event that is on disk.
     limit: u64,
+    most_bytes: u64,
     /// Last event of the last batch.
     sent: u64,
     /// Last event that the controller has.
@@ -53,23 +55,27 @@ pub(crate) struct Reporter {
 }
 
 impl Reporter {
-    /// `what` names the trial in the log.
-    pub(crate) fn new(session: Session, key: AttemptKey, what: String, spool: SpoolReader) -> Self {
+    /// The controller has everything up to `acknowledged`, as far as is known.
+    pub(crate) fn new(session: Session, task: &Task, mut spool: SpoolReader, acknowledged: u64) -> Self {
+        if acknowledged > 0 {
+            spool.rewind_to(acknowledged);
+        }
         Self {
             session,
-            key,
-            what,
+            key: task.key,
+            what: format!("trial {}", task.name()),
             spool,
             limit: 0,
-            sent: 0,
-            acknowledged: 0,
+            most_bytes: MOST_BYTES.0.min(task.spool_limit / MOST_BYTES.1),
+            sent: acknowledged,
+            acknowledged,
             in_flight: None,
             due: Instant::now(),
             hurry: false,
         }
     }
 
-    /// The spool is on disk up to this byte.
+    /// The spool is on disk up to this event.
     pub(crate) fn extend(&mut self, limit: u64) {
         self.limit = self.limit.max(limit);
     }
@@ -110,30 +116,31 @@ impl Reporter {
     }
 
     /// Goes on after what the controller has.
-    pub(crate) fn resume_after(&mut self, acknowledged: u64) -> Result<(), ReportError> {
+    pub(crate) fn resume_after(&mut self, acknowledged: u64) {
         self.acknowledged = acknowledged;
         self.sent = acknowledged;
-        Ok(self.spool.rewind_to(acknowledged, self.limit)?)
+        self.spool.rewind_to(acknowledged);
     }
 
-    fn batch(&mut self) -> Result<Vec<Event>, ReportError> {
+    fn batch(&mut self) -> Result<Vec<Entry>, ReportError> {
         let mut batch = Vec::new();
         let mut bytes = 0;
-        while batch.len() < MOST_EVENTS && bytes < MOST_BYTES {
-            let Some(event) = self.spool.next(self.limit)? else { break };
-            bytes += weight(&event);
-            batch.push(event);
+        self.spool.refresh();
+        while batch.len() < MOST_EVENTS && bytes < self.most_bytes {
+            let Some(entry) = self.spool.next(self.limit)? else { break };
+            bytes += weight(&entry);
+            batch.push(entry);
         }
         Ok(batch)
     }
 
-    fn send(&mut self, batch: Vec<Event>) {
-        self.sent = batch.last().map_or(self.sent, |event| event.seq);
-        let full = batch.len() == MOST_EVENTS;
+    fn send(&mut self, batch: Vec<Entry>) {
+        self.sent = batch.last().map_or(self.sent, Entry::last);
+        let full = self.sent < self.limit;
         self.due = Instant::now() + if full { Duration::ZERO } else { PACE };
         let (session, key, what) = (self.session.clone(), self.key, self.what.clone());
         self.in_flight =
-            Some(Box::pin(async move { insist(&what, || session.report(key, batch.clone())).await }));
+            Some(Box::pin(async move { session.insist(&what, || session.report(key, batch.clone())).await }));
     }
 
     fn take(&mut self, answer: Answer) -> Result<Verdict, ReportError> {
@@ -143,12 +150,12 @@ impl Reporter {
                     self.acknowledged = acknowledged;
                 } else {
                     // It had some from an earlier life of this agent, or lost some with its disk.
-                    self.resume_after(acknowledged)?;
+                    self.resume_after(acknowledged);
                 }
                 Ok(verdict)
             }
             Err(CallError::Refused { reason: Some(Reason::SeqGap), acknowledged: Some(seq), .. }) => {
-                self.resume_after(seq)?;
+                self.resume_after(seq);
                 Ok(Verdict::GoOn)
             }
             Err(error) => Err(refusal(error)),
@@ -166,12 +173,16 @@ pub(crate) fn refusal(error: CallError) -> ReportError {
     }
 }
 
-/// About how many bytes an event takes on the wire.
-fn weight(event: &Event) -> usize {
+/// About how many bytes an entry takes on the wire.
+fn weight(entry: &Entry) -> u64 {
+    let event = match entry {
+        Entry::Event(event) => event,
+        Entry::Skipped { from, to } => return (to - from + 1) * 12,
+    };
     let text = match &event.kind {
         EventKind::Log { text, .. } | EventKind::Media { value: text, .. } => text.len(),
-        EventKind::Metrics { values, .. } => values.len() * 32,
-        EventKind::Facts(_) | EventKind::Checkpoint { .. } => 1024,
+        EventKind::Metrics { values, .. } => values.keys().map(|name| name.len() + 16).sum(),
+        EventKind::Facts(_) | EventKind::Checkpoint { .. } | EventKind::Dropped(_) => 1024,
     };
-    text + 64
+    text as u64 + 64
 }

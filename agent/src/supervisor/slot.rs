@@ -7,13 +7,14 @@ use sweep_core::trial::Outcome;
 use sweep_proto::status::Reason;
 use uuid::Uuid;
 
+use super::device::{Device, Quarantined};
 use super::launch::{LaunchError, launch};
 use super::relay::{Fate, supervise};
 use super::stage::{Stage, reached};
 use super::{Agent, ending};
 use crate::exit::{Exit, Failure};
 use crate::home::LeftBehind;
-use crate::session::{Assignment, CallError, Claimed, Ending, Verdict, insist};
+use crate::session::{Assignment, CallError, Claimed, Ending, Verdict};
 use crate::slots::Slot;
 
 /// How long the controller may hold a claim.
@@ -21,22 +22,79 @@ const WAIT: Duration = Duration::from_secs(20);
 /// How long a claim that a signal cut short is asked after.
 const LAST_TRY: Duration = Duration::from_secs(5);
 
+/// How a slot's work ended.
+pub(super) enum Run {
+    Done,
+    /// Its device was at fault too often.
+    Quarantined,
+}
+
+/// Why a slot takes no more trials before there are none.
+enum Stop {
+    Failure(Failure),
+    Quarantined(Quarantined),
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<Quarantined> for Stop {
+    fn from(quarantined: Quarantined) -> Self {
+        Self::Quarantined(quarantined)
+    }
+}
+
+/// An attempt of an earlier life, and what the controller says of it.
+pub(super) struct Found {
+    pub(super) left: LeftBehind,
+    pub(super) verdict: Verdict,
+    /// Its last event that the controller has.
+    pub(super) acknowledged: u64,
+}
+
 /// Runs trials until there is nothing more to do.
-pub(super) async fn run(
-    agent: Arc<Agent>,
-    slot: Slot,
-    left: Vec<(LeftBehind, Verdict)>,
-) -> Result<(), Failure> {
-    for (LeftBehind { dir, task }, verdict) in left {
+pub(super) async fn run(agent: Arc<Agent>, slot: Slot, left: Vec<Found>) -> Result<Run, Failure> {
+    let mut device = slot.gpu.clone().map(|gpu| Device::new(gpu, agent.args.device_probe.clone()));
+    match work(&agent, &slot, left, device.as_mut()).await {
+        Ok(()) => Ok(Run::Done),
+        Err(Stop::Failure(failure)) => Err(failure),
+        Err(Stop::Quarantined(Quarantined { gpu, why })) => {
+            tracing::error!("GPU {gpu} was at fault too often and gets no more trials of this agent: {why}");
+            Ok(Run::Quarantined)
+        }
+    }
+}
+
+async fn work(
+    agent: &Arc<Agent>,
+    slot: &Slot,
+    left: Vec<Found>,
+    mut device: Option<&mut Device>,
+) -> Result<(), Stop> {
+    for Found { left: LeftBehind { dir, task }, verdict, acknowledged } in left {
         let holding = agent.held.hold(task.key, verdict);
-        announce(&task.name(), &supervise(&agent, &dir, &task, holding).await);
+        let fate = supervise(agent, &dir, &task, holding, acknowledged, device.as_deref_mut()).await;
+        announce(&task.name(), &fate);
+        judge(&fate, device.as_deref_mut())?;
     }
     while agent.stage() == Stage::Work && agent.permit() {
-        let Some(assignment) = claim(&agent).await? else { break };
+        if let Some(device) = device.as_deref_mut() {
+            let mut backoff = agent.session.backoff();
+            let mut standing = agent.standing.clone();
+            tokio::select! {
+                ready = device.ready(|| backoff.pause()) => ready?,
+                () = reached(&mut standing, Stage::Drain) => break,
+            }
+        }
+        let Some(assignment) = claim(agent).await? else { break };
         if agent.stage() == Stage::Work {
-            run_one(&agent, &assignment, &slot).await?;
+            let fate = run_one(agent, &assignment, slot, device.as_deref_mut()).await?;
+            judge(&fate, device.as_deref_mut())?;
         } else {
-            hand_back(&agent, &assignment, "its agent was stopped before it began").await;
+            hand_back(agent, &assignment, "its agent was stopped before it began").await;
         }
     }
     Ok(())
@@ -49,10 +107,10 @@ async fn claim(agent: &Agent) -> Result<Option<Assignment>, Failure> {
         let ask = |wait| agent.session.claim(agent.agent_id(), &agent.sweep, request_id, wait);
         let mut standing = agent.standing.clone();
         let answer = tokio::select! {
-            answer = insist("claiming a trial", || ask(WAIT)) => answer,
+            answer = agent.session.insist("claiming a trial", || ask(WAIT)) => answer,
             () = reached(&mut standing, Stage::Drain) => {
                 // The controller may have granted one meanwhile: the same question gets the same answer.
-                let last = insist("claiming a trial", || ask(Duration::ZERO));
+                let last = agent.session.insist("claiming a trial", || ask(Duration::ZERO));
                 match tokio::time::timeout(LAST_TRY, last).await {
                     Ok(answer) => answer,
                     Err(_) => return Ok(None),
@@ -90,7 +148,12 @@ fn refused(agent: &Agent, reason: Option<Reason>, message: &str) -> Failure {
     }
 }
 
-async fn run_one(agent: &Arc<Agent>, assignment: &Assignment, slot: &Slot) -> Result<(), Failure> {
+async fn run_one(
+    agent: &Arc<Agent>,
+    assignment: &Assignment,
+    slot: &Slot,
+    device: Option<&mut Device>,
+) -> Result<Fate, Failure> {
     let name = format!("{}/{}", assignment.sweep, assignment.number);
     let holding = agent.held.hold(assignment.key, Verdict::GoOn);
     let fate = match launch(agent, assignment, slot).await {
@@ -100,7 +163,7 @@ async fn run_one(agent: &Arc<Agent>, assignment: &Assignment, slot: &Slot) -> Re
                 task.key.attempt,
                 task.facts.command.join(" ")
             );
-            supervise(agent, &dir, &task, holding).await
+            supervise(agent, &dir, &task, holding, 0, device).await
         }
         Err(LaunchError::Command(error)) => {
             let ending =
@@ -119,6 +182,17 @@ async fn run_one(agent: &Arc<Agent>, assignment: &Assignment, slot: &Slot) -> Re
         }
     };
     announce(&name, &fate);
+    Ok(fate)
+}
+
+/// What a trial's end says of the device it ran on.
+fn judge(fate: &Fate, device: Option<&mut Device>) -> Result<(), Stop> {
+    let (Some(device), Fate::Told(ending)) = (device, fate) else { return Ok(()) };
+    if ending.device_at_fault {
+        device.blame(&ending.reason)?;
+    } else if ending.outcome == Outcome::Succeeded {
+        device.proved_itself();
+    }
     Ok(())
 }
 
@@ -134,7 +208,7 @@ async fn hand_back(agent: &Agent, assignment: &Assignment, reason: &str) {
 }
 
 async fn finish(agent: &Agent, assignment: &Assignment, ending: Ending) -> Fate {
-    let told = insist("ending a trial", || agent.session.finish(assignment.key, &ending)).await;
+    let told = agent.session.insist("ending a trial", || agent.session.finish(assignment.key, &ending)).await;
     match told {
         Ok(()) => Fate::Told(ending),
         Err(CallError::Refused { message, .. } | CallError::Away(message)) => Fate::Lost(message),

@@ -1,7 +1,10 @@
 //! How far the agent is in going down: each Ctrl-C or SIGTERM takes it one stage further.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use crate::exit::{Exit, Failure};
 
@@ -49,19 +52,23 @@ pub(crate) struct Standing {
     pub(crate) exit: Exit,
 }
 
-/// Watches for signals from now on.
-pub(crate) fn watch_signals() -> Result<watch::Receiver<Standing>, Failure> {
+/// Watches for signals from now on. Draining turns into handing back after `drain`; `None`: only by a signal.
+pub(crate) fn watch_signals(drain: Option<Duration>) -> Result<watch::Receiver<Standing>, Failure> {
     let cannot = |error| Failure::new(Exit::Unexpected, format!("cannot listen for signals: {error}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(cannot)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(cannot)?;
     let (to, standing) = watch::channel(Standing { stage: Stage::Work, exit: Exit::Done });
     tokio::spawn(async move {
+        let mut overdue = None;
         loop {
             let exit = tokio::select! {
                 _ = interrupt.recv() => Exit::Interrupted,
                 _ = terminate.recv() => Exit::Terminated,
+                () = at(overdue) => to.borrow().exit,
                 () = to.closed() => return,
             };
+            let begins = to.borrow().stage == Stage::Work;
+            overdue = drain.filter(|_| begins).map(|drain| Instant::now() + drain);
             to.send_modify(|standing| {
                 if standing.stage == Stage::Work {
                     standing.exit = exit;
@@ -72,6 +79,13 @@ pub(crate) fn watch_signals() -> Result<watch::Receiver<Standing>, Failure> {
         }
     });
     Ok(standing)
+}
+
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Resolves once the stage is at least `stage`.

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::exit_record::{Cause, ExitRecord};
+use super::spool::Dropped;
 
 /// From the supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,8 @@ pub(crate) enum Command {
     Terminate { cause: Cause, reason: String },
     /// SIGKILL now.
     Kill { cause: Cause, reason: String },
+    /// The controller has the events up to this one: their room on the disk is free.
+    Acknowledged { seq: u64 },
     /// The controller has everything: the keeper may go.
     Bye,
 }
@@ -25,8 +28,10 @@ pub(crate) enum Command {
 pub(crate) struct Notice {
     /// The last event on disk.
     pub(crate) seq: u64,
-    /// The spool's length on disk, in bytes.
-    pub(crate) bytes: u64,
+    /// What was dropped so far for want of room in the spool.
+    pub(crate) dropped: Dropped,
+    /// Why nothing can be put on disk now, if so; the program waits meanwhile.
+    pub(crate) full: Option<String>,
     /// Present when the attempt is over; `seq` is final then.
     pub(crate) exit: Option<ExitRecord>,
 }

@@ -1,6 +1,6 @@
 //! The directory of one attempt.
 
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
@@ -10,18 +10,20 @@ use serde::{Deserialize, Serialize};
 use sweep_core::value::Params;
 
 use super::task::{AttemptKey, Task};
-use super::{durable, params_file};
+use super::{FORMAT, durable, params_file};
 
 /// Longest path of a Unix socket in bytes, with its closing zero byte, on Linux: 108.
 const SOCKET_PATH: usize = 107;
 
 /// Whom to kill when the keeper is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct KeeperRecord {
     /// The program's process id, which is its group's too.
     pub(crate) program: u32,
     /// Its start in clock ticks since boot: a process id alone may have been given to another.
     pub(crate) started: Option<u64>,
+    /// The id of that boot: after the next one, both may fit a stranger.
+    pub(crate) boot: String,
 }
 
 /// Paths of one attempt. A clone is the same directory.
@@ -40,10 +42,6 @@ impl TrialDir {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
-    }
-
-    pub(crate) fn spool(&self) -> PathBuf {
-        self.0.join("spool")
     }
 
     pub(crate) fn exit_record(&self) -> PathBuf {
@@ -93,11 +91,41 @@ impl TrialDir {
     }
 
     pub(crate) fn read_task(&self) -> io::Result<Task> {
-        Ok(serde_json::from_slice(&fs::read(self.assignment())?)?)
+        /// The first format had no number.
+        #[derive(Deserialize)]
+        struct Of {
+            #[serde(default = "first")]
+            format: u32,
+        }
+        fn first() -> u32 {
+            1
+        }
+        let bytes = fs::read(self.assignment())?;
+        let Of { format } = serde_json::from_slice(&bytes)?;
+        if format != FORMAT {
+            let what = format!("it is of format {format}, and this version of sweep-agent reads {FORMAT}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok(serde_json::from_slice(&bytes)?)
     }
 
-    pub(crate) fn write_keeper(&self, record: KeeperRecord) -> io::Result<()> {
-        durable::replace(&self.keeper(), &serde_json::to_vec(&record)?)
+    /// The attempt's key by the directory's name.
+    pub(crate) fn key(&self) -> Option<AttemptKey> {
+        let (trial, attempt) = self.0.file_name()?.to_str()?.rsplit_once('-')?;
+        Some(AttemptKey { trial: trial.parse().ok()?, attempt: attempt.parse().ok()? })
+    }
+
+    /// Whether no keeper keeps the attempt (any more).
+    pub(crate) fn is_unkept(&self) -> io::Result<bool> {
+        match File::open(self.keeper_lock()) {
+            Ok(lock) => Ok(lock.try_lock().is_ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn write_keeper(&self, record: &KeeperRecord) -> io::Result<()> {
+        durable::replace(&self.keeper(), &serde_json::to_vec(record)?)
     }
 
     /// `None`: the program was never started.

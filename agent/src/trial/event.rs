@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::spool::Dropped;
+
 /// One event, numbered by its keeper from 1 without gaps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Event {
@@ -38,6 +40,8 @@ pub(crate) enum EventKind {
         step: u64,
         value: String,
     },
+    /// The keeper tells what it dropped so far for want of room.
+    Dropped(Dropped),
 }
 
 /// Where a line of the log came from.

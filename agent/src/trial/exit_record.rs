@@ -6,10 +6,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::durable;
+use super::spool::Dropped;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ExitRecord {
     pub(crate) end: End,
+    /// Why the kernel is held to have killed it for want of memory, if so.
+    pub(crate) starved: Option<String>,
     /// Milliseconds since the Unix epoch by this machine's clock.
     pub(crate) ended_at_ms: i64,
     /// The last event of the spool; 0: there is none.
@@ -20,6 +23,8 @@ pub(crate) struct ExitRecord {
     pub(crate) stop_reason: String,
     /// The line of standard error that tells most about a failure; empty: there was none.
     pub(crate) last_stderr: String,
+    /// What was dropped for want of room in the spool.
+    pub(crate) dropped: Dropped,
 }
 
 /// How the program ended.

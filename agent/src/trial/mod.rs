@@ -9,6 +9,10 @@ mod params_file;
 pub(crate) mod spool;
 pub(crate) mod task;
 
+/// Of the files in an attempt's directory and of the words on the control socket, which one binary writes and another may
+/// find. Any change that the version before would misread makes a new one.
+pub(crate) const FORMAT: u32 = 2;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Now by this machine's clock, in milliseconds since the Unix epoch. For display only: nothing is decided by it.

@@ -19,6 +19,8 @@ pub(crate) struct AttemptKey {
 /// An attempt as its directory tells it. It holds no inherited environment: secrets stay off the disk.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Task {
+    /// [`super::FORMAT`] of the agent that made it.
+    pub(crate) format: u32,
     pub(crate) key: AttemptKey,
     /// The controller it came from, as the agent was told.
     pub(crate) server: String,
@@ -40,6 +42,10 @@ pub(crate) struct Task {
     pub(crate) grace_ms: u64,
     /// Milliseconds that the program may run; 0: no limit.
     pub(crate) timeout_ms: u64,
+    /// How many bytes the spool may take on disk; past it, it is thinned.
+    pub(crate) spool_limit: u64,
+    /// Milliseconds that the program is kept waiting while the disk is full.
+    pub(crate) disk_patience_ms: u64,
     pub(crate) facts: Facts,
     /// Milliseconds since the Unix epoch by this machine's clock.
     pub(crate) started_at_ms: i64,
@@ -53,6 +59,10 @@ impl Task {
 
     pub(crate) fn grace(&self) -> Duration {
         Duration::from_millis(self.grace_ms)
+    }
+
+    pub(crate) fn disk_patience(&self) -> Duration {
+        Duration::from_millis(self.disk_patience_ms)
     }
 
     pub(crate) fn timeout(&self) -> Option<Duration> {

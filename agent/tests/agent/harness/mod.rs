@@ -1,5 +1,7 @@
 //! A real controller over a real SQLite file, on a port of its own, and real agent processes.
 
+pub(crate) mod proxy;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -67,6 +69,31 @@ impl Controller {
         format!("http://{}", self.address)
     }
 
+    /// A network of ours between it and whoever uses the proxy's address.
+    pub(crate) async fn proxy(&self) -> proxy::Proxy {
+        proxy::Proxy::before(self.address).await.unwrap()
+    }
+
+    /// The directories of the attempts that agents hold.
+    pub(crate) fn attempt_dirs(&self) -> Vec<PathBuf> {
+        let agents = std::fs::read_dir(self.folder.path().join("agents")).into_iter().flatten().flatten();
+        let trials =
+            agents.flat_map(|agent| std::fs::read_dir(agent.path().join("trials")).into_iter().flatten());
+        trials.flatten().map(|trial| trial.path()).collect()
+    }
+
+    /// Waits for a file that a trial's script makes, and reads it.
+    pub(crate) async fn file(&self, name: &str) -> String {
+        let path = self.folder.path().join(name);
+        until(&format!("the trial makes {name}"), || async { path.exists() }).await;
+        std::fs::read_to_string(path).unwrap().trim().to_owned()
+    }
+
+    /// Lets the trials' scripts go on that wait for it.
+    pub(crate) fn touch(&self, name: &str) {
+        std::fs::write(self.folder.path().join(name), "").unwrap();
+    }
+
     pub(crate) async fn client(&self) -> SweepServiceClient<Channel> {
         SweepServiceClient::connect(self.url()).await.unwrap()
     }
@@ -120,9 +147,14 @@ impl Controller {
 
     /// An agent of this controller, to be started; its state lies beside the database.
     pub(crate) fn agent(&self, sweep: &str) -> Command {
+        self.agent_by(sweep, &self.url())
+    }
+
+    /// As [`Self::agent`], by another address.
+    pub(crate) fn agent_by(&self, sweep: &str, url: &str) -> Command {
         let mut agent = Command::new(env!("CARGO_BIN_EXE_sweep-agent"));
         agent
-            .args([sweep, "--server", &self.url(), "--state-dir"])
+            .args([sweep, "--server", url, "--state-dir"])
             .arg(self.folder.path().join("agents"))
             .current_dir(self.folder.path())
             // No GPU slots, wherever this runs.
@@ -181,6 +213,18 @@ pub(crate) fn talker() -> PathBuf {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_sweep-agent")).with_file_name("examples/talker");
     assert!(path.exists(), "{} is not built; run cargo build --examples", path.display());
     path
+}
+
+/// A sweep of one shell script.
+pub(crate) fn script(run_cap: u32, script: &str) -> String {
+    let script = serde_json::Value::from(script);
+    format!(
+        "command: [/bin/sh, -c, {script}]\nmethod: random\nrun_cap: {run_cap}\nparameters: {{a: {{min: 0.0, max: 1.0}}}}\n"
+    )
+}
+
+pub(crate) fn signal(pid: &str, signal: Signal) {
+    kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), signal).unwrap();
 }
 
 pub(crate) fn is_alive(pid: &str) -> bool {

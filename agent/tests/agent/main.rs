@@ -6,10 +6,11 @@
 )]
 
 mod harness;
+mod survival;
 
 use std::time::Duration;
 
-use harness::{Agent, Controller, is_alive, talker, until};
+use harness::{Agent, Controller, is_alive, script, talker, until};
 use rustix::process::Signal;
 
 /// Long enough never to matter.
@@ -20,14 +21,6 @@ fn talk(run_cap: u32, parameters: &str) -> String {
     format!(
         "program: {}\nmethod: random\nrun_cap: {run_cap}\nparameters: {{{parameters}}}\n",
         talker().display()
-    )
-}
-
-/// A sweep of one shell script.
-fn script(run_cap: u32, script: &str) -> String {
-    let script = serde_json::Value::from(script);
-    format!(
-        "command: [/bin/sh, -c, {script}]\nmethod: random\nrun_cap: {run_cap}\nparameters: {{a: {{min: 0.0, max: 1.0}}}}\n"
     )
 }
 

@@ -1,0 +1,111 @@
+//! A TCP proxy that cuts, holds and delays, each direction by itself. It needs nothing of the rest of the harness.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+/// What one direction does with bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Way {
+    /// Nothing passes, as when packets are lost: TCP brings them after all once it is over.
+    pub(crate) held: bool,
+    pub(crate) delay: Duration,
+}
+
+/// The state of the network between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Weather {
+    /// Connections are broken and refused.
+    pub(crate) cut: bool,
+    /// From the client to the server.
+    pub(crate) up: Way,
+    /// From the server to the client.
+    pub(crate) down: Way,
+}
+
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    weather: Arc<watch::Sender<Weather>>,
+    serving: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Listens on a port of its own for connections to `server`, which may come and go.
+    pub(crate) async fn before(server: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let weather = Arc::new(watch::Sender::new(Weather::default()));
+        let serving = tokio::spawn(serve(listener, server, Arc::clone(&weather)));
+        Ok(Self { address, weather, serving })
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on the network is like this.
+    pub(crate) fn set(&self, weather: Weather) {
+        self.weather.send_replace(weather);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, server: SocketAddr, weather: Arc<watch::Sender<Weather>>) {
+    // Dropped with this task, which ends every connection.
+    let mut connections = JoinSet::new();
+    while let Ok((client, _)) = listener.accept().await {
+        if !weather.borrow().cut {
+            connections.spawn(connect(client, server, weather.subscribe()));
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn connect(client: TcpStream, server: SocketAddr, mut weather: watch::Receiver<Weather>) {
+    let Ok(server) = TcpStream::connect(server).await else { return };
+    // Small messages are not to wait for each other more than without a proxy.
+    if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
+        return;
+    }
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let (up, down) = (weather.clone(), weather.clone());
+    tokio::select! {
+        _ = weather.wait_for(|weather| weather.cut) => {}
+        _ = pump(from_client, to_server, up, |weather| weather.up) => {}
+        _ = pump(from_server, to_client, down, |weather| weather.down) => {}
+    }
+}
+
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut weather: watch::Receiver<Weather>,
+    way: fn(&Weather) -> Way,
+) -> io::Result<()> {
+    let mut chunk = vec![0; 16 << 10];
+    loop {
+        let length = from.read(&mut chunk).await?;
+        if length == 0 {
+            return Ok(());
+        }
+        let Ok(now) = weather.wait_for(|weather| !way(weather).held).await.map(|weather| way(&weather))
+        else {
+            return Ok(());
+        };
+        tokio::time::sleep(now.delay).await;
+        to.write_all(&chunk[..length]).await?;
+    }
+}
