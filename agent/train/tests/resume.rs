@@ -196,6 +196,7 @@ fn bits(resumed: &Resumed) -> Vec<(String, Vec<u8>)> {
 /// The final weights, optimiser's memory and averages; best score, models that are kept.
 fn same_end(one: &Path, other: &Path) {
     let (one, other) = (open(one).unwrap(), open(other).unwrap());
+    assert!(one.tensors.keys().eq(other.tensors.keys()));
     for ((name, one), (_, other)) in bits(&one).iter().zip(&bits(&other)) {
         assert!(one == other, "{name} differs");
     }
