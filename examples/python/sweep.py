@@ -9,17 +9,21 @@
         if sweep.should_stop():              # the reason, or None
             break
 
+A trial that outlives its box (resuming.py beside this file) looks for sweep.resume(), the path of a checkpoint of its
+own that an earlier attempt told of by sweep.checkpoint(path, step, resume=True).
+
 Run by hand, without sweep-agent, log() prints JSON lines and should_stop() is None. The protocol is
 docs/trial-protocol.md, version 1.
 """
 
+import hashlib
 import json
 import math
 import os
 import socket
 import sys
 
-__all__ = ["config", "log", "say", "should_stop", "checkpoint"]
+__all__ = ["config", "log", "say", "should_stop", "checkpoint", "write", "resume"]
 
 _channel = None
 _heard = b""
@@ -52,12 +56,38 @@ def say(text, level="info"):
     _tell({"type": "log", "text": str(text), "level": level})
 
 
-def checkpoint(path, step, metrics=None):
-    """Tells that a checkpoint lies at `path`, complete."""
+def checkpoint(path, step, metrics=None, resume=False):
+    """Tells that a checkpoint lies at `path`, complete. With `resume` the trial can go on from this one file: all points
+    up to `step` were logged before this, and a resumed trial logs those after it only.
+    """
     event = {"type": "checkpoint", "path": os.path.abspath(path), "step": int(step)}
     if metrics:
         event["metrics"] = {name: _number(value) for name, value in metrics.items()}
+    if resume:
+        with open(path, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()
+        event.update(resume=True, files=[os.path.basename(path)], sha256=digest)
     _tell(event)
+
+
+def write(path, data):
+    """Writes bytes into a file that appears whole or not at all, and outlives a crash."""
+    new = f"{path}.new"
+    with open(new, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+    folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def resume():
+    """The path of the checkpoint that this trial is to go on from, or None for one that begins."""
+    return os.environ.get("SWEEP_RESUME") or None
 
 
 def should_stop():

@@ -1,5 +1,6 @@
 """python3 examples/python/test_sweep.py: the module against a socket of its own."""
 
+import hashlib
 import json
 import os
 import socket
@@ -52,6 +53,42 @@ class SweepTest(unittest.TestCase):
             self.assertEqual(child.wait(60), 0)
             connection.close()
             listener.close()
+
+    def test_a_trial_that_was_killed_goes_on_from_its_checkpoint(self):
+        def attempt(folder, until=None, **env):
+            path = os.path.join(folder, "socket")
+            if os.path.exists(path):
+                os.remove(path)
+            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            listener.bind(path)
+            listener.listen()
+            env = {**os.environ, "SWEEP_SOCKET": path, "SWEEP_CHECKPOINT_DIR": folder, **env}
+            child = subprocess.Popen([sys.executable, "resuming.py"], cwd=HERE, env=env)
+            connection, _ = listener.accept()
+            told = []
+            for line in connection.makefile("r", encoding="utf-8"):
+                told.append(json.loads(line))
+                if until and until(told[-1]):
+                    child.kill()
+                    break
+            child.wait(60)
+            connection.close()
+            listener.close()
+            return told
+
+        def points(told):
+            return [(event["step"], event["values"]) for event in told if event["type"] == "metrics"]
+
+        with tempfile.TemporaryDirectory() as folder:
+            whole = attempt(folder, SWEEP_RESUME="")
+            first = attempt(folder, until=lambda event: event.get("resume"), SWEEP_RESUME="")
+            kept = first[-1]
+            self.assertEqual((kept["step"], kept["files"]), (5, ["resume-5.json"]))
+            with open(kept["path"], "rb") as file:
+                self.assertEqual(hashlib.sha256(file.read()).hexdigest(), kept["sha256"])
+            rest = attempt(folder, SWEEP_RESUME=kept["path"])
+            self.assertEqual(len(points(whole)), 20)
+            self.assertEqual(points(first) + points(rest), points(whole))
 
     def test_by_hand_points_are_printed(self):
         done = run("import sweep; sweep.log({'loss': 1}); assert sweep.should_stop() is None", SWEEP_SOCKET="")

@@ -62,7 +62,7 @@ pub fn step(config: &Config, repeats: usize) -> Result<Measured, TrainError> {
     let (mut steps, mut walks) = (Vec::new(), Vec::new());
     for at in 0..WARM_UP + repeats {
         let start = Instant::now();
-        let outcome = stepper.step(&model, &losses, &batch, config.lr)?;
+        let outcome = stepper.step(&model, &losses, &batch, (at as i64, config.lr))?;
         if at >= WARM_UP {
             steps.push(start.elapsed());
             walks.push(outcome.walk);

@@ -1,15 +1,16 @@
 //! Checkpoints: the two best epochs, weights as `.safetensors` and everything else beside them as JSON.
 
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::config::Config;
-use crate::data::Census;
+use crate::data::{Census, hex};
+use crate::durable::write_whole;
 use crate::error::TrainError;
 use crate::labels::Head;
 use crate::model::Model;
@@ -21,8 +22,8 @@ const KEPT: usize = 2;
 /// The best epochs of one training.
 pub struct Checkpoints {
     folder: PathBuf,
-    /// Score and path, best first.
-    best: Vec<(f64, PathBuf)>,
+    /// Score and step, best first.
+    best: Vec<(f64, i64)>,
 }
 
 /// What a checkpoint is of.
@@ -41,9 +42,24 @@ impl Checkpoints {
         Self { folder, best: Vec::new() }
     }
 
-    /// The best one so far.
-    pub fn best(&self) -> Option<&Path> {
-        self.best.first().map(|(_, path)| path.as_path())
+    /// As it was when these were kept, best first: scores, and the steps that name the files. The files themselves may
+    /// be elsewhere; what was good enough to be kept stays the measure all the same.
+    pub fn resumed(folder: PathBuf, kept: &[(f64, i64)]) -> Self {
+        Self { folder, best: kept.to_vec() }
+    }
+
+    /// Score and step of each, best first.
+    pub fn kept(&self) -> &[(f64, i64)] {
+        &self.best
+    }
+
+    /// The best one so far, if it lies here.
+    pub fn best(&self) -> Option<PathBuf> {
+        self.best.first().map(|&(_, step)| self.path(step)).filter(|path| path.exists())
+    }
+
+    fn path(&self, step: i64) -> PathBuf {
+        self.folder.join(format!("{step}.safetensors"))
     }
 
     /// Keeps this epoch if it is among the best, and drops the one it displaces; returns where it lies.
@@ -61,15 +77,20 @@ impl Checkpoints {
             return Ok(None);
         }
         fs::create_dir_all(&self.folder).map_err(TrainError::write(&self.folder))?;
-        let path = self.folder.join(format!("{}.safetensors", moment.step));
+        let path = self.path(moment.step);
         let weights = encode(counted(model, moment.step))?;
         write_whole(&path, &weights)?;
-        let hash: String = Sha256::digest(&weights).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(&Sha256::digest(&weights));
         write_whole(&path.with_extension("json"), description(config, moment, &hash).as_bytes())?;
-        self.best.insert(place, (moment.score, path.clone()));
-        for (_, displaced) in self.best.drain(KEPT.min(self.best.len())..) {
+        self.best.insert(place, (moment.score, moment.step));
+        for (_, displaced) in self.best.split_off(KEPT.min(self.best.len())) {
+            let displaced = self.path(displaced);
             for file in [displaced.with_extension("json"), displaced] {
-                fs::remove_file(&file).map_err(TrainError::write(&file))?;
+                match fs::remove_file(&file) {
+                    // It stayed where this training was cut short.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    other => other.map_err(TrainError::write(&file))?,
+                }
             }
         }
         Ok(Some(path))
@@ -120,12 +141,11 @@ pub(crate) fn encode(tensors: Vec<(String, Tensor)>) -> Result<Vec<u8>, TrainErr
         .into_iter()
         .map(|(name, tensor)| {
             let shape: Vec<usize> = tensor.size().iter().map(|&side| side as usize).collect();
-            if tensor.kind() == Kind::Int64 {
-                let numbers = Vec::<i64>::try_from(&tensor.f_view([-1])?)?;
-                let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
-                return Ok((name, (shape, safetensors::Dtype::I64, bytes)));
-            }
-            Ok((name, (shape, safetensors::Dtype::F32, floats(&tensor)?)))
+            let (tensor, kind) = match tensor.kind() {
+                Kind::Int64 => (tensor, safetensors::Dtype::I64),
+                _ => (tensor.f_to_kind(Kind::Float)?, safetensors::Dtype::F32),
+            };
+            Ok((name, (shape, kind, bytes(&tensor)?)))
         })
         .collect::<Result<Vec<(_, (_, _, Vec<u8>))>, TrainError>>()?;
     let views: Result<Vec<_>, _> = tensors
@@ -139,22 +159,10 @@ pub(crate) fn encode(tensors: Vec<(String, Tensor)>) -> Result<Vec<u8>, TrainErr
         .map_err(|error| TrainError::Config(format!("the model cannot be written down: {error}")))
 }
 
-fn floats(tensor: &Tensor) -> Result<Vec<u8>, TrainError> {
-    let dense = tensor.f_detach()?.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
-    let mut values = vec![0f32; dense.numel()];
-    dense.f_copy_data(&mut values, dense.numel())?;
-    Ok(values.iter().flat_map(|value| value.to_le_bytes()).collect())
-}
-
-/// Writes a file that appears whole or not at all, and outlives a crash.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let new = path.with_extension("new");
-    let write = || {
-        let mut file = File::create(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    };
-    write().map_err(TrainError::write(path))
+/// A tensor's numbers, in the order of its indices whatever its layout in memory.
+pub(crate) fn bytes(tensor: &Tensor) -> Result<Vec<u8>, TchError> {
+    let dense = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_contiguous()?;
+    let mut bytes = vec![0; dense.numel() * dense.kind().elt_size_in_bytes()];
+    dense.f_copy_data_u8(&mut bytes, dense.numel())?;
+    Ok(bytes)
 }

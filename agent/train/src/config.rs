@@ -10,6 +10,7 @@ use crate::data::{Duplicates, Recipe, Sampling};
 use crate::error::TrainError;
 use crate::fitting::Fitting;
 use crate::labels::Head;
+use crate::resuming::Resuming;
 use crate::weights::fetch::PUBLISHED;
 
 /// Everything a training depends on. Written beside every checkpoint.
@@ -157,6 +158,10 @@ pub struct Config {
 
     #[command(flatten)]
     #[serde(flatten)]
+    pub resuming: Resuming,
+
+    #[command(flatten)]
+    #[serde(flatten)]
     pub fitting: Fitting,
 }
 
@@ -291,6 +296,7 @@ impl Config {
             wrong.push(format!("weight_decay is {}, but must be at least 0", self.weight_decay));
         }
         wrong.extend(self.augmentation.wrong());
+        wrong.extend(self.resuming.wrong());
         wrong.extend(self.fitting.wrong(self.epochs, self.batch_size));
         if self.manifest.is_some() && self.limit.is_some() {
             wrong.push("manifest says which images are used; leave limit out".to_owned());
@@ -329,6 +335,7 @@ pub(crate) mod tests {
     use super::*;
 
     #[derive(Parser)]
+    #[command(args_override_self = true)]
     struct Cli {
         #[command(flatten)]
         config: Config,

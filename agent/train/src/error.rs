@@ -34,6 +34,9 @@ pub enum TrainError {
     /// `weights` is not usable.
     #[error("cannot use the weights in {}: {what}", path.display())]
     Weights { path: PathBuf, what: String },
+    /// There is nothing to go on from.
+    #[error("cannot go on from {}: {what}\n  to begin anew, leave --resume and SWEEP_RESUME out", path.display())]
+    Resume { path: PathBuf, what: String },
     /// Published weights that cannot be had.
     #[error(
         "cannot fetch {url}: {what}\n  offline? put the file at {} yourself, name a mirror by --weights_url URL or SWEEP_WEIGHTS_URL, or start fresh: --weights none",

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use tch::{Kind, Tensor};
 
-use crate::checkpoint::{encode, write_whole};
+use crate::checkpoint::encode;
 use crate::config::{Activation, Config};
 use crate::data::{MEAN, STD};
+use crate::durable::write_whole;
 use crate::error::TrainError;
 use crate::labels::Head;
 use crate::saved::{Saved, is_head};

@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     let result = if matches.subcommand_name().is_some() {
         Command::from_arg_matches(&matches).map(run)
     } else {
-        Config::from_arg_matches(&matches).map(|config| train(&config))
+        Config::from_arg_matches(&matches).map(train)
     };
     result.unwrap_or_else(|error| error.exit()).unwrap_or_else(|error| {
         say(&format!("error: {error}"));
@@ -93,16 +93,20 @@ fn draw(out: &std::path::Path, count: usize, seed: u64, size: u16) -> Result<(),
     Ok(())
 }
 
-fn train(config: &Config) -> Result<ExitCode, TrainError> {
+fn train(mut config: Config) -> Result<ExitCode, TrainError> {
+    // Later than any parameter: an agent sets it for a trial that was cut short.
+    if let Some(place) = std::env::var_os("SWEEP_RESUME").filter(|place| !place.is_empty()) {
+        config.resuming.resume = Some(PathBuf::from(place));
+    }
     config.check()?;
-    cli::prepare(config)?;
+    cli::prepare(&config)?;
     let signals = Signals::listen()
         .map_err(|error| TrainError::Config(format!("cannot listen for signals: {error}")))?;
     let (mut observers, by_hand) = observers(&signals)?;
-    let folder = folder(config, by_hand)?;
+    let folder = folder(&config, by_hand)?;
     // libtorch's failures that tch turns into panics: want of memory, most of all.
     std::panic::set_hook(Box::new(|_| {}));
-    let fitted = catch_unwind(AssertUnwindSafe(|| fit(config, folder.clone(), &mut observers)));
+    let fitted = catch_unwind(AssertUnwindSafe(|| fit(&config, folder.clone(), &mut observers)));
     let summary = fitted.unwrap_or_else(|panic| Err(TrainError::Observer(panic_words(panic.as_ref()))))?;
     if by_hand {
         report(&summary);
@@ -141,6 +145,11 @@ fn folder(config: &Config, by_hand: bool) -> Result<PathBuf, TrainError> {
     {
         return Ok(PathBuf::from(given));
     }
+    // By hand a training goes on where it lies.
+    if let Some(place) = &config.resuming.resume {
+        let within = place.parent().filter(|_| !place.is_dir());
+        return Ok(within.unwrap_or(place).to_owned());
+    }
     for number in 1..u32::MAX {
         let folder = PathBuf::from(format!("runs/{number}"));
         let made = std::fs::create_dir_all("runs").and_then(|()| std::fs::create_dir(&folder));
@@ -156,6 +165,9 @@ fn folder(config: &Config, by_hand: bool) -> Result<PathBuf, TrainError> {
 fn report(summary: &Summary) {
     if let Some(path) = &summary.best_checkpoint {
         say(&format!("best checkpoint: {}", path.display()));
+    }
+    if let (Some(path), Some(_)) = (&summary.resume_checkpoint, &summary.stopped) {
+        say(&format!("to go on, give the same parameters and --resume {}", path.display()));
     }
 }
 

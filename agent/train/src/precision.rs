@@ -120,6 +120,16 @@ impl LossScale {
         self.scale
     }
 
+    /// Steps since the factor last changed.
+    pub fn good(&self) -> u32 {
+        self.good
+    }
+
+    /// As it was after `good` steps at this factor.
+    pub fn resumed(factor: f64, good: u32) -> Self {
+        Self { scale: factor, good }
+    }
+
     /// Learns whether a step's gradients were finite; returns whether the step is to be made.
     pub fn saw(&mut self, finite: bool) -> bool {
         if !finite {

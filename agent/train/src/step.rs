@@ -1,7 +1,9 @@
 //! One optimizer step: forward and back in the chosen precision, in as many goes as memory wants, then clip and walk.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use rand::Rng as _;
 use tch::{Device, Tensor};
 
 use crate::config::Config;
@@ -12,6 +14,8 @@ use crate::losses::Losses;
 use crate::model::Model;
 use crate::optim::{Average, MicroBatches, Optimizer};
 use crate::precision::{LossScale, Precision};
+use crate::resume::StepperState;
+use crate::seeds::stream;
 
 /// What makes a training's steps.
 pub(crate) struct Stepper {
@@ -25,6 +29,8 @@ pub(crate) struct Stepper {
     micro: MicroBatches,
     /// Whether judged logits are the mean of the image's and its mirror image's.
     mirror: bool,
+    /// Of dropout.
+    seed: u64,
 }
 
 /// What a step came to.
@@ -53,23 +59,56 @@ impl Stepper {
             clip: fitting.grad_clip,
             mirror: fitting.mirror,
             micro: MicroBatches::new(config.batch_size as usize, fitting.accumulate as usize),
+            seed: config.seed as u64,
         }
     }
 
-    /// Learns from a batch at the rate `lr`.
+    /// What it remembers in tensors, which are its own: `optimizer.` and `average.` before the parameters' names.
+    pub(crate) fn memory(&self) -> BTreeMap<String, Tensor> {
+        let named = |prefix: &'static str, memory: BTreeMap<String, Tensor>| {
+            memory.into_iter().map(move |(name, tensor)| (format!("{prefix}.{name}"), tensor))
+        };
+        let averages = self.average.as_ref().map(Average::memory).unwrap_or_default();
+        named("optimizer", self.optimizer.memory()).chain(named("average", averages)).collect()
+    }
+
+    /// What it remembers beside tensors.
+    pub(crate) fn state(&self) -> StepperState {
+        StepperState {
+            go: self.micro.size(),
+            scale: self.scale.map(|scale| (scale.factor().into(), scale.good())),
+            averaged: self.average.as_ref().map_or(0, Average::updates),
+        }
+    }
+
+    /// Goes on from a state; the tensors are filled by whoever has them.
+    pub(crate) fn resume(&mut self, state: &StepperState) {
+        self.micro.resume(state.go);
+        if let (Some(scale), Some((factor, good))) = (&mut self.scale, state.scale) {
+            *scale = LossScale::resumed(factor.number(), good);
+        }
+        self.average.iter_mut().for_each(|average| average.resume(state.averaged));
+    }
+
+    /// Learns from a batch at the rate `lr`. `number` is the step's, and moves what dropout leaves out.
     pub(crate) fn step(
         &mut self,
         model: &Model,
         losses: &Losses,
         batch: &Batch,
-        lr: f64,
+        (number, lr): (i64, f64),
     ) -> Result<Outcome, TrainError> {
         let pixels = batch.pixels.to_device(self.device);
         let targets = Targets::of(batch, losses, self.device);
         let (device, precision, scale) = (self.device, self.precision, self.scale);
         let before = self.micro.size();
         let Self { micro, optimizer, .. } = self;
-        let clear = || Ok(optimizer.forget_gradients()?);
+        // libtorch's generator is set anew for each step, so that none depends on what was drawn before it.
+        let random = stream(self.seed, "dropout", number as u64).next_u64();
+        let clear = || {
+            tch::manual_seed(random as i64);
+            Ok(optimizer.forget_gradients()?)
+        };
         let goes = micro.run(batch.truth.len(), clear, |go| {
             let (from, count) = (go.start as i64, go.len() as i64);
             let logits = {
@@ -184,6 +223,22 @@ fn joined(goes: Vec<Go>) -> Result<([Tensor; 3], [f64; 3]), TrainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_remembered_beside_tensors_comes_back() {
+        let args = ["--path=x", "--resnet_type=resnet18", "--precision=fp16", "--ema=0.9", "--accumulate=2"];
+        let config = crate::config::tests::parse(&args).unwrap();
+        let model = Model::new(&config, Device::Cpu);
+        let mut stepper = Stepper::new(&config, &model, Device::Cpu);
+        let fresh = StepperState { go: 16, scale: Some((65_536.0.into(), 0)), averaged: 0 };
+        assert_eq!(stepper.state(), fresh);
+        let later = StepperState { go: 3, scale: Some((1024.0.into(), 7)), averaged: 5 };
+        stepper.resume(&later);
+        assert_eq!(stepper.state(), later);
+        // Two moments and a count for each parameter, an average for each parameter and buffer.
+        let (parameters, all) = (model.store.trainable_variables().len(), model.tensors().len());
+        assert_eq!(stepper.memory().len(), 3 * parameters + all);
+    }
 
     #[test]
     fn long_gradients_are_shortened_and_short_ones_left() {

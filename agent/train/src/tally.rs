@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::TrainError;
 use crate::labels::{Head, Labels};
 use crate::observe::Values;
+use crate::resume::{Bits, TallyState};
 use crate::score::Confusion;
 use crate::score::age::group_error;
 use crate::score::calibration::Calibration;
@@ -32,6 +33,25 @@ impl Tally {
             subgroups: Subgroups::new(classes),
             images: 0,
         }
+    }
+
+    /// What the training metrics need of it; validation is never cut in two.
+    pub(crate) fn state(&self) -> TallyState {
+        TallyState {
+            images: self.images,
+            losses: self.losses.map(Bits::from),
+            counts: self.confusions.each_ref().map(|confusion| confusion.rows().flatten().copied().collect()),
+        }
+    }
+
+    /// Goes on counting; `None` if the state is of other heads.
+    pub(crate) fn resumed(config: &Config, state: TallyState) -> Option<Self> {
+        let mut tally = Self::new(config);
+        for ((head, confusion), counts) in Head::ALL.into_iter().zip(&mut tally.confusions).zip(state.counts)
+        {
+            *confusion = Confusion::resumed(config.classes(head) as usize, counts)?;
+        }
+        Some(Self { images: state.images, losses: state.losses.map(Bits::number), ..tally })
     }
 
     /// Counts a batch: logits `[images, classes]` and mean losses per head.

@@ -113,7 +113,9 @@ fn measure(images: &Arc<Images>, recipe: &Recipe, bench: &BenchLoad) -> Result<f
         let batches = all.chunks(bench.batch_size as usize).map(<[usize]>::to_vec).collect();
         let begun = Instant::now();
         let mut seen = 0;
-        for item in workers.load(images, Course { recipe: recipe.clone(), epoch, batches, ahead: AHEAD }) {
+        for item in
+            workers.load(images, Course { recipe: recipe.clone(), epoch, batches, first: 0, ahead: AHEAD })
+        {
             seen += item?.1.truth.len();
         }
         rates.push(seen as f64 / begun.elapsed().as_secs_f64());

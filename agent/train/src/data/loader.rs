@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Recipe};
 use super::images::Images;
@@ -22,6 +23,8 @@ pub struct Course {
     pub epoch: u32,
     /// Images of each batch, in order.
     pub batches: Vec<Vec<usize>>,
+    /// Batches at the start that are left out, for they were trained on already.
+    pub first: usize,
     /// Batches that are prepared before they are asked for; 0: they are prepared when asked for, by the threads of the
     /// process.
     pub ahead: usize,
@@ -39,7 +42,7 @@ pub struct Loader {
 }
 
 /// How long training steps took, and what of it they waited for images.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waits {
     pub waited: Duration,
     pub all: Duration,
@@ -89,7 +92,7 @@ impl Workers {
             let (sender, receiver) = sync_channel(held);
             let (pool, images, course) = (Arc::clone(&self.pool), Arc::clone(&images), Arc::clone(&course));
             let worker = std::thread::spawn(move || {
-                for number in 0..course.batches.len() {
+                for number in course.first..course.batches.len() {
                     let item = pool.install(|| prepare(&images, &course, number));
                     let failed = matches!(item, Some(Err(_)));
                     // Nobody listens any more: the pass was given up.
@@ -100,7 +103,7 @@ impl Workers {
             });
             (receiver, worker)
         });
-        Loader { images, course, next: 0, ahead, waited: Duration::ZERO }
+        Loader { images, next: course.first, course, ahead, waited: Duration::ZERO }
     }
 }
 
@@ -118,7 +121,7 @@ impl Iterator for Loader {
         let item = match &self.ahead {
             Some((receiver, _)) => receiver.recv().ok(),
             None => loop {
-                if self.next == self.course.batches.len() {
+                if self.next >= self.course.batches.len() {
                     break None;
                 }
                 self.next += 1;
@@ -161,18 +164,18 @@ mod tests {
         (folder, Arc::new(Images::held(source, 32).unwrap()))
     }
 
-    fn course(ahead: usize) -> Course {
+    fn course(ahead: usize, first: usize) -> Course {
         let policy = Policy { augment: Augment::Seed, probability: 0.6, ops: 2, magnitude: 9.0 };
         let recipe = Recipe { augmenter: Augmenter::new(policy, 0.2, 7), mixup: 0.2, cutmix: 1.0, seed: 7 };
         let batches = (0..12).collect::<Vec<_>>().chunks(5).map(<[usize]>::to_vec).collect();
-        Course { recipe, epoch: 3, batches, ahead }
+        Course { recipe, epoch: 3, batches, first, ahead }
     }
 
     #[test]
     fn the_same_batches_come_however_far_ahead_and_by_however_many() {
         let (_folder, images) = images();
-        let pass = |threads, ahead| -> Vec<(usize, Vec<f32>, f64)> {
-            let loader = Workers::new(threads).unwrap().load(&images, course(ahead));
+        let from = |threads, ahead, first| -> Vec<(usize, Vec<f32>, f64)> {
+            let loader = Workers::new(threads).unwrap().load(&images, course(ahead, first));
             loader
                 .map(|item| {
                     let (number, batch) = item.unwrap();
@@ -181,10 +184,15 @@ mod tests {
                 })
                 .collect()
         };
+        let pass = |threads, ahead| from(threads, ahead, 0);
         let now = pass(1, 0);
         assert_eq!(now.len(), 3);
         assert_eq!(pass(1, 1), now);
         assert_eq!(pass(3, 7), now);
+        // The rest of a pass is that of the whole one.
+        for (ahead, first) in [(0, 1), (0, 3), (4, 2), (4, 3)] {
+            assert_eq!(from(2, ahead, first), now[first..], "{ahead} ahead, from {first}");
+        }
     }
 
     #[test]
@@ -197,7 +205,7 @@ mod tests {
     fn a_pass_may_be_given_up_and_its_threads_end() {
         let (_folder, images) = images();
         let workers = Workers::new(2).unwrap();
-        let mut loader = workers.load(&images, course(2));
+        let mut loader = workers.load(&images, course(2, 0));
         assert!(loader.next().is_some());
         drop(loader);
         assert_eq!(Arc::strong_count(&images), 1, "nobody works on the images any more");
@@ -207,7 +215,7 @@ mod tests {
     fn a_pass_that_breaks_down_does_not_look_as_if_it_ended() {
         let (_folder, images) = images();
         let workers = Workers::new(1).unwrap();
-        let mut broken = course(2);
+        let mut broken = course(2, 0);
         broken.batches.push(vec![4711]);
         let loader = workers.load(&images, broken);
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| loader.count()));

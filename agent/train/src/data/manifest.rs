@@ -96,7 +96,14 @@ impl Manifest {
     /// # Errors
     /// When it cannot be read or is no manifest.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
+        Self::parse(&std::fs::read_to_string(path).map_err(TrainError::read(path))?, path)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// When it is no manifest.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, TrainError> {
         let wrong = |line: usize, what: &dyn std::fmt::Display| {
             TrainError::Config(format!(
                 "manifest={}, line {line}: {what}\n  sweep-train data split --path DATA writes one",
@@ -184,7 +191,7 @@ impl Line {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 pub use batch::{Batch, Mixed, Recipe};
 pub use cache::{Cache, Made};
@@ -30,6 +31,7 @@ pub use images::{Images, Keep, Opened};
 pub use loader::{Course, Loader, Waits, Workers, loader_threads};
 pub use look::Look;
 pub use manifest::Manifest;
+pub(crate) use manifest::hex;
 pub use perceptual::{NEAR, NEAR_COLOUR, Thumbnail, perceptual_hash, thumbnail};
 pub use sampling::{Sampling, order};
 pub use source::{Entry, Malformed, Source};
@@ -126,6 +128,26 @@ impl Dataset {
     /// The split as it may be written down for other trainings.
     pub fn manifest(&self, split_seed: u64) -> Manifest {
         Manifest::of(self.images.entries(), &self.splits, split_seed)
+    }
+
+    /// SHA-256 over all that a training takes from a data set: contents, labels, their order, sides of the split, and how
+    /// often each class is counted. In hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let entries = self.images.entries();
+        let mut places = vec![u8::MAX; entries.len()];
+        for split in Split::ALL {
+            self.indices(split).iter().for_each(|&index| places[index] = split as u8);
+        }
+        let mut hasher = Sha256::new();
+        for (entry, place) in entries.iter().zip(places) {
+            let Labels { age_group, sex, race } = entry.labels;
+            hasher.update(entry.hash);
+            hasher.update([age_group, sex, race, place]);
+        }
+        for count in self.counts.values().flatten() {
+            hasher.update(count.to_le_bytes());
+        }
+        hex(&hasher.finalize())
     }
 
     /// The images of a split that are known to be whole or not yet looked at.

@@ -85,6 +85,15 @@ fn line(event: &Event) -> Option<Value> {
         Event::Checkpoint { step, epoch, path, values } => {
             json!({"type": "checkpoint", "step": step, "epoch": epoch, "path": path, "metrics": numbers(values)})
         }
+        Event::Resumable { step, epoch, path, files, sha256 } => json!({
+            "type": "checkpoint",
+            "step": step,
+            "path": path,
+            "epoch": epoch,
+            "resume": true,
+            "files": files,
+            "sha256": sha256,
+        }),
         Event::Log { level, text } => {
             let level = if *level == Level::Warning { "warning" } else { "info" };
             json!({"type": "log", "level": level, "text": text})
@@ -113,6 +122,20 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
+
+    #[test]
+    fn a_resume_checkpoint_names_its_files() {
+        let event = Event::Resumable {
+            step: 12,
+            epoch: 1.5,
+            path: "out/resume-1-12.safetensors".into(),
+            files: vec!["resume-1-12.safetensors".to_owned(), "resume-1-12.json".to_owned()],
+            sha256: "ab".to_owned(),
+        };
+        let wanted = json!({"type": "checkpoint", "step": 12, "path": "out/resume-1-12.safetensors", "epoch": 1.5,
+            "resume": true, "files": ["resume-1-12.safetensors", "resume-1-12.json"], "sha256": "ab"});
+        assert_eq!(line(&event), Some(wanted));
+    }
 
     #[test]
     fn events_go_out_and_a_stop_comes_in() {

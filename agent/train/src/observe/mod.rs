@@ -28,6 +28,8 @@ pub enum Event {
         epoch: i64,
         epochs: i64,
         steps: usize,
+        /// Of them done before the training was resumed.
+        done: usize,
     },
     /// An optimizer step is done; `values` only where the per-step curves have a point.
     Step {
@@ -54,6 +56,16 @@ pub enum Event {
         epoch: i64,
         path: PathBuf,
         values: Values,
+    },
+    /// A checkpoint that the training can go on from lies at `path`, complete.
+    Resumable {
+        step: i64,
+        epoch: f64,
+        path: PathBuf,
+        /// Names of all its files, which lie in one folder.
+        files: Vec<String>,
+        /// Of the file at `path`.
+        sha256: String,
     },
     Log {
         level: Level,

@@ -31,9 +31,10 @@ impl Progress {
 impl Observer for Progress {
     fn hear(&mut self, event: &Event) -> Flow {
         match event {
-            Event::EpochBegins { epoch, epochs, steps } if self.terminal => {
+            Event::EpochBegins { epoch, epochs, steps, done } if self.terminal => {
                 let bar = ProgressBar::new(*steps as u64).with_style(style());
                 bar.set_prefix(format!("epoch {epoch}/{epochs}"));
+                bar.set_position(*done as u64);
                 self.bar = Some(bar);
             }
             Event::Step { loss, .. } => {
@@ -53,7 +54,10 @@ impl Observer for Progress {
             Event::Checkpoint { path, .. } => self.line(&format!("  kept {}", path.display())),
             Event::Log { level: Level::Warning, text } => self.line(&format!("warning: {text}")),
             Event::Log { text, .. } => self.line(text),
-            Event::Versions(_) | Event::Media { .. } | Event::EpochBegins { .. } => {}
+            Event::Versions(_)
+            | Event::Media { .. }
+            | Event::EpochBegins { .. }
+            | Event::Resumable { .. } => {}
         }
         Flow::GoOn
     }

@@ -8,6 +8,7 @@ use crate::native;
 
 /// An exponential moving average of parameters and buffers, as timm's `ModelEmaV2` keeps.
 pub struct Average {
+    names: Vec<String>,
     /// What is averaged, and its averages, in the same order.
     live: Vec<Tensor>,
     averages: Vec<Tensor>,
@@ -20,7 +21,8 @@ pub struct Average {
 impl Average {
     /// Starts from the model as it is.
     pub fn new(tensors: BTreeMap<String, Tensor>, decay: f64) -> Self {
-        let live: Vec<Tensor> = tensors.into_values().filter(|tensor| tensor.kind() == Kind::Float).collect();
+        let floats = tensors.into_iter().filter(|(_, tensor)| tensor.kind() == Kind::Float);
+        let (names, live): (Vec<String>, Vec<Tensor>) = floats.unzip();
         // `empty_like` lies in memory as the tensor does.
         let copy = |tensor: &Tensor| {
             no_grad(|| {
@@ -30,7 +32,7 @@ impl Average {
             })
         };
         let averages = live.iter().map(copy).collect();
-        Self { live, averages, decay, updates: 0, swapped: false }
+        Self { names, live, averages, decay, updates: 0, swapped: false }
     }
 
     /// Takes a step's result in. Early on the average forgets faster, by TensorFlow's rule `(1 + n) / (10 + n)`, or
@@ -43,6 +45,23 @@ impl Average {
         let n = f64::from(self.updates);
         let decay = self.decay.min((1.0 + n) / (10.0 + n));
         native::lerp(&self.averages, &self.live, 1.0 - decay)
+    }
+
+    /// Steps taken in.
+    pub fn updates(&self) -> u32 {
+        self.updates
+    }
+
+    /// The averages by name. The tensors are its own: who writes into them, and says how many steps they are of, makes
+    /// it go on from there.
+    pub fn memory(&self) -> BTreeMap<String, Tensor> {
+        let each = self.names.iter().zip(&self.averages);
+        each.map(|(name, average)| (name.clone(), average.shallow_clone())).collect()
+    }
+
+    /// See [`Average::memory`].
+    pub fn resume(&mut self, updates: u32) {
+        self.updates = updates;
     }
 
     /// Puts the averages into the model, or the model's own values back: every second call undoes the one before.

@@ -22,6 +22,11 @@ impl MicroBatches {
         self.size
     }
 
+    /// Goes of so many images from now on, where memory held no more before.
+    pub fn resume(&mut self, size: usize) {
+        self.size = size.max(1);
+    }
+
     /// Does `one` for every go of a batch of `images`. When memory runs out the goes are halved from now on, `clear`
     /// undoes what was done of this batch, and it begins again.
     ///

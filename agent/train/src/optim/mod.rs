@@ -37,6 +37,7 @@ pub struct Optimizer {
 }
 
 struct Group {
+    names: Vec<String>,
     parameters: Vec<Tensor>,
     /// Of the rate.
     factor: f64,
@@ -57,16 +58,22 @@ impl Optimizer {
         weight_decay: f64,
         factor: impl Fn(&str) -> f64,
     ) -> Self {
-        let mut groups: Vec<(f64, Vec<Tensor>)> = Vec::new();
+        let mut groups: Vec<(f64, Vec<(String, Tensor)>)> = Vec::new();
         for (name, parameter) in tensors.into_iter().filter(|(_, tensor)| tensor.requires_grad()) {
             let factor = factor(&name);
             match groups.iter_mut().find(|(other, _)| other.total_cmp(&factor).is_eq()) {
-                Some((_, group)) => group.push(parameter),
-                None => groups.push((factor, vec![parameter])),
+                Some((_, group)) => group.push((name, parameter)),
+                None => groups.push((factor, vec![(name, parameter)])),
             }
         }
         let groups = groups.into_iter().map(|(factor, parameters)| Group::new(parameters, factor, rule));
         Self { groups: groups.collect(), weight_decay }
+    }
+
+    /// What it remembers of each parameter, under PyTorch's names: `layer.weight.exp_avg`. The tensors are its own: who
+    /// writes into them makes it remember otherwise.
+    pub fn memory(&self) -> BTreeMap<String, Tensor> {
+        self.groups.iter().flat_map(Group::memory).collect()
     }
 
     /// Forgets the gradients.
@@ -108,7 +115,8 @@ impl Optimizer {
 }
 
 impl Group {
-    fn new(parameters: Vec<Tensor>, factor: f64, rule: Rule) -> Self {
+    fn new(parameters: Vec<(String, Tensor)>, factor: f64, rule: Rule) -> Self {
+        let (names, parameters): (Vec<String>, Vec<Tensor>) = parameters.into_iter().unzip();
         let zeros = || -> Vec<Tensor> { no_grad(|| parameters.iter().map(Tensor::zeros_like).collect()) };
         let memory = match rule {
             Rule::AdamW => {
@@ -119,7 +127,21 @@ impl Group {
             }
             Rule::Sgd { momentum, nesterov } => Memory::Sgd { momenta: zeros(), momentum, nesterov },
         };
-        Self { parameters, factor, memory }
+        Self { names, parameters, factor, memory }
+    }
+
+    fn memory(&self) -> Vec<(String, Tensor)> {
+        let lists: Vec<(&str, &[Tensor])> = match &self.memory {
+            Memory::AdamW(AdamState { means, squares, steps }) => {
+                vec![("exp_avg", means), ("exp_avg_sq", squares), ("step", steps)]
+            }
+            Memory::Sgd { momenta, .. } => vec![("momentum_buffer", momenta)],
+        };
+        let named = |(what, tensors): (&str, &[Tensor])| -> Vec<(String, Tensor)> {
+            let each = self.names.iter().zip(tensors);
+            each.map(|(name, tensor)| (format!("{name}.{what}"), tensor.shallow_clone())).collect()
+        };
+        lists.into_iter().flat_map(named).collect()
     }
 
     fn step(&mut self, lr: f64, weight_decay: f64) -> Result<(), TchError> {

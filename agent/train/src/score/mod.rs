@@ -17,6 +17,11 @@ impl Confusion {
         Self { classes, counts: vec![0; classes * classes] }
     }
 
+    /// Counts that were made before; `None` if they are not `classes` times `classes`.
+    pub fn resumed(classes: usize, counts: Vec<u64>) -> Option<Self> {
+        (counts.len() == classes * classes).then_some(Self { classes, counts })
+    }
+
     /// Counts one image.
     pub fn add(&mut self, truth: usize, predicted: usize) {
         self.counts[truth * self.classes + predicted] += 1;

@@ -1,9 +1,10 @@
 //! From a state dict into a model: names are matched, differences are said.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use tch::nn::VarStore;
-use tch::no_grad;
+use tch::{TchError, Tensor, no_grad};
 
 use super::StateDict;
 use crate::error::TrainError;
@@ -71,12 +72,19 @@ pub fn apply(store: &VarStore, dict: &StateDict, path: &Path) -> Result<Applied,
 /// # Errors
 /// [`TrainError::Weights`], naming every difference.
 pub fn apply_exactly(store: &VarStore, dict: &StateDict, path: &Path) -> Result<(), TrainError> {
+    let wrong = copy_exactly(store.variables().into_iter().collect(), dict)?;
+    wrong.map_or(Ok(()), |what| Err(refused(path, what)))
+}
+
+/// Copies each tensor into the one of its name, whatever the layouts; returns what does not fit, if anything does not.
+pub(crate) fn copy_exactly(
+    mut into: BTreeMap<String, Tensor>,
+    dict: &StateDict,
+) -> Result<Option<String>, TchError> {
     let mut wrong = Vec::new();
-    let variables = store.variables();
     for (name, value) in dict.iter().filter(|(name, _)| !name.ends_with(COUNTER)) {
-        match variables.get(name) {
+        match into.get_mut(name) {
             Some(parameter) if parameter.size() == value.size() => {
-                let mut parameter = parameter.shallow_clone();
                 no_grad(|| parameter.f_copy_(value))?;
             }
             Some(parameter) => {
@@ -86,10 +94,10 @@ pub fn apply_exactly(store: &VarStore, dict: &StateDict, path: &Path) -> Result<
         }
     }
     wrong.extend(
-        variables.keys().filter(|name| !dict.contains_key(*name)).map(|name| format!("`{name}` is missing")),
+        into.keys().filter(|name| !dict.contains_key(*name)).map(|name| format!("`{name}` is missing")),
     );
     wrong.sort();
-    if wrong.is_empty() { Ok(()) } else { Err(refused(path, format!("it does not fit: {}", listed(&wrong)))) }
+    Ok((!wrong.is_empty()).then(|| format!("it does not fit: {}", listed(&wrong))))
 }
 
 fn refused(path: &Path, what: String) -> TrainError {

@@ -15,7 +15,9 @@ use std::path::Path;
 use tch::{Kind, Tensor};
 use thiserror::Error;
 
+pub(crate) use apply::copy_exactly;
 pub use apply::{Applied, apply, apply_exactly};
+pub(crate) use safe::from_safetensors;
 
 use crate::error::TrainError;
 

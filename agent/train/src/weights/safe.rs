@@ -8,8 +8,12 @@ use tch::Kind;
 use super::{StateDict, WeightsError, malformed, tensor};
 
 pub(super) fn read(path: &Path) -> Result<StateDict, WeightsError> {
-    let bytes = std::fs::read(path)?;
-    let file = SafeTensors::deserialize(&bytes)
+    from_safetensors(&std::fs::read(path)?)
+}
+
+/// The tensors of a file's bytes.
+pub(crate) fn from_safetensors(bytes: &[u8]) -> Result<StateDict, WeightsError> {
+    let file = SafeTensors::deserialize(bytes)
         .map_err(|error| WeightsError::Format(format!("it is no whole .safetensors file: {error}")))?;
     let mut dict = StateDict::new();
     for (name, view) in file.iter() {

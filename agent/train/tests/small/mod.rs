@@ -31,6 +31,8 @@ pub(crate) fn config(data: &Path, more: &[&str]) -> Config {
         "--layer2=32",
         "--layer3=16",
         "--cache=none",
+        // They take longer to write than the training does.
+        "--checkpoint_minutes=0",
     ];
     Cli::try_parse_from(small.iter().chain(more)).unwrap().config
 }

@@ -1,0 +1,62 @@
+//! What a training says of itself in words, before its first step and after its last.
+
+use super::Summary;
+use super::training::Training;
+use crate::data::Split;
+use crate::error::TrainError;
+use crate::labels::Head;
+use crate::observe::{Event, Values};
+use crate::score::majority;
+use crate::teller::Teller;
+
+impl Training<'_> {
+    /// Says what there is to train on, and, the first time, what a guesser would score.
+    pub(super) fn describe(&self, first: bool, teller: &mut Teller<'_>) -> Result<(), TrainError> {
+        let census = &self.data.census;
+        for warning in &self.data.warnings {
+            teller.warn(warning.clone())?;
+        }
+        teller.left_out("files whose names do not give all labels are left out", &census.malformed)?;
+        teller.left_out("corrupt images are left out", &census.corrupt)?;
+        if let Some(text) = census.duplicates.told() {
+            teller.log(text)?;
+        }
+        if census.not_in_manifest > 0 {
+            teller.warn(format!(
+                "{} images are not in the manifest and are left out",
+                census.not_in_manifest
+            ))?;
+        }
+        teller.log(format!(
+            "{} of {} images: {} to train, {} to validate, {} to test",
+            census.used, census.files, census.train, census.validation, census.test
+        ))?;
+        if !first {
+            return Ok(());
+        }
+        let mut values = Values::new();
+        for head in Head::ALL {
+            let [training, held_out] =
+                [Split::Train, Split::Validation].map(|split| self.data.class_counts(head, split));
+            let (accuracy, f1) = majority(&training, &held_out);
+            values.insert(format!("majority-{}-acc", head.word()), accuracy);
+            values.insert(format!("majority-{}-f1score", head.word()), f1);
+        }
+        teller.tell(&Event::Metrics { step: 0, epoch: 0.0, values })
+    }
+}
+
+pub(super) fn closing(summary: &Summary) -> String {
+    let best = summary.best_score.map_or_else(
+        || "no epoch was completed".to_owned(),
+        |score| format!("best total-f1score {score:.4} in epoch {}", summary.best_epoch),
+    );
+    format!(
+        "{best}; {} epochs, {} steps; left out: {} corrupt, {} with malformed names, {} contradicting duplicates",
+        summary.epochs,
+        summary.steps,
+        summary.census.corrupt.len(),
+        summary.census.malformed.len(),
+        summary.census.duplicates.left_out
+    )
+}
