@@ -26,6 +26,9 @@ pub(crate) enum Told {
         epoch: Option<f64>,
         path: String,
         metrics: BTreeMap<String, f64>,
+        resume: bool,
+        /// Names of the files beside the main one.
+        files: Vec<String>,
     },
     /// `value` is JSON text; no step: the step of the last point.
     Media {
@@ -63,6 +66,10 @@ struct Checkpoint {
     path: String,
     #[serde(default)]
     metrics: BTreeMap<String, Number>,
+    #[serde(default)]
+    resume: bool,
+    #[serde(default)]
+    files: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -115,8 +122,9 @@ impl Log {
 
 impl Checkpoint {
     fn told(self) -> Told {
-        let metrics = floats(self.metrics);
-        Told::Checkpoint { step: self.step, epoch: self.epoch.map(|epoch| epoch.0), path: self.path, metrics }
+        let Self { step, epoch, path, metrics, resume, files } = self;
+        let (epoch, metrics) = (epoch.map(|epoch| epoch.0), floats(metrics));
+        Told::Checkpoint { step, epoch, path, metrics, resume, files }
     }
 }
 
@@ -186,9 +194,18 @@ mod tests {
         let warning = parse(r#"{"type":"log","text":"a","level":"warning"}"#);
         assert_eq!(warning, Ok(Told::Log { text: "warning: a".to_owned() }));
 
-        let checkpoint = parse(r#"{"type":"checkpoint","step":1,"path":"a/b"}"#);
-        let path = "a/b".to_owned();
-        assert_eq!(checkpoint, Ok(Told::Checkpoint { step: 1, epoch: None, path, metrics: BTreeMap::new() }));
+        let checkpoint = |resume, files: &[&str]| Told::Checkpoint {
+            step: 1,
+            epoch: None,
+            path: "a/b".to_owned(),
+            metrics: BTreeMap::new(),
+            resume,
+            files: files.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let told = parse(r#"{"type":"checkpoint","step":1,"path":"a/b"}"#);
+        assert_eq!(told, Ok(checkpoint(false, &[])));
+        let told = parse(r#"{"type":"checkpoint","step":1,"path":"a/b","resume":true,"files":["b","c"]}"#);
+        assert_eq!(told, Ok(checkpoint(true, &["b", "c"])));
 
         let media = parse(r#"{"type":"media","name":"m","value":[[1,2],[3,4]]}"#);
         let (name, value) = ("m".to_owned(), "[[1,2],[3,4]]".to_owned());

@@ -1,7 +1,7 @@
 //! The ledger: numbers what happens, keeps it in the spool, and tells who waits for it once it is on disk.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::grammar::{self, Told};
 use crate::trial::event::{Event, EventKind, Facts, Stream};
-use crate::trial::now_ms;
 use crate::trial::spool::{Dropped, SpoolError, SpoolWriter};
+use crate::trial::{now_ms, outgoing};
 
 /// Shortest time between two syncs, so that a chatty program does not keep the disk busy.
 const PACE: Duration = Duration::from_millis(25);
@@ -21,6 +21,8 @@ const MOST_PENDING: usize = 1 << 20;
 
 pub(crate) struct Ledger {
     spool: SpoolWriter,
+    /// Where checkpoints wait for the controller.
+    outgoing: PathBuf,
     last_sync: Option<Instant>,
     /// Connections and how many of their lines were taken, told at the next sync.
     acks: Vec<(Arc<watch::Sender<u64>>, u64)>,
@@ -35,9 +37,15 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// An empty ledger. `facts` become the first event. `stdout_rule` says which lines of the output are points; the
     /// sweep file's check has accepted it.
-    pub(crate) fn new(spool: SpoolWriter, facts: Facts, stdout_rule: &str) -> Result<Self, SpoolError> {
+    pub(crate) fn new(
+        spool: SpoolWriter,
+        outgoing: PathBuf,
+        facts: Facts,
+        stdout_rule: &str,
+    ) -> Result<Self, SpoolError> {
         let mut ledger = Self {
             spool,
+            outgoing,
             last_sync: None,
             acks: Vec::new(),
             facts: facts.clone(),
@@ -98,7 +106,7 @@ impl Ledger {
     ) -> Result<(), SpoolError> {
         for line in lines.iter().filter(|line| !line.trim().is_empty()) {
             let kind = match grammar::parse(line) {
-                Ok(told) => self.kind(told),
+                Ok(told) => self.kind(told)?,
                 Err(warning) => EventKind::Log { stream: Stream::Event, text: warning },
             };
             self.record(kind)?;
@@ -142,15 +150,17 @@ impl Ledger {
         self.spool.push(&Event { seq: self.spool.pushed() + 1, at_ms: now_ms(), kind })
     }
 
-    fn kind(&mut self, told: Told) -> EventKind {
-        match told {
+    fn kind(&mut self, told: Told) -> Result<EventKind, SpoolError> {
+        Ok(match told {
             Told::Metrics { step, epoch, values } => {
                 self.last_step = step;
                 EventKind::Metrics { step, epoch, values }
             }
             Told::Log { text } => EventKind::Log { stream: Stream::Event, text },
-            Told::Checkpoint { step, epoch, path, metrics } => {
-                EventKind::Checkpoint { step, epoch, path: self.absolute(path), metrics }
+            Told::Checkpoint { step, epoch, path, metrics, resume, files } => {
+                let path = self.absolute(path);
+                self.keep(resume, &path, &files)?;
+                EventKind::Checkpoint { step, epoch, path, metrics, resume }
             }
             Told::Media { name, step, value } => {
                 EventKind::Media { name, step: step.unwrap_or(self.last_step), value }
@@ -159,7 +169,18 @@ impl Ledger {
                 self.facts.versions.extend::<BTreeMap<_, _>>(versions);
                 EventKind::Facts(self.facts.clone())
             }
+        })
+    }
+
+    /// Keeps a checkpoint's files for the controller; the event that is recorded next tells of it. What cannot be kept is
+    /// said in the trial's log, before it, and is not sent.
+    fn keep(&mut self, resume: bool, path: &str, files: &[String]) -> Result<(), SpoolError> {
+        let seq = self.spool.pushed() + 1;
+        if let Err(error) = outgoing::take(&self.outgoing, seq, resume, Path::new(path), files) {
+            let text = format!("warning: the checkpoint {path} is not sent to the controller: {error}");
+            self.record(EventKind::Log { stream: Stream::Event, text })?;
         }
+        Ok(())
     }
 
     /// Programs name files from where they work.
@@ -186,7 +207,7 @@ mod tests {
     fn ledger(folder: &tempfile::TempDir) -> Ledger {
         let spool = SpoolWriter::create(folder.path(), Limits::new(1 << 20)).unwrap();
         let facts = Facts { working_directory: "/work".to_owned(), ..Facts::default() };
-        Ledger::new(spool, facts, "json").unwrap()
+        Ledger::new(spool, folder.path().join("outgoing"), facts, "json").unwrap()
     }
 
     fn events(folder: &tempfile::TempDir) -> Vec<EventKind> {
@@ -226,8 +247,10 @@ mod tests {
         ledger.sync().unwrap();
         let found = events(&folder);
         assert!(matches!(&found[2], EventKind::Media { step: 7, .. }));
-        assert!(matches!(&found[3], EventKind::Checkpoint { path, .. } if path == "/work/out/7"));
-        assert!(matches!(&found[4], EventKind::Facts(facts) if facts.versions["torch"] == "2"));
+        // Its files are missing, which is said first.
+        assert!(matches!(&found[3], EventKind::Log { text, .. } if text.contains("/work/out/7 is not sent")));
+        assert!(matches!(&found[4], EventKind::Checkpoint { path, .. } if path == "/work/out/7"));
+        assert!(matches!(&found[5], EventKind::Facts(facts) if facts.versions["torch"] == "2"));
     }
 
     #[test]

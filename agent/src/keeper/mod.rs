@@ -85,7 +85,7 @@ async fn keep(dir: &TrialDir) -> Result<(), KeeperError> {
     // Whoever started this may connect now; perhaps it is gone already.
     let _gone = io::stdout().write_all(b"ready\n").and_then(|()| io::stdout().flush());
 
-    let ledger = Ledger::new(spool, task.facts.clone(), &task.stdout_rule)
+    let ledger = Ledger::new(spool, dir.outgoing(), task.facts.clone(), &task.stdout_rule)
         .map_err(|error| KeeperError::Spool(error.into()))?;
     let mut keeper = Keeper {
         ledger,

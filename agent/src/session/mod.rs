@@ -1,6 +1,7 @@
 //! The conversation with the controller. Wire types stop here.
 
 mod backoff;
+mod files;
 mod wire;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 
 pub(crate) use self::backoff::Backoff;
+pub(crate) use self::files::{FileError, FileRef};
 use self::wire::{attempt_ref, read_assignment, read_verdict, write_entry};
 use crate::exit::{Exit, Failure};
 use crate::trial::spool::Entry;
@@ -32,6 +34,16 @@ pub(crate) enum CallError {
     Away(String),
     /// The controller's refusal; trying again would not help.
     Refused { reason: Option<Reason>, message: String, acknowledged: Option<u64> },
+}
+
+impl CallError {
+    /// For people.
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::Away(cause) => cause,
+            Self::Refused { message, .. } => message,
+        }
+    }
 }
 
 /// What the controller wants of an attempt.
@@ -68,6 +80,8 @@ pub(crate) struct Assignment {
     pub(crate) stop_grace_ms: u64,
     /// Empty: none.
     pub(crate) project: String,
+    /// The checkpoint it goes on from, the main file first; empty: it begins.
+    pub(crate) resume: Vec<FileRef>,
 }
 
 /// Who this agent is.

@@ -2,6 +2,7 @@
 
 use sweep_proto::v1::{self, event};
 
+use super::files::read_resume;
 use super::{Assignment, CallError, Verdict, nonsense};
 use crate::trial::event::{Event, EventKind, Facts, Stream};
 use crate::trial::spool::Entry;
@@ -22,6 +23,7 @@ pub(super) fn read_assignment(told: v1::Assignment) -> Result<Assignment, CallEr
         timeout_ms: told.timeout_ms,
         stop_grace_ms: told.stop_grace_ms,
         project: told.project,
+        resume: told.resume.map(read_resume).transpose()?.unwrap_or_default(),
     })
 }
 
@@ -61,13 +63,14 @@ fn write_event(told: Event) -> v1::Event {
         EventKind::Metrics { step, epoch, values } => {
             event::Kind::Metrics(v1::MetricPoint { step, epoch, values: values.into_iter().collect() })
         }
-        EventKind::Checkpoint { step, epoch, path, metrics } => {
+        EventKind::Checkpoint { step, epoch, path, metrics, resume } => {
             event::Kind::Checkpoint(v1::CheckpointRecord {
                 step,
                 epoch,
                 path,
                 metrics: metrics.into_iter().collect(),
-                ..Default::default()
+                resume,
+                stored: false,
             })
         }
         EventKind::Media { name, step, value } => {

@@ -14,7 +14,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use super::Agent;
-use crate::session::Assignment;
+use crate::session::{Assignment, FileError};
 use crate::slots::Slot;
 use crate::trial::dir::{TrialDir, sockets};
 use crate::trial::event::Facts;
@@ -33,6 +33,9 @@ pub(crate) enum LaunchError {
     /// The sweep file's fault.
     #[error("{0}")]
     Command(#[from] command::CommandError),
+    /// What it should go on from does not come.
+    #[error("the checkpoint it goes on from cannot be fetched: {file}: {error}")]
+    Resume { file: String, error: FileError },
     /// This machine's fault.
     #[error("cannot start a keeper: {0}")]
     Machine(#[from] io::Error),
@@ -51,6 +54,7 @@ pub(crate) async fn launch(
         fs::remove_dir_all(dir.path())?;
     }
     dir.create(&assignment.params)?;
+    fetch(agent, assignment, &dir).await?;
     let (event_socket, control_socket) = sockets(agent.home.path(), &dir)?;
     let facts = facts(agent, &argv, slot).await;
     let task = Task {
@@ -79,6 +83,23 @@ pub(crate) async fn launch(
     dir.write_task(&task)?;
     start_keeper(&dir).await?;
     Ok((dir, task))
+}
+
+/// Fetches the checkpoint that the attempt goes on from.
+async fn fetch(agent: &Agent, assignment: &Assignment, dir: &TrialDir) -> Result<(), LaunchError> {
+    if assignment.resume.is_empty() {
+        return Ok(());
+    }
+    fs::create_dir(dir.resume())?;
+    for file in &assignment.resume {
+        let to = dir.resume().join(&file.name);
+        agent
+            .session
+            .get_file(file, &to)
+            .await
+            .map_err(|error| LaunchError::Resume { file: file.name.clone(), error })?;
+    }
+    Ok(())
 }
 
 fn argv(assignment: &Assignment, dir: &TrialDir) -> Result<Vec<String>, LaunchError> {
@@ -128,6 +149,9 @@ fn environment(
         ("OMP_NUM_THREADS", slot.threads.to_string()),
         ("CUDA_VISIBLE_DEVICES", slot.gpu.clone().unwrap_or_default()),
     ];
+    if let Some(main) = assignment.resume.first() {
+        env.push(("SWEEP_RESUME", path(dir.resume().join(&main.name))));
+    }
     if !assignment.project.is_empty() {
         env.push(("WANDB_PROJECT", assignment.project.clone()));
     }

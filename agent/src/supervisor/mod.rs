@@ -9,6 +9,7 @@ mod relay;
 mod reporter;
 mod slot;
 mod stage;
+mod uploads;
 
 use std::path::PathBuf;
 use std::sync::Arc;

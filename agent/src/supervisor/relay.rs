@@ -12,6 +12,7 @@ use super::held::Holding;
 use super::link::{Keeper, Link, reach};
 use super::reporter::{ReportError, Reporter, refusal};
 use super::stage::{Stage, Standing, reached};
+use super::uploads::Uploads;
 use super::{Agent, ending};
 use crate::process::kill_leftovers;
 use crate::session::{CallError, Ending, Verdict};
@@ -53,7 +54,8 @@ pub(crate) async fn supervise(
 ) -> Fate {
     let standing = agent.standing.clone();
     let (link, said) = (None, Said::default());
-    let mut relay = Relay { agent, dir, task, holding, standing, link, acknowledged, said, device };
+    let uploads = Uploads::start(agent.session.clone(), task, dir);
+    let mut relay = Relay { agent, dir, task, holding, standing, link, acknowledged, said, device, uploads };
     let fate = match relay.run().await {
         Ok(fate) => fate,
         Err(error) => Fate::Left(error.to_string()),
@@ -84,6 +86,7 @@ struct Relay<'a> {
     acknowledged: u64,
     said: Said,
     device: Option<&'a mut Device>,
+    uploads: Uploads,
 }
 
 /// What was said in the agent's log of the keeper's troubles.
@@ -120,8 +123,8 @@ impl Relay<'_> {
             let reason = format!("its GPU is at fault ({fault}): {}", ending.reason);
             ending = Ending { outcome: Outcome::Infrastructure, reason, device_at_fault: true, ..ending };
         }
-        let told = self.tell(reporter, ending, last);
         let mut standing = self.agent.standing.clone();
+        let told = self.tell(reporter, ending, last);
         tokio::select! {
             fate = told => Ok(fate),
             () = last_try(&mut standing) => Ok(Fate::Left(
@@ -205,6 +208,7 @@ impl Relay<'_> {
                     Ok(verdict) => {
                         if let Some(reporter) = reporter {
                             link.command(&Command::Acknowledged { seq: reporter.acknowledged }).await;
+                            self.uploads.acknowledged(reporter.acknowledged);
                         }
                         verdict
                     }
@@ -258,7 +262,7 @@ impl Relay<'_> {
     }
 
     /// Sends what is left of the spool up to event `last`, then the end.
-    async fn tell(&self, reporter: Option<Reporter>, mut ending: Ending, last: u64) -> Fate {
+    async fn tell(&mut self, reporter: Option<Reporter>, mut ending: Ending, last: u64) -> Fate {
         let mut reporter = match reporter {
             Some(reporter) => Some(reporter),
             None if last > 0 => match self.reporter() {
@@ -281,6 +285,11 @@ impl Relay<'_> {
                     }
                     Err(_) => ending.last_seq = reporter.acknowledged,
                 }
+            }
+            self.uploads.acknowledged(ending.last_seq);
+            // Other troubles were said where they happened; what is told of the attempt does not change.
+            if let Err(ReportError::Lost(why)) = self.uploads.finish().await {
+                return Fate::Lost(why);
             }
             let what = format!("the end of trial {}", self.task.name());
             let answer =

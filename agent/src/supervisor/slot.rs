@@ -170,6 +170,11 @@ async fn run_one(
                 Ending { outcome: Outcome::Failed, reason: error.to_string(), ..ending::keeper_lost(0) };
             finish(agent, assignment, ending).await
         }
+        Err(error @ LaunchError::Resume { .. }) => {
+            let reason = error.to_string();
+            tracing::error!("trial {name}: {reason}");
+            finish(agent, assignment, Ending { reason, ..ending::keeper_lost(0) }).await
+        }
         Err(LaunchError::Machine(error)) => {
             // The next trial would fare no better: other machines may do what this one cannot.
             hand_back(agent, assignment, "its agent's machine could not start it").await;

@@ -62,6 +62,16 @@ impl TrialDir {
         self.0.join("checkpoints")
     }
 
+    /// Checkpoints on their way to the controller.
+    pub(crate) fn outgoing(&self) -> PathBuf {
+        self.0.join("outgoing")
+    }
+
+    /// The checkpoint it goes on from.
+    pub(crate) fn resume(&self) -> PathBuf {
+        self.0.join("resume")
+    }
+
     pub(crate) fn params_json(&self) -> PathBuf {
         self.0.join("params.json")
     }
@@ -144,7 +154,9 @@ impl TrialDir {
         }
         for entry in fs::read_dir(&self.0)? {
             let path = entry?.path();
-            if path != checkpoints {
+            if path.is_dir() && path != checkpoints {
+                fs::remove_dir_all(path)?;
+            } else if path != checkpoints {
                 fs::remove_file(path)?;
             }
         }

@@ -33,6 +33,8 @@ pub(crate) enum EventKind {
         epoch: Option<f64>,
         path: String,
         metrics: BTreeMap<String, f64>,
+        /// Whether the trial can go on from it.
+        resume: bool,
     },
     /// `value` is JSON text.
     Media {

@@ -5,6 +5,7 @@ pub(crate) mod dir;
 pub(crate) mod durable;
 pub(crate) mod event;
 pub(crate) mod exit_record;
+pub(crate) mod outgoing;
 mod params_file;
 pub(crate) mod spool;
 pub(crate) mod task;

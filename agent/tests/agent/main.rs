@@ -6,6 +6,7 @@
 )]
 
 mod harness;
+mod resume;
 mod survival;
 
 use std::time::Duration;

@@ -90,7 +90,7 @@ pub(crate) mod samples {
 
     pub(crate) fn checkpoint(seq: u64) -> Event {
         let path = format!("/out/{seq}.safetensors");
-        let kind = EventKind::Checkpoint { step: seq, epoch: None, path, metrics: [].into() };
+        let kind = EventKind::Checkpoint { step: seq, epoch: None, path, metrics: [].into(), resume: false };
         Event { seq, at_ms: 5, kind }
     }
 }

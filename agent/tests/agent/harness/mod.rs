@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use sweep_controller::artifacts::Artifacts;
+use sweep_controller::files::Keeping;
 use sweep_controller::{App, serve};
+use sweep_core::retention::Retention;
 use sweep_proto::convert::trial_state_word;
 use sweep_proto::v1;
 use sweep_proto::v1::sweep_service_client::SweepServiceClient;
@@ -50,7 +53,11 @@ impl Controller {
         let listener = TcpListener::bind(self.address).await.unwrap();
         self.address = listener.local_addr().unwrap();
         let store = SqliteStore::open(&self.folder.path().join("sweep.db")).await.unwrap();
-        let app = App::new(Arc::new(store), self.lease);
+        let place = |name: &str| self.folder.path().join(name);
+        let artifacts =
+            Artifacts::open(&place("artifacts").to_string_lossy(), &place("incoming")).await.unwrap();
+        let keeping = Keeping { artifacts, retention: Retention::default() };
+        let app = App::new(Arc::new(store), self.lease).with_files(keeping);
         self.stop = CancellationToken::new();
         let stop = self.stop.clone();
         self.serving = Some(tokio::spawn(async move {
@@ -126,6 +133,14 @@ impl Controller {
     pub(crate) async fn attempts(&self, trial: &str) -> Vec<v1::Attempt> {
         let request = v1::GetTrialRequest { trial: trial.to_owned() };
         self.client().await.get_trial(request).await.unwrap().into_inner().attempts
+    }
+
+    /// Steps of the checkpoints to go on from whose files are stored.
+    pub(crate) async fn stored(&self, trial: &str) -> Vec<u64> {
+        let request = v1::GetTrialRequest { trial: trial.to_owned() };
+        let answer = self.client().await.get_trial(request).await.map(tonic::Response::into_inner);
+        let checkpoints = answer.map(|answer| answer.checkpoints).unwrap_or_default();
+        checkpoints.iter().filter(|one| one.stored && one.resume).map(|one| one.step).collect()
     }
 
     pub(crate) async fn logs(&self, trial: &str) -> Vec<String> {

@@ -1,0 +1,192 @@
+//! Files to and from the controller's artifact store.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+use sweep_proto::v1;
+use tokio::io::AsyncWriteExt as _;
+
+use super::wire::attempt_ref;
+use super::{CallError, PATIENCE, Session, call_error, nonsense, timed};
+use crate::trial::task::AttemptKey;
+
+/// Bytes of one message.
+const PIECE: usize = 1 << 20;
+
+/// A file by its content, as the controller knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileRef {
+    pub(crate) name: String,
+    pub(crate) sha256: String,
+    pub(crate) size: u64,
+}
+
+impl FileRef {
+    fn wire(&self) -> v1::FileRef {
+        v1::FileRef { name: self.name.clone(), sha256: self.sha256.clone(), size: self.size }
+    }
+
+    /// Reads a file to its end.
+    ///
+    /// # Errors
+    /// When it cannot be read, or its name is no text.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| io::Error::other("its name is no text"))?.to_owned();
+        let mut reader = BufReader::with_capacity(PIECE, File::open(path)?);
+        let (mut hasher, mut size) = (Sha256::new(), 0);
+        loop {
+            let bytes = reader.fill_buf()?;
+            if bytes.is_empty() {
+                break;
+            }
+            hasher.update(bytes);
+            let read = bytes.len();
+            size += read as u64;
+            reader.consume(read);
+        }
+        let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { name, sha256, size })
+    }
+}
+
+/// Why a file was not moved.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{}", .0.words())]
+    Call(CallError),
+}
+
+impl From<CallError> for FileError {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl Session {
+    /// Sends a file, going on where an earlier try ended. Tries until the controller answers.
+    pub(crate) async fn put_file(
+        &self,
+        key: AttemptKey,
+        file: &FileRef,
+        path: &Path,
+    ) -> Result<(), FileError> {
+        let what = format!("sending {}", file.name);
+        let open = Arc::new(File::open(path)?);
+        let mut at = self.insist(&what, || self.put_piece(key, file, 0, Vec::new())).await?;
+        while !at.complete {
+            let data = read_piece(Arc::clone(&open), at.received).await?;
+            if data.is_empty() {
+                let what = format!("{} became shorter while it was sent", path.display());
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what).into());
+            }
+            at = self.insist(&what, || self.put_piece(key, file, at.received, data.clone())).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_piece(
+        &self,
+        key: AttemptKey,
+        file: &FileRef,
+        offset: u64,
+        data: Vec<u8>,
+    ) -> Result<v1::PutFileResponse, CallError> {
+        let request =
+            v1::PutFileRequest { attempt: Some(attempt_ref(key)), file: Some(file.wire()), offset, data };
+        let answer = self.client.clone().put_file(timed(request, PATIENCE)).await.map_err(call_error)?;
+        Ok(answer.into_inner())
+    }
+
+    /// Tells that all files of a checkpoint are sent.
+    pub(crate) async fn store_checkpoint(
+        &self,
+        key: AttemptKey,
+        seq: u64,
+        files: &[FileRef],
+    ) -> Result<(), CallError> {
+        let request = v1::StoreCheckpointRequest {
+            attempt: Some(attempt_ref(key)),
+            seq,
+            files: files.iter().map(FileRef::wire).collect(),
+        };
+        self.client.clone().store_checkpoint(timed(request, PATIENCE)).await.map_err(call_error).map(drop)
+    }
+
+    /// Fetches a file; it is there under `path` only when it is whole and what it should be.
+    pub(crate) async fn get_file(&self, file: &FileRef, path: &Path) -> Result<(), FileError> {
+        let what = format!("fetching {}", file.name);
+        let part = path.with_extension("part");
+        let mut to = tokio::fs::File::create(&part).await?;
+        let mut received = 0;
+        while received < file.size {
+            let mut stream = self.insist(&what, || self.get_from(file, received)).await?;
+            let before = received;
+            // Where the stream breaks off, it is asked for again from there.
+            while let Ok(Some(v1::GetFileResponse { data })) = stream.message().await {
+                to.write_all(&data).await?;
+                received += data.len() as u64;
+            }
+            if received == before {
+                tokio::time::sleep(self.backoff().pause()).await;
+            }
+        }
+        to.sync_all().await?;
+        drop(to);
+        let (reading, name) = (part.clone(), file.name.clone());
+        let found =
+            tokio::task::spawn_blocking(move || FileRef::of(&reading)).await.map_err(io::Error::other)??;
+        if (&found.sha256, found.size) != (&file.sha256, file.size) {
+            let what = format!("{name} came with another content than was announced");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what).into());
+        }
+        tokio::fs::rename(&part, path).await?;
+        Ok(())
+    }
+
+    async fn get_from(
+        &self,
+        file: &FileRef,
+        offset: u64,
+    ) -> Result<tonic::Streaming<v1::GetFileResponse>, CallError> {
+        let request = v1::GetFileRequest { sha256: file.sha256.clone(), offset };
+        let answer = self.client.clone().get_file(request).await.map_err(call_error)?;
+        Ok(answer.into_inner())
+    }
+}
+
+async fn read_piece(file: Arc<File>, offset: u64) -> io::Result<Vec<u8>> {
+    let read = move || {
+        let mut data = vec![0; PIECE];
+        let mut filled = 0;
+        while filled < PIECE {
+            match file.read_at(&mut data[filled..], offset + filled as u64)? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        data.truncate(filled);
+        Ok(data)
+    };
+    tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+}
+
+/// The checkpoint of an assignment.
+pub(super) fn read_resume(point: v1::ResumePoint) -> Result<Vec<FileRef>, CallError> {
+    point
+        .files
+        .into_iter()
+        .map(|file| {
+            // It becomes a path here.
+            sweep_core::file::FileRef::new(file.name, file.sha256, file.size)
+                .map(|file| FileRef { name: file.name, sha256: file.sha256, size: file.size })
+                .map_err(|_| nonsense("a checkpoint's file without a good name or hash"))
+        })
+        .collect()
+}
