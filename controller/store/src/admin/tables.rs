@@ -82,6 +82,7 @@ pub(super) const TABLES: &[Table] = &[
             ("changed", Int),
         ],
     },
+    Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },
     Table {
         name: "attempt",
         columns: &[
