@@ -50,7 +50,7 @@ struct Plan {
     seconds: u64,
 }
 
-async fn sweep(store: &dyn Store, trials: u64) -> String {
+async fn sweep(store: &dyn Store) -> String {
     let id: String = Uuid::new_v4().simple().to_string().chars().take(8).collect();
     let new = NewSweep {
         id,
@@ -61,25 +61,37 @@ async fn sweep(store: &dyn Store, trials: u64) -> String {
         method: "random".to_owned(),
         objective: Some(Objective { name: "f1".to_owned(), goal: Goal::Maximize }),
         seed: 1,
-        planned_trials: Some(trials),
+        planned_trials: None,
         retries: 0,
         max_parallel: None,
         text: "method: random\n".to_owned(),
         created_at_ms: NOW,
     };
-    let id = store.sweep_create(new).await.unwrap().id;
-    for after in (0..trials).step_by(1000) {
-        let last = trials.min(after + 1000);
-        let some = (after + 1..=last)
+    store.sweep_create(new).await.unwrap().id
+}
+
+/// Queues trials as the planner does, a few more than are asked for, up to so many.
+async fn plan(store: Arc<dyn Store>, id: String, ahead: u64, most: u64) {
+    let mut feed = store.feed();
+    let mut proposed = 0;
+    while proposed < most {
+        let queued = store.trials_count(&id, TrialState::Queued).await.unwrap();
+        if queued >= ahead {
+            feed.changed().await.unwrap();
+            continue;
+        }
+        let last = most.min(proposed + ahead);
+        let some = (proposed + 1..=last)
             .map(|number| NewTrial {
                 id: Uuid::now_v7(),
                 number,
                 params: Params::from([("lr".to_owned(), (number as f64).sqrt().into())]),
             })
             .collect();
-        assert!(store.trials_enqueue(&id, after, some, last == trials, NOW).await.unwrap());
+        assert!(store.trials_enqueue(&id, proposed, some, last == most, NOW).await.unwrap());
+        store.attend();
+        proposed = last;
     }
-    id
 }
 
 async fn agent(store: &dyn Store) -> Uuid {
@@ -107,12 +119,22 @@ fn batch(first: u64, points: u64) -> Vec<Event> {
         .collect()
 }
 
-async fn claim(store: &dyn Store, sweep: &str, agent: Uuid) -> Option<AttemptKey> {
+/// A trial, once there is one; how long the store took for it, waiting for the planner not counted.
+async fn claim(store: &dyn Store, sweep: &str, agent: Uuid) -> Option<(AttemptKey, Duration)> {
+    let mut attention = store.attention();
     let claim =
         Claim { sweep: sweep.to_owned(), agent, request_id: Uuid::new_v4(), lease: Duration::from_secs(60) };
-    match store.trial_claim(claim, NOW).await.unwrap() {
-        Claimed::Granted(given) => Some(AttemptKey { trial: given.trial, attempt: given.attempt }),
-        Claimed::Nothing { .. } => None,
+    loop {
+        attention.mark_unchanged();
+        let started = Instant::now();
+        match store.trial_claim(claim.clone(), NOW).await.unwrap() {
+            Claimed::Granted(given) => {
+                let key = AttemptKey { trial: given.trial, attempt: given.attempt };
+                return Some((key, started.elapsed()));
+            }
+            Claimed::Nothing { exhausted: true, .. } => return None,
+            Claimed::Nothing { .. } => attention.changed().await.unwrap(),
+        }
     }
 }
 
@@ -149,7 +171,8 @@ impl Times {
 }
 
 async fn reports(store: Arc<dyn Store>, plan: Plan) {
-    let id = sweep(&*store, 50_000).await;
+    let id = sweep(&*store).await;
+    tokio::spawn(self::plan(Arc::clone(&store), id.clone(), plan.agents + 16, u64::MAX));
     let end = Instant::now() + Duration::from_secs(plan.seconds);
     let started = Instant::now();
     let tasks: Vec<_> = (0..plan.agents)
@@ -160,7 +183,8 @@ async fn reports(store: Arc<dyn Store>, plan: Plan) {
                 let (mut claims, mut reports, mut ends) = Default::default();
                 while Instant::now() < end {
                     let claims: &mut Times = &mut claims;
-                    let Some(key) = claims.time(claim(&*store, &id, me)).await else { break };
+                    let Some((key, took)) = claim(&*store, &id, me).await else { break };
+                    claims.0.push(took);
                     let mut seq = 0;
                     for _ in 0..20 {
                         let events = batch(seq + 1, plan.points);
@@ -196,14 +220,15 @@ async fn reports(store: Arc<dyn Store>, plan: Plan) {
 }
 
 async fn fill(store: Arc<dyn Store>, trials: u64, points: u64) {
-    let id = sweep(&*store, trials).await;
+    let id = sweep(&*store).await;
+    tokio::spawn(plan(Arc::clone(&store), id.clone(), 256, trials));
     let started = Instant::now();
     let tasks: Vec<_> = (0..64)
         .map(|_| {
             let (store, id) = (Arc::clone(&store), id.clone());
             tokio::spawn(async move {
                 let me = agent(&*store).await;
-                while let Some(key) = claim(&*store, &id, me).await {
+                while let Some((key, _)) = claim(&*store, &id, me).await {
                     store.attempt_report(key, 1, batch(1, points / 2), NOW).await.unwrap();
                     finish(&*store, key, points / 2).await;
                 }
