@@ -148,6 +148,14 @@ impl App {
         Ok(sweep)
     }
 
+    /// The id of a sweep by what it is called. One that was met before by its whole id costs no question.
+    pub(crate) async fn sweep_id(&self, name: &str) -> Result<String, StoreError> {
+        if self.specs.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name) {
+            return Ok(name.to_owned());
+        }
+        Ok(self.store.sweep_find(name).await?.id)
+    }
+
     /// The parsed file of a sweep.
     pub(crate) async fn spec(&self, sweep: &str) -> Result<Arc<SweepSpec>, StoreError> {
         if let Some(spec) = self.specs.lock().unwrap_or_else(PoisonError::into_inner).get(sweep) {

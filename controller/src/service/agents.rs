@@ -64,7 +64,7 @@ impl AgentService for Agents {
     async fn claim(&self, request: Request<v1::ClaimRequest>) -> Result<Response<v1::ClaimResponse>, Status> {
         let asked = request.into_inner();
         let claim = Claim {
-            sweep: self.app.store.sweep_find(&asked.sweep_id).await.map_err(refuse::store)?.id,
+            sweep: self.app.sweep_id(&asked.sweep_id).await.map_err(refuse::store)?,
             agent: convert::uuid("agent_id", &asked.agent_id)?,
             request_id: convert::uuid("request_id", &asked.request_id)?,
             lease: self.app.lease,

@@ -25,12 +25,21 @@ pub(crate) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
 /// What to do in one transaction. It may be run again when the transaction was undone.
 pub(crate) type Job<T> = Box<dyn for<'c> Fn(&'c mut dyn Tables) -> BoxFuture<'c, Result<T>> + Send + Sync>;
 
+/// How long a job may wait for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Haste {
+    /// Somebody waits for its answer.
+    Soon,
+    /// It may wait, as what it brings is kept by who sends it.
+    Bulk,
+}
+
 /// Transactions and the change feed.
 #[async_trait]
 pub(crate) trait Backend: Send + Sync + 'static {
     /// Runs a job in a transaction; answers once it is durable. A job that fails leaves nothing behind. Once begun it
     /// is brought to its end, also when nobody waits for the answer any more.
-    async fn write<T: Send + 'static>(&self, job: Job<T>) -> Result<T>;
+    async fn write<T: Send + 'static>(&self, haste: Haste, job: Job<T>) -> Result<T>;
 
     /// Something to ask; never waits for transactions.
     async fn read(&self) -> Result<Box<dyn Rows + '_>>;
@@ -60,13 +69,16 @@ where
 /// A job over things it is given: `write!(self, claim, |tx| claims::claim(tx, &claim, now_ms))`. They are shared by
 /// its runs.
 macro_rules! write {
-    ($backend:expr, $given:ident, |$tx:ident| $work:expr) => {{
+    ($backend:expr, $given:ident, |$tx:ident| $work:expr) => {
+        write!($backend, Haste::Soon, $given, |$tx| $work)
+    };
+    ($backend:expr, $haste:expr, $given:ident, |$tx:ident| $work:expr) => {{
         let $given = Arc::new($given);
         let work = job(move |$tx| {
             let $given = Arc::clone(&$given);
             Box::pin(async move { $work.await })
         });
-        $backend.write(work).await
+        $backend.write($haste, work).await
     }};
 }
 
@@ -116,7 +128,7 @@ impl<B: Backend> Store for B {
         events: Vec<Event>,
         _now_ms: i64,
     ) -> Result<Reported> {
-        write!(self, events, |tx| reports::report(tx, key, first_seq, &events))
+        write!(self, Haste::Bulk, events, |tx| reports::report(tx, key, first_seq, &events))
     }
 
     async fn attempts_renew(&self, keys: Vec<AttemptKey>) -> Result<Vec<Reported>> {
@@ -136,7 +148,7 @@ impl<B: Backend> Store for B {
     }
 
     async fn files_orphaned(&self, before_ms: i64) -> Result<Vec<String>> {
-        self.write(job(move |tx| Box::pin(checkpoints::orphans(tx, before_ms)))).await
+        self.write(Haste::Bulk, job(move |tx| Box::pin(checkpoints::orphans(tx, before_ms)))).await
     }
 
     async fn files_removed(&self, contents: Vec<String>) -> Result<()> {

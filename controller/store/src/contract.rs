@@ -12,7 +12,7 @@ use sweep_core::trial::{Outcome, TrialState};
 use sweep_core::value::Params;
 use uuid::Uuid;
 
-use crate::backend::{Backend, Job};
+use crate::backend::{Backend, Haste, Job};
 use crate::*;
 
 /// Hands the names of all cases to another macro.
@@ -774,7 +774,7 @@ pub(crate) async fn a_failed_job_leaves_nothing_behind<B: Backend>(store: &B) {
             Err(StoreError::Corrupt { what: "on purpose".to_owned() })
         })
     });
-    assert!(matches!(store.write(job).await, Err(StoreError::Corrupt { .. })));
+    assert!(matches!(store.write(Haste::Soon, job).await, Err(StoreError::Corrupt { .. })));
     assert!(matches!(store.sweep_find(&new.id).await, Err(StoreError::SweepNotFound { .. })));
     assert_eq!(*Store::feed(store).borrow(), before);
     // The same can be stored now, and nothing of the first try is in its way.

@@ -55,7 +55,7 @@ pub async fn migrate(location: &Location) -> Result<Vec<Migration>> {
         Location::Sqlite(path) => path.exists(),
         Location::Postgres(_) => true,
     };
-    let pending = if exists { status(location).await?.pending } else { after(known(location), 0) };
+    let pending = if exists { status(location).await?.pending } else { missing(known(location), &[]) };
     drop(location.open().await?);
     Ok(pending)
 }
@@ -67,10 +67,10 @@ fn known(location: &Location) -> &'static Migrator {
     }
 }
 
-fn after(migrations: &Migrator, version: i64) -> Vec<Migration> {
+fn missing(migrations: &Migrator, applied: &[i64]) -> Vec<Migration> {
     migrations
         .iter()
-        .filter(|migration| migration.version > version)
+        .filter(|migration| !applied.contains(&migration.version))
         .map(|migration| Migration {
             version: migration.version,
             description: migration.description.clone().into_owned(),
@@ -78,25 +78,30 @@ fn after(migrations: &Migrator, version: i64) -> Vec<Migration> {
         .collect()
 }
 
-fn put_together(location: &Location, backend: String, version: i64, found: Found) -> Status {
-    let migrations = known(location);
-    Status {
-        backend,
-        place: location.to_string(),
-        version,
-        newest: schema::newest(migrations),
-        pending: after(migrations, version),
-        rows: found.rows,
-        bytes: found.bytes,
-    }
-}
-
+/// What a look at a database found.
 struct Found {
+    backend: String,
+    applied: Vec<i64>,
     rows: Vec<(&'static str, u64)>,
     bytes: u64,
 }
 
-const VERSION: &str = "select coalesce(max(version), 0) from _sqlx_migrations where success";
+impl Found {
+    fn status(self, location: &Location) -> Status {
+        let migrations = known(location);
+        Status {
+            backend: self.backend,
+            place: location.to_string(),
+            version: self.applied.iter().copied().max().unwrap_or(0),
+            newest: schema::newest(migrations),
+            pending: missing(migrations, &self.applied),
+            rows: self.rows,
+            bytes: self.bytes,
+        }
+    }
+}
+
+const APPLIED: &str = "select version from _sqlx_migrations where success";
 const FAILED: &str = "looking at a database";
 
 async fn of_sqlite(location: &Location, path: &Path) -> Result<Status> {
@@ -107,10 +112,17 @@ async fn of_sqlite(location: &Location, path: &Path) -> Result<Status> {
             .fetch_one(&mut conn)
             .await
             .map_err(failed)?;
-    let version = if has_schema == 0 { 0 } else { sqlite_number(&mut conn, VERSION.to_owned()).await? };
+    let mut applied = Vec::new();
+    if has_schema > 0 {
+        applied =
+            sqlx::query_scalar(APPLIED).fetch_all(&mut conn).await.map_err(StoreError::database(FAILED))?;
+    }
     let mut rows = Vec::new();
-    for table in TABLES.iter().filter(|_| version > 0) {
-        rows.push((table.name, sqlite_number(&mut conn, table.count()).await?.cast_unsigned()));
+    for table in TABLES {
+        let known = "select count(*) from sqlite_schema where type = 'table' and name = ";
+        if sqlite_number(&mut conn, format!("{known}'{}'", table.name)).await? > 0 {
+            rows.push((table.name, sqlite_number(&mut conn, table.count()).await?.cast_unsigned()));
+        }
     }
     let release: String = sqlx::query_scalar("select sqlite_version()")
         .fetch_one(&mut conn)
@@ -118,7 +130,7 @@ async fn of_sqlite(location: &Location, path: &Path) -> Result<Status> {
         .map_err(StoreError::database(FAILED))?;
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
     let bytes = size(path) + size(&sqlite::beside(path, "-wal"));
-    Ok(put_together(location, format!("SQLite {release}"), version, Found { rows, bytes }))
+    Ok(Found { backend: format!("SQLite {release}"), applied, rows, bytes }.status(location))
 }
 
 async fn sqlite_number(conn: &mut SqliteConnection, statement: String) -> Result<i64> {
@@ -134,10 +146,17 @@ async fn of_postgres(location: &Location, url: &str) -> Result<Status> {
         .fetch_one(&mut conn)
         .await
         .map_err(StoreError::database(FAILED))?;
-    let version = if has_schema { postgres_number(&mut conn, VERSION.to_owned()).await? } else { 0 };
+    let mut applied = Vec::new();
+    if has_schema {
+        applied =
+            sqlx::query_scalar(APPLIED).fetch_all(&mut conn).await.map_err(StoreError::database(FAILED))?;
+    }
     let mut rows = Vec::new();
-    for table in TABLES.iter().filter(|_| version > 0) {
-        rows.push((table.name, postgres_number(&mut conn, table.count()).await?.cast_unsigned()));
+    for table in TABLES {
+        let known = format!("select count(to_regclass('{}'))", table.name);
+        if postgres_number(&mut conn, known).await? > 0 {
+            rows.push((table.name, postgres_number(&mut conn, table.count()).await?.cast_unsigned()));
+        }
     }
     let size = "select pg_database_size(current_database())".to_owned();
     let bytes = postgres_number(&mut conn, size).await?.cast_unsigned();
@@ -145,7 +164,7 @@ async fn of_postgres(location: &Location, url: &str) -> Result<Status> {
         .fetch_one(&mut conn)
         .await
         .map_err(StoreError::database(FAILED))?;
-    Ok(put_together(location, format!("PostgreSQL {release}"), version, Found { rows, bytes }))
+    Ok(Found { backend: format!("PostgreSQL {release}"), applied, rows, bytes }.status(location))
 }
 
 async fn postgres_number(conn: &mut PgConnection, statement: String) -> Result<i64> {

@@ -93,6 +93,7 @@ pub(super) const TABLES: &[Table] = &[
             ("pause_began", Int),
         ],
     },
+    Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },
     Table {
         name: "attempt",
         columns: &[

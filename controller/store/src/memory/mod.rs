@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
 use self::table::{Table, Undo};
-use crate::backend::{Backend, Job};
+use crate::backend::{Backend, Haste, Job};
 use crate::port::{AgentStanding, PackedBatch, ResumedFrom, Rows};
 use crate::{Agent, AttemptKey, Checkpoint, Facts, Media, Result, Sweep, Trial};
 
@@ -172,7 +172,7 @@ impl DerefMut for Held {
 
 #[async_trait]
 impl Backend for MemoryStore {
-    async fn write<T: Send + 'static>(&self, job: Job<T>) -> Result<T> {
+    async fn write<T: Send + 'static>(&self, _haste: Haste, job: Job<T>) -> Result<T> {
         let mut held = Held(Arc::clone(&self.state).lock_owned().await);
         let before = held.committed;
         let answer = job(&mut held).await?;

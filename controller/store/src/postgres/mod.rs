@@ -20,7 +20,7 @@ use self::feed::Feed;
 use self::read::Reader;
 use self::transact::Transactions;
 use self::turn::Turn;
-use crate::backend::{Backend, Job};
+use crate::backend::{Backend, Haste, Job};
 use crate::port::Rows;
 use crate::sql::sql_row;
 use crate::{Result, StoreError};
@@ -57,7 +57,7 @@ sql_row!(PgRow);
 
 #[async_trait]
 impl Backend for PostgresStore {
-    async fn write<T: Send + 'static>(&self, job: Job<T>) -> Result<T> {
+    async fn write<T: Send + 'static>(&self, _haste: Haste, job: Job<T>) -> Result<T> {
         let transactions = Arc::clone(&self.transactions);
         // A task of its own: whoever waits may go away, and the transaction is brought to its end all the same.
         tokio::spawn(async move { transactions.run(&job).await }).await.map_err(|_| StoreError::Closed)?

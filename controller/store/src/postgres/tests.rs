@@ -129,7 +129,7 @@ async fn a_change_that_commits_late_is_not_passed_over() {
     let barriers = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
     let job = touching(&slow, &barriers.0, &barriers.1);
     let writer = Arc::clone(&store);
-    let late = tokio::spawn(async move { Backend::write(&*writer, job).await });
+    let late = tokio::spawn(async move { Backend::write(&*writer, Haste::Soon, job).await });
     barriers.0.wait().await;
 
     // A later number is committed while the earlier one is open: no feed may get to it, nor past the earlier.
@@ -178,7 +178,7 @@ async fn what_a_deadlock_undid_is_run_again() {
             })
         });
         let store = Arc::clone(&store);
-        tokio::spawn(async move { Backend::write(&*store, job).await })
+        tokio::spawn(async move { Backend::write(&*store, Haste::Soon, job).await })
     });
     for run in runs {
         run.await.expect("runs").expect("is brought to its end");

@@ -62,6 +62,17 @@ macro_rules! attempt_standing {
     };
 }
 
+macro_rules! metric_set {
+    ($rows:literal) => {
+        concat!(
+            "insert into metric (trial_id, name, count, non_finite, last, last_step, min, max) values ",
+            $rows,
+            " on conflict (trial_id, name) do update set count = excluded.count, non_finite = excluded.non_finite, \
+             last = excluded.last, last_step = excluded.last_step, min = excluded.min, max = excluded.max"
+        )
+    };
+}
+
 statements! { ALL:
     SWEEP_INSERT, "storing a sweep" = "insert into sweep (id, request_id, name, project, description, state, method, \
         objective_name, goal, seed, planned_trials, retries, infrastructure_retries, fails_non_finite, max_parallel, text, \
@@ -81,7 +92,9 @@ statements! { ALL:
     SWEEP_TOUCH, "touching a sweep" = "update sweep set changed = $2 where id = $1";
     SWEEP_PROPOSED, "queueing proposals" = "update sweep set proposed = $3, exhausted = $4, changed = $5 where id = $1 \
         and proposed = $2 and not exhausted and state in ('pending', 'running', 'paused')";
-    SWEEP_COUNTS, "counting trials" = "select state, count(*) as count from trial where sweep_id = $1 group by state";
+    SWEEP_COUNTS, "counting trials" = "select state, count(*) as count from trial where sweep_id = $1 \
+        and state in ('queued', 'leased', 'running', 'paused') group by state \
+        union all select state, count from sweep_count where sweep_id = $1";
     SWEEP_LOWEST, "finding the best trial" = "select objective, number from trial where sweep_id = $1 \
         and objective is not null and state in ('running', 'finished', 'stopped_early') order by objective, number limit 1";
     SWEEP_HIGHEST, "finding the best trial" = "select objective, number from trial where sweep_id = $1 \
@@ -118,10 +131,10 @@ statements! { ALL:
         where trial_id = $1";
     METRICS_OF_SWEEP, "reading summaries" = "select m.trial_id, m.name, m.count, m.non_finite, m.last, m.last_step, m.min, \
         m.max from trial t join metric m on m.trial_id = t.id where t.sweep_id = $1";
-    METRIC_SET, "storing a summary" = "insert into metric (trial_id, name, count, non_finite, last, last_step, min, max) \
-        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (trial_id, name) do update set count = excluded.count, \
-        non_finite = excluded.non_finite, last = excluded.last, last_step = excluded.last_step, min = excluded.min, \
-        max = excluded.max";
+    METRIC_SET, "storing a summary" = metric_set!("($1, $2, $3, $4, $5, $6, $7, $8)");
+    METRIC_SET_4, "storing summaries" = metric_set!("($1, $2, $3, $4, $5, $6, $7, $8), \
+        ($9, $10, $11, $12, $13, $14, $15, $16), ($17, $18, $19, $20, $21, $22, $23, $24), \
+        ($25, $26, $27, $28, $29, $30, $31, $32)");
     METRICS_FORGET, "leasing a trial" = "delete from metric where trial_id = $1";
 
     AGENT_SET, "registering an agent" = "insert into agent (id, name, host, version, slots, devices, labels, registered_at) \

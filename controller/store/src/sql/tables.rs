@@ -12,7 +12,7 @@ use sweep_core::retention::Stored;
 use sweep_core::sweep::SweepState;
 use uuid::Uuid;
 
-use super::{SqlTx, rows, statements as sql, values};
+use super::{SqlTx, Value, rows, statements as sql, values};
 use crate::port::{
     AgentStanding, AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, ResumedFrom, Rows,
     StoredModel, SweepStanding, Tables, TrialMove,
@@ -400,19 +400,28 @@ impl<T: SqlTx> Tables for T {
     }
 
     async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()> {
-        for (name, summary) in metrics {
-            let row = values![
-                trial,
-                *name,
-                summary.count,
-                summary.non_finite,
-                finite(summary.last),
-                summary.last_step,
-                finite(summary.min),
-                finite(summary.max),
-            ];
-            self.execute(&sql::METRIC_SET, row).await?;
+        let rows: Vec<_> = metrics.iter().map(|(name, summary)| metric(trial, name, summary)).collect();
+        // Four at a time: a report has few metrics, and each statement is a way to the database and back.
+        let (fours, rest) = rows.as_chunks::<4>();
+        for four in fours {
+            self.execute(&sql::METRIC_SET_4, four.concat()).await?;
+        }
+        for one in rest {
+            self.execute(&sql::METRIC_SET, one.clone()).await?;
         }
         Ok(())
     }
+}
+
+fn metric<'a>(trial: Uuid, name: &'a str, summary: &Summary) -> Vec<Value<'a>> {
+    values![
+        trial,
+        name,
+        summary.count,
+        summary.non_finite,
+        finite(summary.last),
+        summary.last_step,
+        finite(summary.min),
+        finite(summary.max),
+    ]
 }

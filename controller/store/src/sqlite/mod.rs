@@ -16,7 +16,7 @@ use sqlx::{ConnectOptions as _, Sqlite};
 use tokio::sync::watch;
 
 use self::writer::Writer;
-use crate::backend::{Backend, Job};
+use crate::backend::{Backend, Haste, Job};
 use crate::port::Rows;
 use crate::sql::{sql_connection, sql_row};
 use crate::{Result, StoreError, schema};
@@ -165,8 +165,8 @@ sql_connection!(Reader, SqliteRow, locks: false, |me| &mut *me.0, last_change: l
 
 #[async_trait]
 impl Backend for SqliteStore {
-    async fn write<T: Send + 'static>(&self, job: Job<T>) -> Result<T> {
-        self.writer.run(job).await
+    async fn write<T: Send + 'static>(&self, haste: Haste, job: Job<T>) -> Result<T> {
+        self.writer.run(haste, job).await
     }
 
     async fn read(&self) -> Result<Box<dyn Rows + '_>> {

@@ -37,6 +37,7 @@ async fn hot_statements_scan_no_table() {
             "TRIALS_CHANGED",
             "SWEEP_LOWEST",
             "SWEEP_HIGHEST",
+            "SWEEP_COUNTS",
             "ATTEMPTS_LIVE",
         ]
         .contains(name)

@@ -2,6 +2,11 @@
 //!
 //! So durability costs one sync a group, not one a request. Each job runs in a savepoint of its own: one that fails
 //! leaves nothing behind and does not disturb its neighbours. Answers go out after the commit.
+//!
+//! Where reports wait in hundreds, a claim does not wait for all of them: what somebody waits for goes first, and a
+//! group takes about as long to fill as its commit does.
+
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -9,14 +14,16 @@ use sqlx::{Connection as _, Executor as _};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
-use crate::backend::{self, BoxFuture};
+use crate::backend::{self, BoxFuture, Haste};
 use crate::sql::{SqlTx, sql_connection};
 use crate::{Result, StoreError};
 
 /// The most jobs in one transaction.
 const GROUP: usize = 256;
-/// Jobs that may wait; more make callers wait, which is the back-pressure.
+/// Jobs that may wait in each queue; more make callers wait, which is the back-pressure.
 const QUEUE: usize = 1024;
+/// How long a group is filled at least, however quick the disk, and at most, however slow.
+const FILLING: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(15));
 
 /// The open transaction, as a job sees it.
 struct Tx {
@@ -43,21 +50,45 @@ type Job = Box<dyn for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, (bool, Answer)> +
 
 #[derive(Clone)]
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Job>,
+    soon: mpsc::Sender<Job>,
+    bulk: mpsc::Sender<Job>,
+}
+
+/// Jobs that wait, by their haste.
+struct Queues {
+    soon: mpsc::Receiver<Job>,
+    bulk: mpsc::Receiver<Job>,
+}
+
+impl Queues {
+    /// The next job, once there is one; `None` when there will be none.
+    async fn next(&mut self) -> Option<Job> {
+        tokio::select! {
+            biased;
+            Some(job) = self.soon.recv() => Some(job),
+            Some(job) = self.bulk.recv() => Some(job),
+            else => None,
+        }
+    }
+
+    /// The next job that waits already.
+    fn waiting(&mut self) -> Option<Job> {
+        self.soon.try_recv().or_else(|_| self.bulk.try_recv()).ok()
+    }
 }
 
 impl Writer {
     /// Starts the writer on its own connection; the receiver moves after each commit that changed something.
     pub(super) async fn start(mut conn: SqliteConnection) -> Result<(Self, watch::Receiver<u64>)> {
         let change = super::last_change(&mut conn).await?;
-        let (jobs, queue) = mpsc::channel(QUEUE);
+        let ((soon, soon_jobs), (bulk, bulk_jobs)) = (mpsc::channel(QUEUE), mpsc::channel(QUEUE));
         let (feed, watcher) = watch::channel(change);
-        tokio::spawn(run(Tx { conn, change }, queue, feed));
-        Ok((Self { jobs }, watcher))
+        tokio::spawn(run(Tx { conn, change }, Queues { soon: soon_jobs, bulk: bulk_jobs }, feed));
+        Ok((Self { soon, bulk }, watcher))
     }
 
     /// Runs a job in the next transaction; returns once that is on disk.
-    pub(super) async fn run<T: Send + 'static>(&self, job: backend::Job<T>) -> Result<T> {
+    pub(super) async fn run<T: Send + 'static>(&self, haste: Haste, job: backend::Job<T>) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         let boxed: Job = Box::new(move |tx| {
             Box::pin(async move {
@@ -70,16 +101,25 @@ impl Writer {
                 (good, answer)
             })
         });
-        self.jobs.send(boxed).await.map_err(|_| StoreError::Closed)?;
+        let queue = match haste {
+            Haste::Soon => &self.soon,
+            Haste::Bulk => &self.bulk,
+        };
+        queue.send(boxed).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
 
-async fn run(mut tx: Tx, mut queue: mpsc::Receiver<Job>, feed: watch::Sender<u64>) {
-    while let Some(first) = queue.recv().await {
+async fn run(mut tx: Tx, mut queues: Queues, feed: watch::Sender<u64>) {
+    let mut commit_took = Duration::ZERO;
+    while let Some(first) = queues.next().await {
         let before = tx.change;
         let mut answers = Vec::new();
-        let outcome = group(&mut tx, first, &mut queue, &mut answers, before).await;
+        let filling = commit_took.clamp(FILLING.0, FILLING.1);
+        let outcome = group(&mut tx, first, &mut queues, &mut answers, before, filling).await;
+        if let Ok(took) = outcome {
+            commit_took = took;
+        }
         if let Err(cause) = &outcome {
             error!(error = %cause, "a transaction failed; its {} requests are refused", answers.len());
             tx.change = before;
@@ -102,17 +142,19 @@ async fn run(mut tx: Tx, mut queue: mpsc::Receiver<Job>, feed: watch::Sender<u64
     let _ = tx.conn.close().await;
 }
 
+/// One transaction. How long its commit took.
 async fn group(
     tx: &mut Tx,
     first: Job,
-    queue: &mut mpsc::Receiver<Job>,
+    queues: &mut Queues,
     answers: &mut Vec<Answer>,
     before: u64,
-) -> std::result::Result<(), sqlx::Error> {
-    tx.conn.execute("begin immediate").await?;
+    filling: Duration,
+) -> std::result::Result<Duration, sqlx::Error> {
+    let started = Instant::now();
+    tx.conn.execute("begin immediate; savepoint job").await?;
     let mut next = Some(first);
     while let Some(job) = next {
-        tx.conn.execute("savepoint job").await?;
         let number = tx.change;
         let (good, answer) = job(tx).await;
         answers.push(answer);
@@ -120,12 +162,17 @@ async fn group(
             tx.conn.execute("rollback to job").await?;
             tx.change = number;
         }
-        tx.conn.execute("release job").await?;
-        next = if answers.len() < GROUP { queue.try_recv().ok() } else { None };
+        let is_full = answers.len() == GROUP || started.elapsed() > filling;
+        next = if is_full { None } else { queues.waiting() };
+        if next.is_some() {
+            tx.conn.execute("release job; savepoint job").await?;
+        }
     }
     if tx.change != before {
         sqlx::query(super::CHANGE_WRITE).bind(tx.change as i64).execute(&mut tx.conn).await?;
     }
+    let filled = Instant::now();
+    // It takes the last savepoint with it.
     tx.conn.execute("commit").await?;
-    Ok(())
+    Ok(filled.elapsed())
 }

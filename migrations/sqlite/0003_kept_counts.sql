@@ -1,0 +1,27 @@
+-- How many trials of a sweep ended how, so that nobody counts a hundred thousand of them to answer a claim. Trials that have
+-- not ended are few, and counted when asked for.
+
+create table sweep_count (
+    sweep_id text not null references sweep (id),
+    -- finished, stopped_early, failed or cancelled
+    state    text not null,
+    count    integer not null,
+    primary key (sweep_id, state)
+) strict, without rowid;
+
+insert into sweep_count (sweep_id, state, count)
+select sweep_id, state, count(*) from trial
+where state in ('finished', 'stopped_early', 'failed', 'cancelled') group by sweep_id, state;
+
+create trigger trial_ended after update of state on trial
+when new.state <> old.state and new.state in ('finished', 'stopped_early', 'failed', 'cancelled')
+begin
+    insert into sweep_count (sweep_id, state, count) values (new.sweep_id, new.state, 1)
+    on conflict (sweep_id, state) do update set count = count + 1;
+end;
+
+create trigger trial_reopened after update of state on trial
+when new.state <> old.state and old.state in ('finished', 'stopped_early', 'failed', 'cancelled')
+begin
+    update sweep_count set count = count - 1 where sweep_id = old.sweep_id and state = old.state;
+end;
