@@ -86,13 +86,14 @@ impl Cluster {
         Running(agent.stdin(Stdio::null()).spawn().unwrap())
     }
 
-    /// Every curve of the sweep's one trial, with values as they are written, but for those that tell of time.
-    fn curves(&self, sweep: &str) -> BTreeMap<String, String> {
-        let curves = self.ctl(&["metrics", &format!("{sweep}/1"), "--points", "100000"]);
-        let named = |curve: &Value| {
-            (curve["name"].as_str().unwrap().to_owned(), format!("{} {}", curve["steps"], curve["values"]))
-        };
-        let mut curves: BTreeMap<_, _> = curves.as_array().unwrap().iter().map(named).collect();
+    /// Every curve of the sweep's one trial, as (step, value) as they are written; without the one that tells of time.
+    fn curves(&self, sweep: &str) -> BTreeMap<String, Vec<String>> {
+        let points = self.ctl(&["metrics", &format!("{sweep}/1"), "--points", "100000"]);
+        let mut curves: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for point in points.as_array().unwrap() {
+            let name = point["metric"].as_str().unwrap().to_owned();
+            curves.entry(name).or_default().push(format!("{}: {}", point["step"], point["value"]));
+        }
         curves.remove("data-wait-share");
         curves
     }

@@ -171,9 +171,11 @@ async fn show_trial(client: &mut Client, output: Format, trial: String) -> Done 
         .await
         .map_err(|status| client.failed(&status))?
         .into_inner();
-    let trial = present(reply.trial)?;
+    let trial = present(reply.trial.clone())?;
     if output != Format::Table {
-        return put(&render(&show::trials(&[trial], ""), output, true)?);
+        let whole = |trial: &v1::Trial| show::whole_trial_json(trial, &reply.attempts, &reply.checkpoints);
+        let sheet = show::trials(std::slice::from_ref(&trial), "");
+        return put(&render(&Sheet { json: &whole, ..sheet }, output, true)?);
     }
     let mut text = format!("trial    {}\nstate    {}", show::trial_id(&trial), trial_state_word(trial.state));
     if !trial.reason.is_empty() {
@@ -208,7 +210,12 @@ async fn show_trial(client: &mut Client, output: Format, trial: String) -> Done 
         text.push_str(&format!("  {}  on {} since {claimed}: {ended}\n", attempt.number, attempt.agent));
     }
     for checkpoint in reply.checkpoints {
-        text.push_str(&format!("checkpoint  step {}  {}\n", checkpoint.step, checkpoint.path));
+        let what = match (checkpoint.stored, checkpoint.resume) {
+            (true, true) => "  (stored; to go on from)",
+            (true, false) => "  (stored)",
+            (false, _) => "",
+        };
+        text.push_str(&format!("checkpoint  step {}  {}{what}\n", checkpoint.step, checkpoint.path));
     }
     put(&text)
 }

@@ -161,6 +161,40 @@ pub(crate) fn trial_json(trial: &v1::Trial) -> Value {
     ])
 }
 
+/// A trial as JSON, with its attempts and checkpoints.
+pub(crate) fn whole_trial_json(
+    trial: &v1::Trial,
+    attempts: &[v1::Attempt],
+    checkpoints: &[v1::CheckpointRecord],
+) -> Value {
+    let attempt = |attempt: &v1::Attempt| {
+        object([
+            ("number", attempt.number.into()),
+            ("agent", attempt.agent.clone().into()),
+            ("claimed_at", text_or_null(time(attempt.claimed_at_ms))),
+            ("ended_at", text_or_null(time(attempt.ended_at_ms))),
+            ("ended", attempt.ended.clone().into()),
+        ])
+    };
+    let checkpoint = |checkpoint: &v1::CheckpointRecord| {
+        let metrics = checkpoint.metrics.iter().map(|(name, value)| (name.clone(), real(*value))).collect();
+        object([
+            ("step", checkpoint.step.into()),
+            ("epoch", checkpoint.epoch.map_or(Value::Null, real)),
+            ("path", checkpoint.path.clone().into()),
+            ("metrics", Value::Object(metrics)),
+            ("resume", checkpoint.resume.into()),
+            ("stored", checkpoint.stored.into()),
+        ])
+    };
+    let mut whole = trial_json(trial);
+    if let Value::Object(fields) = &mut whole {
+        fields.insert("attempts".to_owned(), attempts.iter().map(attempt).collect());
+        fields.insert("checkpoints".to_owned(), checkpoints.iter().map(checkpoint).collect());
+    }
+    whole
+}
+
 fn facts_json(facts: &v1::AttemptFacts) -> Value {
     let versions: BTreeMap<_, _> = facts.versions.iter().collect();
     object([

@@ -32,5 +32,10 @@ mod tests {
             migrator.iter().map(|migration| (migration.version, migration.description.clone())).collect()
         };
         assert_eq!(list(&crate::sqlite::MIGRATIONS), list(&crate::postgres::MIGRATIONS));
+        let mut versions: Vec<_> =
+            crate::sqlite::MIGRATIONS.iter().map(|migration| migration.version).collect();
+        let count = versions.len();
+        versions.dedup();
+        assert_eq!(versions.len(), count, "a number stands twice");
     }
 }
