@@ -31,7 +31,7 @@ const CHANNEL: &str = "sweep_news";
 /// A feed looks at least so often.
 const POLL: Duration = Duration::from_secs(1);
 /// A feed looks at most so often: each look holds up who takes a number for as long as the slowest open transaction.
-const REST: Duration = Duration::from_millis(20);
+const REST: Duration = Duration::from_millis(50);
 /// How long a look may hold up the writers.
 const GATE_WAIT: &str = "200ms";
 

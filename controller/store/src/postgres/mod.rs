@@ -45,10 +45,11 @@ impl PostgresStore {
         let options = open::options(url)?;
         open::migrate(&options).await?;
         let failed = |error: sqlx::Error| open::explain(&options, &error);
-        let writers = open::pool(12).connect_with(options.clone()).await.map_err(failed)?;
+        let soon = open::pool(6).connect_with(options.clone()).await.map_err(failed)?;
+        let bulk = open::pool(6).connect_with(options.clone()).await.map_err(failed)?;
         let readers = open::pool(4).connect_with(options.clone()).await.map_err(failed)?;
         let feed = Feed::start(&options).await.map_err(failed)?;
-        let transactions = Arc::new(Transactions::new(writers, feed.teller()));
+        let transactions = Arc::new(Transactions::new(soon, bulk, feed.teller()));
         Ok(Self { transactions, readers, feed, turn: Turn::new(options) })
     }
 }
@@ -57,10 +58,12 @@ sql_row!(PgRow);
 
 #[async_trait]
 impl Backend for PostgresStore {
-    async fn write<T: Send + 'static>(&self, _haste: Haste, job: Job<T>) -> Result<T> {
+    async fn write<T: Send + 'static>(&self, haste: Haste, job: Job<T>) -> Result<T> {
         let transactions = Arc::clone(&self.transactions);
         // A task of its own: whoever waits may go away, and the transaction is brought to its end all the same.
-        tokio::spawn(async move { transactions.run(&job).await }).await.map_err(|_| StoreError::Closed)?
+        tokio::spawn(async move { transactions.run(haste, &job).await })
+            .await
+            .map_err(|_| StoreError::Closed)?
     }
 
     async fn read(&self) -> Result<Box<dyn Rows + '_>> {

@@ -150,6 +150,40 @@ async fn a_change_that_commits_late_is_not_passed_over() {
     assert_eq!(store.changes_since(&quick, before.change).await.expect("reads").trials.len(), 1);
 }
 
+#[tokio::test]
+async fn a_change_that_nobody_tells_of_is_seen_all_the_same() {
+    let Some(cluster) = cluster() else { return };
+    let (url, store) = open_empty(cluster).await;
+    let sweep = store.sweep_create(new_sweep("quiet", None)).await.expect("creates").id;
+    let mut feed = store.feed();
+    feed.wait_for(|change| *change > 0).await.expect("moves");
+    feed.mark_unchanged();
+    // As a controller that dies between its commit and its notification.
+    let mut conn = aside(&url).await;
+    let statement = format!("update sweep set changed = nextval('change_number') where id = '{sweep}'");
+    conn.execute(sqlx::AssertSqlSafe(statement)).await.expect("changes");
+    feed.changed().await.expect("moves");
+}
+
+#[tokio::test]
+async fn sessions_are_durable_and_do_not_outlive_a_frozen_controller() {
+    let Some(cluster) = cluster() else { return };
+    let (url, _store) = open_empty(cluster).await;
+    let mut conn = aside(&url).await;
+    for (name, expected) in [
+        ("synchronous_commit", "on"),
+        ("transaction_isolation", "read committed"),
+        ("idle_in_transaction_session_timeout", "10s"),
+    ] {
+        let found: String = sqlx::query_scalar("select current_setting($1)")
+            .bind(name)
+            .fetch_one(&mut conn)
+            .await
+            .expect("reads");
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_deadlock_undid_is_run_again() {
     let Some(cluster) = cluster() else { return };

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgPool, PgRow, Postgres};
 use tracing::{debug, warn};
 
 use super::feed::{GATE, Teller};
-use crate::backend::Job;
+use crate::backend::{Haste, Job};
 use crate::sql::{SqlTx, sql_connection};
 use crate::{Result, StoreError};
 
@@ -24,9 +24,10 @@ pub(super) fn pause(tries: u32) -> Duration {
 const NUMBER: &str = "with gate as materialized (select pg_advisory_xact_lock_shared($1)) \
     select nextval('change_number'), pg_current_xact_id()::text::bigint from gate";
 
-/// The pool of writers.
+/// The writers: claims and ends do not queue up behind hundreds of reports.
 pub(super) struct Transactions {
-    writers: PgPool,
+    soon: PgPool,
+    bulk: PgPool,
     teller: Teller,
 }
 
@@ -73,16 +74,20 @@ enum Failure {
 }
 
 impl Transactions {
-    pub(super) fn new(writers: PgPool, teller: Teller) -> Self {
-        Self { writers, teller }
+    pub(super) fn new(soon: PgPool, bulk: PgPool, teller: Teller) -> Self {
+        Self { soon, bulk, teller }
     }
 
     /// Runs a job to its end.
-    pub(super) async fn run<T: Send>(&self, job: &Job<T>) -> Result<T> {
+    pub(super) async fn run<T: Send>(&self, haste: Haste, job: &Job<T>) -> Result<T> {
+        let writers = match haste {
+            Haste::Soon => &self.soon,
+            Haste::Bulk => &self.bulk,
+        };
         let mut tries = 0;
         loop {
             let mut answer = None;
-            let error = match self.attempt(job, &mut answer).await {
+            let error = match self.attempt(writers, job, &mut answer).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Undone(error)) => error,
@@ -111,11 +116,11 @@ impl Transactions {
     /// One try. In doubt, the answer it would have given is left in `answer`.
     async fn attempt<T: Send>(
         &self,
+        writers: &PgPool,
         job: &Job<T>,
         answer: &mut Option<T>,
     ) -> std::result::Result<T, Failure> {
-        let inner = self
-            .writers
+        let inner = writers
             .begin()
             .await
             .map_err(|error| judged(StoreError::database("beginning a transaction")(error)))?;
@@ -152,7 +157,7 @@ impl Transactions {
             let asked: std::result::Result<Option<String>, _> =
                 sqlx::query_scalar("select pg_xact_status($1::text::xid8)")
                     .bind(transaction.to_string())
-                    .fetch_one(&self.writers)
+                    .fetch_one(&self.soon)
                     .await;
             let failed = StoreError::database("asking whether a commit stands");
             match asked {

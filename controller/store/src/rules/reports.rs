@@ -16,12 +16,13 @@ use crate::{AttemptKey, Event, EventKind, Facts, Reported, Result, Standing, Sto
 pub(crate) async fn renew(tx: &mut dyn Tables, keys: &[AttemptKey]) -> Result<Vec<Reported>> {
     let mut out = Vec::with_capacity(keys.len());
     for &key in keys {
+        // Counted first: should the lease be taken away at this moment, what is read after it says so.
+        tx.attempt_renew(key).await?;
         let Some(known) = tx.attempt(key).await? else {
             let standing = Standing::Lost("the trial is unknown here".to_owned());
             out.push(Reported { acknowledged: 0, standing });
             continue;
         };
-        tx.attempt_renew(key).await?;
         out.push(Reported { acknowledged: known.acknowledged, standing: known.told(key) });
     }
     Ok(out)

@@ -62,6 +62,12 @@ macro_rules! attempt_standing {
     };
 }
 
+macro_rules! trial_insert {
+    ($rows:literal) => {
+        concat!("insert into trial (id, sweep_id, number, state, params, created_at, changed) values ", $rows)
+    };
+}
+
 macro_rules! metric_set {
     ($rows:literal) => {
         concat!(
@@ -103,8 +109,10 @@ statements! { ALL:
     LAST_FAILURE, "reading the last failure" = "select reason from trial where sweep_id = $1 and state = 'failed' \
         order by finished_at desc limit 1";
 
-    TRIAL_INSERT, "queueing proposals" = "insert into trial (id, sweep_id, number, state, params, created_at, changed) \
-        values ($1, $2, $3, 'queued', $4, $5, $6)";
+    TRIAL_INSERT, "queueing proposals" = trial_insert!("($1, $2, $3, 'queued', $4, $5, $6)");
+    TRIAL_INSERT_8, "queueing proposals" = trial_insert!("($1, $2, $3, 'queued', $4, $5, $6), ($7, $8, $9, 'queued', $10, $11, $12), ($13, $14, $15, 'queued', $16, $17, $18), \
+        ($19, $20, $21, 'queued', $22, $23, $24), ($25, $26, $27, 'queued', $28, $29, $30), ($31, $32, $33, 'queued', $34, $35, $36), \
+        ($37, $38, $39, 'queued', $40, $41, $42), ($43, $44, $45, 'queued', $46, $47, $48)");
     TRIALS_WITHDRAW, "withdrawing queued trials" = "delete from trial where sweep_id = $1 and state = 'queued' and attempt = 0";
     SWEEP_PROPOSED_BACK, "withdrawing queued trials" = "update sweep set proposed = coalesce((select max(number) from trial \
         where sweep_id = $1), 0), exhausted = false where id = $1";

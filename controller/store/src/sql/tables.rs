@@ -121,10 +121,17 @@ impl<T: SqlTx> Tables for T {
     }
 
     async fn trials_insert(&mut self, sweep: &str, trials: &[NewTrial], now_ms: i64) -> Result<()> {
+        let mut rows = Vec::with_capacity(trials.len());
         for trial in trials {
             let change = self.next_change().await?;
-            let row = values![trial.id, sweep, trial.number, json(&trial.params)?, now_ms, change];
-            self.execute(&sql::TRIAL_INSERT, row).await?;
+            rows.push(values![trial.id, sweep, trial.number, json(&trial.params)?, now_ms, change]);
+        }
+        let (eights, rest) = rows.as_chunks::<8>();
+        for eight in eights {
+            self.execute(&sql::TRIAL_INSERT_8, eight.concat()).await?;
+        }
+        for one in rest {
+            self.execute(&sql::TRIAL_INSERT, one.clone()).await?;
         }
         Ok(())
     }

@@ -25,3 +25,9 @@ when new.state <> old.state and old.state in ('finished', 'stopped_early', 'fail
 begin
     update sweep_count set count = count - 1 where sweep_id = old.sweep_id and state = old.state;
 end;
+
+-- The best trials of a sweep in the order they are shown, whichever way is better: many may be equal (a hundred thousand with an
+-- accuracy of 1), and then only the number tells them apart.
+drop index trial_by_objective;
+create index trial_lowest on trial (sweep_id, objective, number) where objective is not null;
+create index trial_highest on trial (sweep_id, objective desc, number) where objective is not null;

@@ -28,3 +28,9 @@ $$;
 
 create trigger trial_ended after update of state on trial
 for each row when (old.state is distinct from new.state) execute function count_trial_end();
+
+-- The best trials of a sweep in the order they are shown, whichever way is better: many may be equal (a hundred thousand with an
+-- accuracy of 1), and then only the number tells them apart.
+drop index trial_by_objective;
+create index trial_lowest on trial (sweep_id, objective, number) where objective is not null;
+create index trial_highest on trial (sweep_id, objective desc, number) where objective is not null;
