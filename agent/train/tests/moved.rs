@@ -130,11 +130,11 @@ fn descendants(of: u32) -> Vec<u32> {
 }
 
 fn file(data: &Path) -> String {
-    // Thirty steps an epoch, three epochs, a checkpoint every four steps.
+    // Sixteen steps an epoch, two epochs, a checkpoint every four steps.
     format!(
         "program: sweep-train\nmethod: grid\nmetric: {{name: total-f1score, goal: maximize}}\nparameters:\n  \
          path: {{value: {}}}\n  resnet_type: {{value: resnet18}}\n  image_size: {{value: 32}}\n  batch_size: {{value: 8}}\n  \
-         epochs: {{value: 3}}\n  layer1: {{value: 32}}\n  layer2: {{value: 16}}\n  layer3: {{value: 8}}\n  lr: {{values: [0.001]}}\n  \
+         epochs: {{value: 2}}\n  layer1: {{value: 32}}\n  layer2: {{value: 16}}\n  layer3: {{value: 8}}\n  lr: {{values: [0.001]}}\n  \
          ema: {{value: 0.9}}\n  dropout_val: {{value: 0.4}}\n  mixup: {{value: 0.4}}\n  cache: {{value: none}}\n  \
          log_every: {{value: 1}}\n  early_stop_patience: {{value: 0}}\n  checkpoint_steps: {{value: 4}}\n",
         data.display()
@@ -143,7 +143,7 @@ fn file(data: &Path) -> String {
 
 #[test]
 fn trains_on_to_the_same_numbers_on_another_box() {
-    let data = faces(300);
+    let data = faces(160);
     let cluster = Cluster::start();
     let whole = cluster.create(&file(data.path()));
     let mut agent = cluster.agent(&whole, "whole");
