@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection as _, Executor as _};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use tokio_stream::StreamExt as _;
 
 use super::tables::{TABLES, Table};
@@ -40,13 +40,17 @@ pub async fn copy(from: &Location, to: &Location) -> Result<Vec<Copied>> {
         return Err(from.refuse("there is no such file"));
     }
     // Held to the end, so that no controller adds what would not be copied. Both sides get the newest schema.
-    let (_lock, mut source) = sqlite::open_alone(path).await?;
+    let (_lock, writer) = sqlite::open_alone(path).await?;
     drop(postgres::PostgresStore::open(url).await?);
-    let mut target = postgres::connect(&postgres::options(url)?).await?;
+    let mut source = sqlite::look_at(path).await?;
+    let mut target = postgres::connect(&postgres::options(url)?.disable_statement_logging()).await?;
     let copied = transfer(&mut source, &mut target, to).await?;
-    // Both did their work.
+    // Without statistics the first questions would be slow; if it fails, the server makes them itself by and by.
+    let _ = target.execute("analyze").await;
+    // They did their work.
     let _ = source.close().await;
     let _ = target.close().await;
+    let _ = writer.close().await;
     Ok(copied)
 }
 

@@ -106,6 +106,9 @@ impl Cluster {
             .args([bin, &folder])
             .current_dir(&folder)
             .stdin(Stdio::piped())
+            // It outlives the test by a moment, which is not to be waited for.
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
             .spawn()
             .expect("starts a server");
         let cluster = Self { folder, _guard: guard };

@@ -44,13 +44,14 @@ pub(super) fn pool(most: u32) -> PgPoolOptions {
     PgPoolOptions::new().max_connections(most).acquire_timeout(PATIENCE)
 }
 
-/// Where a URL leads, without its password: `postgres://user@host:5432/database`.
+/// Where a URL leads, without its password, as the server's own programs take it: `postgres://user@host:5432/database`,
+/// or `postgres:///database?host=/run/postgresql&port=5432&user=user` by a Unix socket.
 pub(crate) fn target(options: &PgConnectOptions) -> String {
-    let host = options
-        .get_socket()
-        .map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string());
-    let (user, port) = (options.get_username(), options.get_port());
-    format!("postgres://{user}@{host}:{port}/{}", database(options))
+    let (user, port, name) = (options.get_username(), options.get_port(), database(options));
+    match options.get_socket() {
+        Some(socket) => format!("postgres:///{name}?host={}&port={port}&user={user}", socket.display()),
+        None => format!("postgres://{user}@{}:{port}/{name}", options.get_host()),
+    }
 }
 
 fn database(options: &PgConnectOptions) -> &str {
@@ -118,7 +119,10 @@ mod tests {
             ("postgres://me:secret@db.local:6000/sweeps", "postgres://me@db.local:6000/sweeps"),
             ("postgresql://me:s%40cret@db/sweeps", "postgres://me@db:5432/sweeps"),
             ("postgres://me@db", "postgres://me@db:5432/me"),
-            ("postgres:///sweeps?user=me&host=/run/postgresql", "postgres://me@/run/postgresql:5432/sweeps"),
+            (
+                "postgres:///sweeps?user=me&host=/run/postgresql",
+                "postgres:///sweeps?host=/run/postgresql&port=5432&user=me",
+            ),
         ] {
             assert_eq!(target(&options(url).expect("is a URL")), shown);
         }

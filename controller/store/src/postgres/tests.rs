@@ -168,12 +168,13 @@ async fn a_change_that_nobody_tells_of_is_seen_all_the_same() {
 #[tokio::test]
 async fn sessions_are_durable_and_do_not_outlive_a_frozen_controller() {
     let Some(cluster) = cluster() else { return };
-    let (url, _store) = open_empty(cluster).await;
-    let mut conn = aside(&url).await;
+    let (_, store) = open_empty(cluster).await;
+    let mut conn = open::connect(&store.turn.options).await.expect("connects");
     for (name, expected) in [
         ("synchronous_commit", "on"),
         ("transaction_isolation", "read committed"),
         ("idle_in_transaction_session_timeout", "10s"),
+        ("idle_session_timeout", "30s"),
     ] {
         let found: String = sqlx::query_scalar("select current_setting($1)")
             .bind(name)

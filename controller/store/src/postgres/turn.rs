@@ -21,7 +21,7 @@ const SILENCE: &str = "30s";
 const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) struct Turn {
-    options: PgConnectOptions,
+    pub(super) options: PgConnectOptions,
     held: Mutex<Option<Session>>,
 }
 

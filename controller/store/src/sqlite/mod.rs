@@ -103,7 +103,8 @@ pub(crate) async fn look_at(path: &Path) -> Result<SqliteConnection> {
             "there is no such file\n  make it: sweep-controller db migrate --db sqlite:///PATH",
         ));
     }
-    read_only(path).connect().await.map_err(|error| refused(path, error))
+    // What an operator asks may take its time, and is no news for the log.
+    read_only(path).disable_statement_logging().connect().await.map_err(|error| refused(path, error))
 }
 
 /// Writes a copy into a file that does not exist, beside a controller that may be at work, and checks it.
