@@ -239,4 +239,14 @@ mod tests {
             assert!(warning.starts_with("warning: ") && warning.contains(cause), "{line}: {warning}");
         }
     }
+
+    proptest::proptest! {
+        /// What a program tells is what it gets back after a resume: no digit may be lost on the way.
+        #[test]
+        fn numbers_are_read_to_the_last_bit(value in proptest::num::f64::NORMAL) {
+            let line = format!(r#"{{"type":"metrics","step":1,"values":{{"a":{value:e}}}}}"#);
+            let Ok(Told::Metrics { values, .. }) = parse(&line) else { panic!("understood") };
+            proptest::prop_assert_eq!(values["a"].to_bits(), value.to_bits());
+        }
+    }
 }

@@ -9,17 +9,15 @@ the table over 1, 16, 256 and 2,000 agents; otherwise only the cells that are co
 
 import argparse
 import contextlib
-import glob
 import importlib.util
 import json
-import os
 import pathlib
-import pwd
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+
+import postgres
 
 PROCESSES = 8
 AGENTS = 16
@@ -34,9 +32,9 @@ def main():
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
         engines = {"sqlite": Sqlite(stack)}
-        programs = postgres_programs()
+        programs = postgres.programs()
         if programs:
-            engines["postgres"] = Postgres(stack, programs)
+            engines["postgres"] = PostgresEngine(stack, programs)
         else:
             print("Postgres is left out: there is no initdb here (Debian: apt-get install postgresql)")
         for name, engine in engines.items():
@@ -93,46 +91,15 @@ class Sqlite:
         return f"sqlite:///{self.folder}/optuna-{self.count}.db"
 
 
-def postgres_programs():
-    """The folder of initdb and pg_ctl, the newest first."""
-    found = shutil.which("initdb")
-    folders = [os.path.dirname(os.path.realpath(found))] if found else []
-    folders += sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
-    return next((folder for folder in folders if os.path.exists(f"{folder}/pg_ctl")), None)
-
-
-class Postgres:
-    """A cluster of its own on a Unix socket, with the defaults of initdb: fsync and synchronous_commit on."""
-
+class PostgresEngine:
     def __init__(self, stack, programs):
-        # initdb refuses to run as root.
-        self.user = pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-        self.folder = stack.enter_context(tempfile.TemporaryDirectory())
-        os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
-        self.programs = programs
-        self.call("initdb", "--pgdata", f"{self.folder}/data", "--auth", "trust", "--username", "sweep")
-        settings = f"-c listen_addresses='' -c unix_socket_directories={self.folder}"
-        control = ("pg_ctl", "--pgdata", f"{self.folder}/data", "--wait")
-        self.call(*control, "--log", f"{self.folder}/log", "--options", settings, "start")
-        stack.callback(self.call, *control, "--mode", "fast", "stop")
-        self.count = 0
-
-    def call(self, program, *arguments):
-        as_user = {"user": self.user.pw_uid, "group": self.user.pw_gid} if os.getuid() == 0 else {}
-        command = [f"{self.programs}/{program}", *arguments]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **as_user)
-
-    def fresh(self):
-        self.count += 1
-        name = f"bench{self.count}"
-        self.call("createdb", "--host", self.folder, "--username", "sweep", name)
-        return name
+        self.server = postgres.Postgres(stack, programs)
 
     def fresh_for_sweep(self):
-        return "--postgres", f"postgres://sweep@localhost/{self.fresh()}?host={self.folder}"
+        return "--postgres", self.server.url()
 
     def fresh_for_optuna(self):
-        return f"postgresql+psycopg2://sweep@/{self.fresh()}?host={self.folder}"
+        return f"postgresql+psycopg2://sweep@/{self.server.fresh()}?host={self.server.folder}"
 
 
 if __name__ == "__main__":

@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod chaos;
 mod fleet;
 mod latency;
 mod server;
 
 use std::io::Write as _;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -21,11 +23,16 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Control(bench::Bench),
+    Chaos(chaos::Chaos),
+    #[command(hide = true)]
+    Trial(chaos::trial::Trial),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
-        Command::Control(bench) => bench.run(),
+        Command::Control(bench) => bench.run().map(|()| ExitCode::SUCCESS),
+        Command::Chaos(chaos) => Ok(if chaos.run()? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Command::Trial(trial) => trial.run().map(|()| ExitCode::SUCCESS),
     }
 }
 

@@ -1,6 +1,6 @@
 //! A real controller over a real SQLite file, on a port of its own, and real agent processes.
 
-pub(crate) mod proxy;
+pub(crate) use sweep_sim::proxy;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -78,7 +78,7 @@ impl Controller {
 
     /// A network of ours between it and whoever uses the proxy's address.
     pub(crate) async fn proxy(&self) -> proxy::Proxy {
-        proxy::Proxy::before(self.address).await.unwrap()
+        proxy::Proxy::before(vec![self.address]).await.unwrap()
     }
 
     /// The directories of the attempts that agents hold.

@@ -1,4 +1,4 @@
-//! A TCP proxy that cuts, holds and delays, each direction by itself. It needs nothing of the rest of the harness.
+//! A TCP proxy that cuts, holds and delays, each direction by itself.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,45 +13,50 @@ use tokio::task::{JoinHandle, JoinSet};
 
 /// What one direction does with bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Way {
+pub struct Way {
     /// Nothing passes, as when packets are lost: TCP brings them after all once it is over.
-    pub(crate) held: bool,
-    pub(crate) delay: Duration,
+    pub held: bool,
+    pub delay: Duration,
 }
 
 /// The state of the network between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Weather {
+pub struct Weather {
     /// Connections are broken and refused.
-    pub(crate) cut: bool,
+    pub cut: bool,
     /// From the client to the server.
-    pub(crate) up: Way,
+    pub up: Way,
     /// From the server to the client.
-    pub(crate) down: Way,
+    pub down: Way,
 }
 
-pub(crate) struct Proxy {
-    pub(crate) address: SocketAddr,
+/// A network of ours in front of servers; gone with this handle.
+pub struct Proxy {
+    pub address: SocketAddr,
     weather: Arc<watch::Sender<Weather>>,
     serving: JoinHandle<()>,
 }
 
 impl Proxy {
-    /// Listens on a port of its own for connections to `server`, which may come and go.
-    pub(crate) async fn before(server: SocketAddr) -> io::Result<Self> {
+    /// Listens on a port of its own for connections to any of `servers`, which may come and go.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn before(servers: Vec<SocketAddr>) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let weather = Arc::new(watch::Sender::new(Weather::default()));
-        let serving = tokio::spawn(serve(listener, server, Arc::clone(&weather)));
+        let serving = tokio::spawn(serve(listener, servers, Arc::clone(&weather)));
         Ok(Self { address, weather, serving })
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its address as a controller's.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// From now on the network is like this.
-    pub(crate) fn set(&self, weather: Weather) {
+    pub fn set(&self, weather: Weather) {
         self.weather.send_replace(weather);
     }
 }
@@ -62,19 +67,33 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, server: SocketAddr, weather: Arc<watch::Sender<Weather>>) {
+async fn serve(listener: TcpListener, servers: Vec<SocketAddr>, weather: Arc<watch::Sender<Weather>>) {
     // Dropped with this task, which ends every connection.
     let mut connections = JoinSet::new();
+    let mut turn = 0;
     while let Ok((client, _)) = listener.accept().await {
         if !weather.borrow().cut {
-            connections.spawn(connect(client, server, weather.subscribe()));
+            // Each connection begins with another server, as behind a load balancer.
+            let mut servers = servers.clone();
+            let first = turn % servers.len().max(1);
+            servers.rotate_left(first);
+            turn += 1;
+            connections.spawn(connect(client, servers, weather.subscribe()));
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn connect(client: TcpStream, server: SocketAddr, mut weather: watch::Receiver<Weather>) {
-    let Ok(server) = TcpStream::connect(server).await else { return };
+/// Connects to the first server that answers.
+async fn connect(client: TcpStream, servers: Vec<SocketAddr>, mut weather: watch::Receiver<Weather>) {
+    let mut found = None;
+    for server in servers {
+        if let Ok(server) = TcpStream::connect(server).await {
+            found = Some(server);
+            break;
+        }
+    }
+    let Some(server) = found else { return };
     // Small messages are not to wait for each other more than without a proxy.
     if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
         return;
