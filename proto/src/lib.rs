@@ -4,6 +4,7 @@
 //! types at once; nothing behind them sees a generated type.
 #![forbid(unsafe_code)]
 
+pub mod content;
 pub mod convert;
 pub mod status;
 

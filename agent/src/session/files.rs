@@ -1,13 +1,13 @@
 //! Files to and from the controller's artifact store.
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader};
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-use sweep_proto::v1;
+use sweep_core::file::{FileRef, FileRefError};
+use sweep_proto::{content, v1};
 use tokio::io::AsyncWriteExt as _;
 
 use super::wire::attempt_ref;
@@ -17,41 +17,14 @@ use crate::trial::task::AttemptKey;
 /// Bytes of one message.
 const PIECE: usize = 1 << 20;
 
-/// A file by its content, as the controller knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FileRef {
-    pub(crate) name: String,
-    pub(crate) sha256: String,
-    pub(crate) size: u64,
-}
-
-impl FileRef {
-    fn wire(&self) -> v1::FileRef {
-        v1::FileRef { name: self.name.clone(), sha256: self.sha256.clone(), size: self.size }
-    }
-
-    /// Reads a file to its end.
-    ///
-    /// # Errors
-    /// When it cannot be read, or its name is no text.
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.ok_or_else(|| io::Error::other("its name is no text"))?.to_owned();
-        let mut reader = BufReader::with_capacity(PIECE, File::open(path)?);
-        let (mut hasher, mut size) = (Sha256::new(), 0);
-        loop {
-            let bytes = reader.fill_buf()?;
-            if bytes.is_empty() {
-                break;
-            }
-            hasher.update(bytes);
-            let read = bytes.len();
-            size += read as u64;
-            reader.consume(read);
-        }
-        let sha256 = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { name, sha256, size })
-    }
+/// Reads a file to its end, to announce it.
+///
+/// # Errors
+/// When it cannot be read, or has no plain name.
+pub(crate) fn announce(path: &Path) -> io::Result<FileRef> {
+    let (sha256, size) = content::digest(File::open(path)?)?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    FileRef::new(name, sha256, size).map_err(io::Error::other)
 }
 
 /// Why a file was not moved.
@@ -98,8 +71,12 @@ impl Session {
         offset: u64,
         data: Vec<u8>,
     ) -> Result<v1::PutFileResponse, CallError> {
-        let request =
-            v1::PutFileRequest { attempt: Some(attempt_ref(key)), file: Some(file.wire()), offset, data };
+        let request = v1::PutFileRequest {
+            attempt: Some(attempt_ref(key)),
+            file: Some(file.clone().into()),
+            offset,
+            data,
+        };
         let answer = self.client.clone().put_file(timed(request, PATIENCE)).await.map_err(call_error)?;
         Ok(answer.into_inner())
     }
@@ -114,7 +91,7 @@ impl Session {
         let request = v1::StoreCheckpointRequest {
             attempt: Some(attempt_ref(key)),
             seq,
-            files: files.iter().map(FileRef::wire).collect(),
+            files: files.iter().cloned().map(v1::FileRef::from).collect(),
         };
         self.client.clone().store_checkpoint(timed(request, PATIENCE)).await.map_err(call_error).map(drop)
     }
@@ -139,11 +116,11 @@ impl Session {
         }
         to.sync_all().await?;
         drop(to);
-        let (reading, name) = (part.clone(), file.name.clone());
-        let found =
-            tokio::task::spawn_blocking(move || FileRef::of(&reading)).await.map_err(io::Error::other)??;
-        if (&found.sha256, found.size) != (&file.sha256, file.size) {
-            let what = format!("{name} came with another content than was announced");
+        let reading = part.clone();
+        let read = move || content::digest(File::open(reading)?);
+        let (sha256, _) = tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??;
+        if sha256 != file.sha256 {
+            let what = format!("{} came with another content than was announced", file.name);
             return Err(io::Error::new(io::ErrorKind::InvalidData, what).into());
         }
         tokio::fs::rename(&part, path).await?;
@@ -177,16 +154,10 @@ async fn read_piece(file: Arc<File>, offset: u64) -> io::Result<Vec<u8>> {
     tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
 }
 
-/// The checkpoint of an assignment.
+/// The checkpoint of an assignment. Its files' names become paths here.
 pub(super) fn read_resume(point: v1::ResumePoint) -> Result<Vec<FileRef>, CallError> {
-    point
-        .files
-        .into_iter()
-        .map(|file| {
-            // It becomes a path here.
-            sweep_core::file::FileRef::new(file.name, file.sha256, file.size)
-                .map(|file| FileRef { name: file.name, sha256: file.sha256, size: file.size })
-                .map_err(|_| nonsense("a checkpoint's file without a good name or hash"))
-        })
-        .collect()
+    let file = |file: v1::FileRef| {
+        file.try_into().map_err(|_: FileRefError| nonsense("a checkpoint's file without a good name or hash"))
+    };
+    point.files.into_iter().map(file).collect()
 }

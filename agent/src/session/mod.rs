@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use sweep_core::file::FileRef;
 use sweep_core::trial::Outcome;
 use sweep_core::value::Params;
 use sweep_proto::status::{Reason, metadata, reason, root_cause};
@@ -18,7 +19,7 @@ use tonic::{Code, Status};
 use uuid::Uuid;
 
 pub(crate) use self::backoff::Backoff;
-pub(crate) use self::files::{FileError, FileRef};
+pub(crate) use self::files::{FileError, announce};
 use self::wire::{attempt_ref, read_assignment, read_verdict, write_entry};
 use crate::exit::{Exit, Failure};
 use crate::trial::spool::Entry;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::reporter::{ReportError, refusal};
-use crate::session::{CallError, FileError, FileRef, Session};
+use crate::session::{CallError, FileError, Session, announce};
 use crate::trial::dir::TrialDir;
 use crate::trial::outgoing::{Outgoing, pending};
 use crate::trial::task::{AttemptKey, Task};
@@ -100,7 +100,7 @@ impl Sender {
 
     async fn store(&self, checkpoint: &Outgoing) -> Result<(), FileError> {
         let paths = checkpoint.files.clone();
-        let hash = move || paths.iter().map(|path| FileRef::of(path)).collect::<io::Result<Vec<_>>>();
+        let hash = move || paths.iter().map(|path| announce(path)).collect::<io::Result<Vec<_>>>();
         let files = tokio::task::spawn_blocking(hash).await.map_err(io::Error::other)??;
         let what = format!("trial {}: storing a checkpoint", self.name);
         loop {

@@ -1,12 +1,11 @@
 //! Files that are being sent: one part each, on this machine's disk, until it is whole.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha256};
 use sweep_core::file::FileRef;
+use sweep_proto::content;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio::sync::OwnedMutexGuard;
 
@@ -100,25 +99,14 @@ impl Part {
         let (path, sha256) = (self.path.clone(), self.file.sha256.clone());
         let what = format!("reading {}", path.display());
         let hash = move || -> std::io::Result<bool> {
-            let mut hasher = Sha256::new();
             match std::fs::File::open(&path) {
-                Ok(file) => {
-                    let mut reader = BufReader::with_capacity(1 << 20, file);
-                    loop {
-                        let bytes = reader.fill_buf()?;
-                        if bytes.is_empty() {
-                            break;
-                        }
-                        hasher.update(bytes);
-                        let read = bytes.len();
-                        reader.consume(read);
-                    }
+                Ok(file) => Ok(content::digest(file)?.0 == sha256),
+                // An empty file was announced, of which no piece was ever sent.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    Ok(content::digest(std::io::empty())?.0 == sha256)
                 }
-                // An empty file was announced.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(error) => Err(error),
             }
-            Ok(hex(&hasher.finalize()) == sha256)
         };
         tokio::task::spawn_blocking(hash)
             .await
@@ -136,8 +124,4 @@ impl Part {
             _ => Ok(()),
         }
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

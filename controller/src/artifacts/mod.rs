@@ -32,8 +32,8 @@ pub enum ArtifactError {
     Mismatch { file: FileRef },
     #[error("no file with the SHA-256 {sha256} is stored")]
     Missing { sha256: String },
-    #[error("cannot use the artifact store {url}: {source}")]
-    Open { url: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("cannot keep files of checkpoints in {place}: {cause}\n  {fix}")]
+    Open { place: String, fix: &'static str, cause: String },
     #[error("{what}: {source}")]
     Io { what: String, source: std::io::Error },
     #[error("the artifact store failed: {0}")]
@@ -82,23 +82,27 @@ impl Artifacts {
     /// # Errors
     /// [`ArtifactError::Open`] with what is wrong with the URL or the folder.
     pub async fn open(place: &str, incoming: &Path) -> Result<Self, ArtifactError> {
-        let open = |source: Box<dyn std::error::Error + Send + Sync>| ArtifactError::Open {
-            url: place.to_owned(),
-            source,
+        let open = |fix: &'static str, error: &(dyn std::error::Error + 'static)| ArtifactError::Open {
+            place: place.to_owned(),
+            fix,
+            // The innermost: those around it repeat it.
+            cause: sweep_proto::status::root_cause(error),
         };
         let path = place.strip_prefix("file://").or_else(|| (!place.contains("://")).then_some(place));
         let (store, prefix, folder): (Arc<dyn ObjectStore>, Key, _) = match path {
             Some(path) => {
+                let fix = "name a folder that you may write: --artifacts FOLDER";
                 let folder = PathBuf::from(path);
-                tokio::fs::create_dir_all(&folder).await.map_err(|error| open(error.into()))?;
-                let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| open(error.into()))?;
+                tokio::fs::create_dir_all(&folder).await.map_err(|error| open(fix, &error))?;
+                let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| open(fix, &error))?;
                 (Arc::new(store), Key::default(), Some(folder))
             }
             None => {
-                let url = place.parse::<url::Url>().map_err(|error| open(error.into()))?;
+                let fix = "name a folder, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX";
+                let url = place.parse::<url::Url>().map_err(|error| open(fix, &error))?;
                 let settings = std::env::vars().map(|(name, value)| (name.to_lowercase(), value));
                 let (store, prefix) =
-                    object_store::parse_url_opts(&url, settings).map_err(|error| open(error.into()))?;
+                    object_store::parse_url_opts(&url, settings).map_err(|error| open(fix, &error))?;
                 (Arc::from(store), prefix, None)
             }
         };

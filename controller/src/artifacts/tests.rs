@@ -1,11 +1,10 @@
 use proptest::prelude::*;
-use sha2::{Digest as _, Sha256};
+use sweep_proto::content;
 
-use super::incoming::hex;
 use super::*;
 
 fn file(content: &[u8]) -> FileRef {
-    FileRef::new("weights.safetensors", hex(&Sha256::digest(content)), content.len() as u64).unwrap()
+    FileRef::new("weights.safetensors", content::digest(content).unwrap().0, content.len() as u64).unwrap()
 }
 
 async fn store(place: &Path) -> Artifacts {
@@ -104,7 +103,14 @@ async fn a_place_that_is_no_store_is_named() {
     std::fs::write(&taken, "x").unwrap();
     for bad in [&*taken.display().to_string(), "carrier-pigeon://coop", "s3:///"] {
         let error = Artifacts::open(bad, &place.path().join("incoming")).await.unwrap_err();
-        assert!(error.to_string().contains(bad), "{error}");
+        let said = error.to_string();
+        assert!(said.contains(bad) && said.contains("\n  name a folder"), "{said}");
+        // Each cause once.
+        assert_eq!(
+            said.matches("nable to recognise").count(),
+            usize::from(bad.starts_with("carrier")),
+            "{said}"
+        );
     }
 }
 

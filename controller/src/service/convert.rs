@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sweep_core::curve::Point;
-use sweep_core::file::FileRef;
+use sweep_core::file::{FileRef, FileRefError};
 use sweep_proto::v1;
 use sweep_store::{
     AttemptKey, AttemptRow, Checkpoint, Event, EventKind, Facts, LogEntry, LogLine, Media, Reported,
@@ -146,12 +146,11 @@ pub(super) fn checkpoint(checkpoint: Checkpoint) -> v1::CheckpointRecord {
 }
 
 pub(super) fn file(told: v1::FileRef) -> Result<FileRef, Status> {
-    FileRef::new(told.name, told.sha256, told.size).map_err(|error| refuse::field("file", &error.to_string()))
+    told.try_into().map_err(|error: FileRefError| refuse::field("file", &error.to_string()))
 }
 
 pub(super) fn resume_point(point: ResumePoint) -> v1::ResumePoint {
-    let file = |file: FileRef| v1::FileRef { name: file.name, sha256: file.sha256, size: file.size };
-    v1::ResumePoint { step: point.step, files: point.files.into_iter().map(file).collect() }
+    v1::ResumePoint { step: point.step, files: point.files.into_iter().map(v1::FileRef::from).collect() }
 }
 
 pub(super) fn media(media: Media) -> v1::MediaRecord {

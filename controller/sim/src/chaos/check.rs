@@ -33,7 +33,7 @@ pub(crate) struct Verdict {
     pub(crate) attempts: usize,
     /// Trials that failed as they should: they took three agents down in a row.
     pub(crate) poisoned: usize,
-    /// Attempts that went on from a checkpoint of an earlier one.
+    /// Points that were compared.
     pub(crate) points: usize,
 }
 
