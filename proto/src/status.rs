@@ -64,6 +64,8 @@ reasons! {
     FileMismatch = "FILE_MISMATCH", DataLoss;
     /// The file is not in the artifact store, or is being removed from it: send it again.
     FileMissing = "FILE_MISSING", FailedPrecondition;
+    /// The artifact store cannot take or give it now; the controller itself is well.
+    Artifacts = "ARTIFACTS", Unavailable;
     /// The controller has no artifact store.
     NoArtifacts = "NO_ARTIFACTS", Unimplemented;
     /// The agent must register first.

@@ -5,10 +5,12 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sweep_core::file::{FileRef, FileRefError};
 use sweep_proto::{content, v1};
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::timeout;
 
 use super::wire::attempt_ref;
 use super::{CallError, PATIENCE, Session, call_error, nonsense, timed};
@@ -77,7 +79,9 @@ impl Session {
             offset,
             data,
         };
-        let answer = self.client.clone().put_file(timed(request, PATIENCE)).await.map_err(call_error)?;
+        // The last piece is answered once the whole file is checked and durable: a second for each 8 MiB.
+        let patience = PATIENCE + Duration::from_secs(file.size >> 23);
+        let answer = self.client.clone().put_file(timed(request, patience)).await.map_err(call_error)?;
         Ok(answer.into_inner())
     }
 
@@ -99,19 +103,36 @@ impl Session {
     /// Fetches a file; it is there under `path` only when it is whole and what it should be.
     pub(crate) async fn get_file(&self, file: &FileRef, path: &Path) -> Result<(), FileError> {
         let what = format!("fetching {}", file.name);
-        let part = path.with_extension("part");
+        // Names of files never begin with a dot.
+        let part = path.with_file_name(".part");
         let mut to = tokio::fs::File::create(&part).await?;
-        let mut received = 0;
+        let (mut received, mut backoff) = (0, self.backoff());
         while received < file.size {
             let mut stream = self.insist(&what, || self.get_from(file, received)).await?;
-            let before = received;
             // Where the stream breaks off, it is asked for again from there.
-            while let Ok(Some(v1::GetFileResponse { data })) = stream.message().await {
-                to.write_all(&data).await?;
-                received += data.len() as u64;
-            }
-            if received == before {
-                tokio::time::sleep(self.backoff().pause()).await;
+            loop {
+                match timeout(PATIENCE, stream.message()).await {
+                    Ok(Ok(Some(v1::GetFileResponse { data }))) => {
+                        to.write_all(&data).await?;
+                        received += data.len() as u64;
+                        backoff = self.backoff();
+                    }
+                    Ok(Ok(None)) if received < file.size => {
+                        let what = format!("{} ended after {received} of {} bytes", file.name, file.size);
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, what).into());
+                    }
+                    Ok(Ok(None)) => break,
+                    broken => {
+                        if let Ok(Err(status)) = broken
+                            && let refused @ CallError::Refused { .. } = call_error(status)
+                        {
+                            return Err(refused.into());
+                        }
+                        tracing::warn!("{what}: it broke off after {received} of {} bytes", file.size);
+                        tokio::time::sleep(backoff.pause()).await;
+                        break;
+                    }
+                }
             }
         }
         to.sync_all().await?;
@@ -133,8 +154,11 @@ impl Session {
         offset: u64,
     ) -> Result<tonic::Streaming<v1::GetFileResponse>, CallError> {
         let request = v1::GetFileRequest { sha256: file.sha256.clone(), offset };
-        let answer = self.client.clone().get_file(request).await.map_err(call_error)?;
-        Ok(answer.into_inner())
+        let mut client = self.client.clone();
+        let answer = timeout(PATIENCE, client.get_file(request))
+            .await
+            .map_err(|_| CallError::Away("it does not answer".to_owned()))?;
+        Ok(answer.map_err(call_error)?.into_inner())
     }
 }
 

@@ -24,40 +24,21 @@ pub(crate) struct Seen {
     pub(crate) errors: u64,
 }
 
-/// Looks at one device. The error says what is wrong with it.
-pub(crate) trait Probe: Send + Sync {
-    fn command(&self, gpu: &str) -> Command;
-    fn read(&self, said: &str) -> Result<Seen, String>;
-}
-
-/// The driver's tool.
-struct NvidiaSmi;
-
-impl Probe for NvidiaSmi {
-    fn command(&self, gpu: &str) -> Command {
-        let mut command = Command::new("nvidia-smi");
-        command.args(["-i", gpu, "--format=csv,noheader,nounits"]);
-        command.arg("--query-gpu=memory.used,ecc.errors.uncorrected.volatile.total");
-        command
-    }
-
-    fn read(&self, said: &str) -> Result<Seen, String> {
-        read_row(said)
-    }
-}
-
-/// A command of the user's, with the device as its last argument, that answers as the driver's tool does.
-struct Other(String);
-
-impl Probe for Other {
-    fn command(&self, gpu: &str) -> Command {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", &format!("{} \"$1\"", self.0), "sh", gpu]);
-        command
-    }
-
-    fn read(&self, said: &str) -> Result<Seen, String> {
-        read_row(said)
+/// The question to a device: the driver's tool, or a command of the user's that answers as it does, with the device as its
+/// last argument.
+fn question(gpu: &str, probe: Option<&str>) -> Command {
+    match probe {
+        None => {
+            let mut command = Command::new("nvidia-smi");
+            command.args(["-i", gpu, "--format=csv,noheader,nounits"]);
+            command.arg("--query-gpu=memory.used,ecc.errors.uncorrected.volatile.total");
+            command
+        }
+        Some(probe) => {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", &format!("{probe} \"$1\""), "sh", gpu]);
+            command
+        }
     }
 }
 
@@ -104,7 +85,8 @@ impl Record {
 /// The device of one slot.
 pub(crate) struct Device {
     gpu: String,
-    probe: Box<dyn Probe>,
+    /// Asked in place of the driver's tool.
+    probe: Option<String>,
     record: Record,
 }
 
@@ -118,10 +100,6 @@ pub(crate) struct Quarantined {
 impl Device {
     /// `probe`: a command that answers in place of `nvidia-smi`.
     pub(crate) fn new(gpu: String, probe: Option<String>) -> Self {
-        let probe: Box<dyn Probe> = match probe {
-            Some(command) => Box::new(Other(command)),
-            None => Box::new(NvidiaSmi),
-        };
         Self { gpu, probe, record: Record::default() }
     }
 
@@ -146,12 +124,14 @@ impl Device {
 
     /// Waits until it is well and its memory is free.
     pub(crate) async fn ready(&mut self, mut pause: impl FnMut() -> Duration) -> Result<(), Quarantined> {
-        let until = Instant::now() + FREEING.0;
+        let mut until = Instant::now() + FREEING.0;
         loop {
             match self.look().await {
                 Ok(seen) if self.record.is_free(&seen) => return Ok(()),
                 Ok(seen) if Instant::now() >= until => {
                     self.blame(&format!("{} MiB of its memory stay in use without a trial", seen.used))?;
+                    // The next fault is another minute of it.
+                    until = Instant::now() + FREEING.0;
                     sleep(pause()).await;
                 }
                 Ok(_) => sleep(FREEING.1).await,
@@ -169,12 +149,13 @@ impl Device {
     }
 
     async fn ask(&self) -> Result<Seen, String> {
-        let asked = self.probe.command(&self.gpu).stdin(Stdio::null()).kill_on_drop(true).output();
+        let asked =
+            question(&self.gpu, self.probe.as_deref()).stdin(Stdio::null()).kill_on_drop(true).output();
         let output = timeout(PATIENCE, asked).await.map_err(|_| "the driver does not answer".to_owned())?;
         let output = output.map_err(|error| format!("it cannot be looked at: {error}"))?;
         let said = String::from_utf8_lossy(&output.stdout);
         if output.status.success() {
-            return self.probe.read(&said);
+            return read_row(&said);
         }
         let complaint = String::from_utf8_lossy(&output.stderr);
         let line = said.lines().chain(complaint.lines()).find(|line| !line.trim().is_empty());

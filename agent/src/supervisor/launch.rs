@@ -12,9 +12,11 @@ use sweep_core::command::{self, Source};
 use thiserror::Error;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
+use tokio::sync::watch;
 
 use super::Agent;
-use crate::session::{Assignment, FileError};
+use super::stage::{Stage, reached};
+use crate::session::{Assignment, FileError, Verdict};
 use crate::slots::Slot;
 use crate::trial::dir::{TrialDir, sockets};
 use crate::trial::event::Facts;
@@ -36,6 +38,9 @@ pub(crate) enum LaunchError {
     /// What it should go on from does not come.
     #[error("the checkpoint it goes on from cannot be fetched: {file}: {error}")]
     Resume { file: String, error: FileError },
+    /// The agent or the trial was told to end meanwhile.
+    #[error("it was told to end before it began")]
+    Interrupted,
     /// This machine's fault.
     #[error("cannot start a keeper: {0}")]
     Machine(#[from] io::Error),
@@ -46,6 +51,7 @@ pub(crate) async fn launch(
     agent: &Arc<Agent>,
     assignment: &Assignment,
     slot: &Slot,
+    verdict: &mut watch::Receiver<Verdict>,
 ) -> Result<(TrialDir, Task), LaunchError> {
     let dir = TrialDir::of(&agent.home.trials(), assignment.key);
     let argv = argv(assignment, &dir)?;
@@ -54,7 +60,10 @@ pub(crate) async fn launch(
         fs::remove_dir_all(dir.path())?;
     }
     dir.create(&assignment.params)?;
-    fetch(agent, assignment, &dir).await?;
+    if let Err(error) = fetch(agent, assignment, &dir, verdict).await {
+        let _half_made = dir.remove();
+        return Err(error);
+    }
     let (event_socket, control_socket) = sockets(agent.home.path(), &dir)?;
     let facts = facts(agent, &argv, slot).await;
     let task = Task {
@@ -85,21 +94,34 @@ pub(crate) async fn launch(
     Ok((dir, task))
 }
 
-/// Fetches the checkpoint that the attempt goes on from.
-async fn fetch(agent: &Agent, assignment: &Assignment, dir: &TrialDir) -> Result<(), LaunchError> {
+/// Fetches the checkpoint that the attempt goes on from, unless it is not to begin any more.
+async fn fetch(
+    agent: &Agent,
+    assignment: &Assignment,
+    dir: &TrialDir,
+    verdict: &mut watch::Receiver<Verdict>,
+) -> Result<(), LaunchError> {
     if assignment.resume.is_empty() {
         return Ok(());
     }
     fs::create_dir(dir.resume())?;
-    for file in &assignment.resume {
-        let to = dir.resume().join(&file.name);
-        agent
-            .session
-            .get_file(file, &to)
-            .await
-            .map_err(|error| LaunchError::Resume { file: file.name.clone(), error })?;
+    let mut standing = agent.standing.clone();
+    let fetched = async {
+        for file in &assignment.resume {
+            let to = dir.resume().join(&file.name);
+            agent.session.get_file(file, &to).await.map_err(|error| match error {
+                // What came was not what it should be; every other trouble with files is this machine's.
+                FileError::Io(error) if error.kind() != io::ErrorKind::InvalidData => error.into(),
+                error => LaunchError::Resume { file: file.name.clone(), error },
+            })?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        fetched = fetched => fetched,
+        () = reached(&mut standing, Stage::HandBack) => Err(LaunchError::Interrupted),
+        _ = verdict.wait_for(|verdict| *verdict != Verdict::GoOn) => Err(LaunchError::Interrupted),
     }
-    Ok(())
 }
 
 fn argv(assignment: &Assignment, dir: &TrialDir) -> Result<Vec<String>, LaunchError> {

@@ -12,7 +12,7 @@ use super::held::Holding;
 use super::link::{Keeper, Link, reach};
 use super::reporter::{ReportError, Reporter, refusal};
 use super::stage::{Stage, Standing, reached};
-use super::uploads::Uploads;
+use super::uploads::{Over, Uploads};
 use super::{Agent, ending};
 use crate::process::kill_leftovers;
 use crate::session::{CallError, Ending, Verdict};
@@ -54,7 +54,7 @@ pub(crate) async fn supervise(
 ) -> Fate {
     let standing = agent.standing.clone();
     let (link, said) = (None, Said::default());
-    let uploads = Uploads::start(agent.session.clone(), task, dir);
+    let uploads = Uploads::start(agent.session.clone(), task, dir, acknowledged);
     let mut relay = Relay { agent, dir, task, holding, standing, link, acknowledged, said, device, uploads };
     let fate = match relay.run().await {
         Ok(fate) => fate,
@@ -288,7 +288,11 @@ impl Relay<'_> {
             }
             self.uploads.acknowledged(ending.last_seq);
             // Other troubles were said where they happened; what is told of the attempt does not change.
-            if let Err(ReportError::Lost(why)) = self.uploads.finish().await {
+            let over = match ending.outcome {
+                Outcome::Succeeded | Outcome::Cancelled => Over::ForGood,
+                _ => Over::Unfinished,
+            };
+            if let Err(ReportError::Lost(why)) = self.uploads.finish(over).await {
                 return Fate::Lost(why);
             }
             let what = format!("the end of trial {}", self.task.name());

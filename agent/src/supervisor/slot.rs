@@ -155,8 +155,8 @@ async fn run_one(
     device: Option<&mut Device>,
 ) -> Result<Fate, Failure> {
     let name = format!("{}/{}", assignment.sweep, assignment.number);
-    let holding = agent.held.hold(assignment.key, Verdict::GoOn);
-    let fate = match launch(agent, assignment, slot).await {
+    let mut holding = agent.held.hold(assignment.key, Verdict::GoOn);
+    let fate = match launch(agent, assignment, slot, &mut holding.verdict).await {
         Ok((dir, task)) => {
             tracing::info!(
                 "trial {name} (attempt {}) starts: {}",
@@ -169,6 +169,16 @@ async fn run_one(
             let ending =
                 Ending { outcome: Outcome::Failed, reason: error.to_string(), ..ending::keeper_lost(0) };
             finish(agent, assignment, ending).await
+        }
+        Err(LaunchError::Interrupted) => {
+            let verdict = holding.verdict.borrow().clone();
+            let (outcome, reason) = match verdict {
+                Verdict::Lost(why) => return Ok(Fate::Lost(why)),
+                Verdict::Cancel(why) => (Outcome::Cancelled, why),
+                Verdict::Stop(why) => (Outcome::Stopped, why),
+                Verdict::GoOn => (Outcome::HandedBack, "its agent was stopped before it began".to_owned()),
+            };
+            finish(agent, assignment, Ending { outcome, reason, ..ending::keeper_lost(0) }).await
         }
         Err(error @ LaunchError::Resume { .. }) => {
             let reason = error.to_string();

@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sweep_core::file::is_plain_name;
 
 use super::durable;
 
@@ -33,42 +34,57 @@ struct Manifest {
 }
 
 /// Links a checkpoint's files so that they stay: `path` and the files of these names beside it. Appears whole or not at
-/// all.
+/// all. Lets go of what it displaces, so that what waits here stays little however long nobody sends it.
 ///
 /// # Errors
 /// When a name is no plain one, a file is missing, or the files lie on another file system.
 pub(crate) fn take(outgoing: &Path, seq: u64, resume: bool, path: &Path, names: &[String]) -> io::Result<()> {
-    let invalid = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
-    let main = path.file_name().and_then(|name| name.to_str());
-    let main = main.ok_or_else(|| invalid(format!("{} names no file", path.display())))?;
+    let main = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let mut files = vec![main.to_owned()];
     for name in names {
-        if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']) {
-            return Err(invalid(format!("`{name}` is no name of a file beside the checkpoint")));
-        }
         if !files.contains(name) {
             files.push(name.clone());
         }
+    }
+    if let Some(odd) = files.iter().find(|name| !is_plain_name(name)) {
+        let what = format!("`{odd}` is no name of a file of a checkpoint");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     }
     let making = outgoing.join(format!(".{seq}"));
     remove_folder(&making)?;
     fs::create_dir_all(&making)?;
     for name in &files {
         let file = path.with_file_name(name);
-        fs::hard_link(&file, making.join(name))
+        // What a link leads to, for a hard link to a symbolic one is worth nothing without it.
+        fs::canonicalize(&file)
+            .and_then(|file| fs::hard_link(file, making.join(name)))
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.display())))?;
     }
     let manifest = serde_json::to_vec(&Manifest { resume, files })?;
     durable::replace(&making.join(MANIFEST), &manifest)?;
-    fs::rename(&making, outgoing.join(seq.to_string()))
+    fs::rename(&making, outgoing.join(seq.to_string()))?;
+    thin(outgoing)
 }
 
-/// What is to be sent: the newest checkpoint to go on from first, then models, newest first. What a newer one displaces, or
-/// the program deleted itself, is let go of.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub(crate) fn pending(outgoing: &Path) -> io::Result<Vec<Outgoing>> {
+/// Lets go of checkpoints to go on from between the oldest, which may be on its way, and the newest; and of models that
+/// the program deleted.
+fn thin(outgoing: &Path) -> io::Result<()> {
+    let all = all(outgoing)?;
+    let mut resume = all.iter().filter(|one| one.resume).map(|one| one.seq);
+    let (newest, oldest) = (resume.next(), resume.next_back());
+    let displaced = |one: &&Outgoing| {
+        if one.resume {
+            Some(one.seq) != newest && Some(one.seq) != oldest
+        } else {
+            was_displaced(&one.files)
+        }
+    };
+    all.iter().filter(displaced).try_for_each(Outgoing::done)
+}
+
+/// What lies here: checkpoints to go on from first, newest first each. A folder that cannot be understood, as a power cut may
+/// leave one, costs itself.
+fn all(outgoing: &Path) -> io::Result<Vec<Outgoing>> {
     let mut all = Vec::new();
     let entries = match fs::read_dir(outgoing) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(all),
@@ -79,11 +95,29 @@ pub(crate) fn pending(outgoing: &Path) -> io::Result<Vec<Outgoing>> {
         // Those that begin with a dot were not finished.
         let seq = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
         let Some(seq) = seq else { continue };
-        let Manifest { resume, files } = serde_json::from_slice(&fs::read(folder.join(MANIFEST))?)?;
+        let manifest = fs::read(folder.join(MANIFEST)).and_then(|text| Ok(serde_json::from_slice(&text)?));
+        let Manifest { resume, files } = match manifest {
+            Ok(manifest) => manifest,
+            Err(error) => {
+                tracing::warn!("a checkpoint is not sent, {} cannot be read: {error}", folder.display());
+                remove_folder(&folder)?;
+                continue;
+            }
+        };
         let files = files.iter().map(|name| folder.join(name)).collect();
         all.push(Outgoing { seq, resume, files, folder });
     }
     all.sort_by_key(|one| (!one.resume, std::cmp::Reverse(one.seq)));
+    Ok(all)
+}
+
+/// What is to be sent: the newest checkpoint to go on from first, then models, newest first. What a newer one displaces, or
+/// the program deleted itself, is let go of.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(crate) fn pending(outgoing: &Path) -> io::Result<Vec<Outgoing>> {
+    let all = all(outgoing)?;
     let newest = all.first().filter(|one| one.resume).map(|one| one.seq);
     let (kept, gone): (Vec<_>, Vec<_>) = all
         .into_iter()
@@ -154,14 +188,47 @@ mod tests {
     }
 
     #[test]
+    fn while_nobody_sends_at_most_two_to_go_on_from_are_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let outgoing = place.path().join("outgoing");
+        for seq in 1..=9 {
+            let main = place.path().join(format!("{seq}.safetensors"));
+            fs::write(&main, "w").unwrap();
+            take(&outgoing, seq, true, &main, &[]).unwrap();
+            fs::remove_file(main).unwrap();
+        }
+        assert_eq!(names(&all(&outgoing).unwrap()), [(9, true), (1, true)]);
+        assert_eq!(names(&pending(&outgoing).unwrap()), [(9, true)]);
+    }
+
+    #[test]
+    fn what_a_power_cut_tore_costs_itself_and_what_a_symbolic_link_means_is_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let outgoing = place.path().join("outgoing");
+        let (file, main) = (place.path().join("epoch-3"), place.path().join("last"));
+        fs::write(&file, "weights").unwrap();
+        std::os::unix::fs::symlink("epoch-3", &main).unwrap();
+        for seq in [1, 2] {
+            take(&outgoing, seq, false, &main, &[]).unwrap();
+        }
+        fs::write(outgoing.join("1").join(MANIFEST), "{").unwrap();
+        let found = pending(&outgoing).unwrap();
+        assert_eq!(names(&found), [(2, false)]);
+        fs::remove_file(file).unwrap();
+        assert_eq!(fs::read_to_string(&found[0].files[0]).unwrap(), "weights");
+        assert!(!outgoing.join("1").exists());
+    }
+
+    #[test]
     fn what_is_no_file_beside_the_checkpoint_is_refused() {
         let place = tempfile::tempdir().unwrap();
         let main = place.path().join("a");
         fs::write(&main, "w").unwrap();
         let outgoing = place.path().join("outgoing");
-        for name in ["../a", ".a", "", "x/y"] {
+        for name in ["../a", ".a", "", "x/y", "a\u{7}"] {
             assert!(take(&outgoing, 1, true, &main, &[name.to_owned()]).is_err(), "{name}");
         }
+        assert!(take(&outgoing, 1, true, &place.path().join(".manifest"), &[]).is_err());
         let missing = take(&outgoing, 1, true, &main, &["b".to_owned()]).unwrap_err().to_string();
         assert!(missing.contains("/b: "), "{missing}");
         assert!(pending(&outgoing).unwrap().is_empty());

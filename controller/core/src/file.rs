@@ -33,11 +33,7 @@ impl FileRef {
     /// that are no SHA-256.
     pub fn new(name: impl Into<String>, sha256: impl Into<String>, size: u64) -> Result<Self, FileRefError> {
         let (name, sha256) = (name.into(), sha256.into());
-        let bad_name = name.is_empty()
-            || name.len() > 255
-            || name.starts_with('.')
-            || name.chars().any(|letter| letter == '/' || letter == '\\' || letter.is_control());
-        if bad_name {
+        if !is_plain_name(&name) {
             return Err(FileRefError(format!("{name:?} is no name of a file of a checkpoint")));
         }
         if !is_sha256(&sha256) {
@@ -45,6 +41,13 @@ impl FileRef {
         }
         Ok(Self { name, sha256, size })
     }
+}
+
+/// Whether a text can be the name of a file beside others, on any machine: not empty, no longer than 255 bytes, no dot at
+/// its start, no slash, no control character.
+pub fn is_plain_name(name: &str) -> bool {
+    let odd = |letter: char| letter == '/' || letter == '\\' || letter.is_control();
+    !name.is_empty() && name.len() <= 255 && !name.starts_with('.') && !name.contains(odd)
 }
 
 /// Whether a text is a SHA-256 as it is written here.

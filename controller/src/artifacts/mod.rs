@@ -124,13 +124,21 @@ impl Artifacts {
         if bytes < file.size {
             return Ok(Received { bytes, complete: false });
         }
+        // A task of its own: a large file takes its time, and who grows tired of waiting asks again and finds it kept.
+        let (store, file) = (self.clone(), file.clone());
+        let kept = tokio::spawn(async move { store.complete(&file, part).await }).await;
+        kept.map_err(|error| ArtifactError::Io { what: "keeping a file".to_owned(), source: error.into() })??;
+        Ok(Received { bytes, complete: true })
+    }
+
+    /// Checks a file that was sent to its end, and keeps it.
+    async fn complete(&self, file: &FileRef, mut part: incoming::Part) -> Result<(), ArtifactError> {
         if !part.is_what_was_announced().await? {
             part.discard().await?;
             return Err(ArtifactError::Mismatch { file: file.clone() });
         }
         self.keep(file, part.path()).await?;
-        part.discard().await?;
-        Ok(Received { bytes, complete: true })
+        part.discard().await
     }
 
     /// Whether a file is stored, whole.

@@ -50,7 +50,7 @@ pub(super) fn artifacts(error: ArtifactError) -> Status {
         ArtifactError::Missing { .. } => Reason::FileMissing.status(error.to_string()),
         ArtifactError::Open { .. } | ArtifactError::Io { .. } | ArtifactError::Store(_) => {
             error!(error = ?error, "the artifact store failed");
-            Reason::Storage.status("the controller's artifact store failed; its log says why")
+            Reason::Artifacts.status("the controller's artifact store failed; its log says why")
         }
     }
 }
