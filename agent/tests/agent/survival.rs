@@ -158,7 +158,6 @@ async fn an_agent_that_slept_through_its_lease_changes_nothing_and_frees_its_slo
     signal(program, Signal::STOP);
     let second = Agent::start(controller.agent(&sweep));
     controller.file("second").await;
-    tokio::time::sleep(SHORT * 2).await;
     let trial = format!("{sweep}/1");
     until("the second's points are stored", || async {
         controller.curve(&trial, "square").await.total == 20
@@ -222,18 +221,18 @@ async fn loses_one_way(held: Weather) {
     until("the first points are stored", || async { controller.curve(&trial, "square").await.total == 100 })
         .await;
     proxy.set(held);
+    let before = proxy.sent();
     controller.touch("go");
     controller.file("more").await;
-    // Long enough for the batch to be sent, and to arrive if that is the way that works.
-    tokio::time::sleep(Duration::from_millis(600)).await;
-    let arrived = controller.curve(&trial, "square").await.total;
+    // Two hundred points take more than this, and whatever else is said takes less.
+    until("a batch is on its way", || async { proxy.sent() > before + 2_000 }).await;
     if held.up.held {
-        assert_eq!(arrived, 100);
+        assert_eq!(controller.curve(&trial, "square").await.total, 100);
     } else {
-        assert!(arrived > 100, "what the agent sends arrives");
+        until("it arrives", || async { controller.curve(&trial, "square").await.total > 100 }).await;
     }
     proxy.set(Weather { cut: true, ..held });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    until("every connection is broken", || async { proxy.connections() == 0 }).await;
     proxy.set(Weather::default());
     controller.touch("end");
     let (code, said) = agent.end().await;
@@ -344,14 +343,18 @@ async fn a_full_disk_makes_trials_wait_and_costs_nothing() {
     let sweep = controller.create(&script(1, &filling(3000))).await;
     let state = controller.folder.path().join("agents");
     let Some(agent) = on_a_small_disk(&controller.agent(&sweep), &state, "512k") else { return };
+    let log = controller.folder.path().join("agent.log");
+    let mut agent = agent;
+    agent.stderr(std::fs::File::create(&log).unwrap());
+    let said = || std::fs::read_to_string(&log).unwrap();
     let agent = Agent::start(agent);
     controller.file("filled").await;
-    // Time for the points to be told to a disk that does not take them.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    let full = "cannot be put on disk (No space left on device";
+    until("the disk takes no more", || async { said().contains(full) }).await;
     controller.touch("go");
-    let (code, said) = agent.end().await;
+    let (code, _) = agent.end().await;
+    let said = said();
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("cannot be put on disk (No space left on device"), "{said}");
     assert!(said.contains("the disk takes its events again"), "{said}");
     assert_eq!(controller.first(&sweep).await, ("finished".to_owned(), 1), "{said}");
     let curve = controller.curve(&format!("{sweep}/1"), "square").await;

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -30,9 +31,33 @@ pub struct Weather {
     pub down: Way,
 }
 
+/// What passes through, for whoever waits for it.
+#[derive(Debug, Default)]
+struct Counts {
+    sent: AtomicU64,
+    connections: AtomicUsize,
+}
+
+/// One connection of the count, as long as this lives.
+struct Counted(Arc<Counts>);
+
+impl Counted {
+    fn new(counts: Arc<Counts>) -> Self {
+        counts.connections.fetch_add(1, Ordering::SeqCst);
+        Self(counts)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// A network of ours in front of servers; gone with this handle.
 pub struct Proxy {
     pub address: SocketAddr,
+    counts: Arc<Counts>,
     weather: Arc<watch::Sender<Weather>>,
     serving: JoinHandle<()>,
 }
@@ -46,13 +71,24 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let weather = Arc::new(watch::Sender::new(Weather::default()));
-        let serving = tokio::spawn(serve(listener, servers, Arc::clone(&weather)));
-        Ok(Self { address, weather, serving })
+        let counts = Arc::new(Counts::default());
+        let serving = tokio::spawn(serve(listener, servers, Arc::clone(&weather), Arc::clone(&counts)));
+        Ok(Self { address, counts, weather, serving })
     }
 
     /// Its address as a controller's.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Bytes that clients have sent it so far, whether they passed or not.
+    pub fn sent(&self) -> u64 {
+        self.counts.sent.load(Ordering::SeqCst)
+    }
+
+    /// Connections there are now.
+    pub fn connections(&self) -> usize {
+        self.counts.connections.load(Ordering::SeqCst)
     }
 
     /// From now on the network is like this.
@@ -67,7 +103,12 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, servers: Vec<SocketAddr>, weather: Arc<watch::Sender<Weather>>) {
+async fn serve(
+    listener: TcpListener,
+    servers: Vec<SocketAddr>,
+    weather: Arc<watch::Sender<Weather>>,
+    counts: Arc<Counts>,
+) {
     // Dropped with this task, which ends every connection.
     let mut connections = JoinSet::new();
     let mut turn = 0;
@@ -78,14 +119,20 @@ async fn serve(listener: TcpListener, servers: Vec<SocketAddr>, weather: Arc<wat
             let first = turn % servers.len().max(1);
             servers.rotate_left(first);
             turn += 1;
-            connections.spawn(connect(client, servers, weather.subscribe()));
+            let counted = Counted::new(Arc::clone(&counts));
+            connections.spawn(connect(client, servers, weather.subscribe(), counted));
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
 /// Connects to the first server that answers.
-async fn connect(client: TcpStream, servers: Vec<SocketAddr>, mut weather: watch::Receiver<Weather>) {
+async fn connect(
+    client: TcpStream,
+    servers: Vec<SocketAddr>,
+    mut weather: watch::Receiver<Weather>,
+    counted: Counted,
+) {
     let mut found = None;
     for server in servers {
         if let Ok(server) = TcpStream::connect(server).await {
@@ -103,8 +150,8 @@ async fn connect(client: TcpStream, servers: Vec<SocketAddr>, mut weather: watch
     let (up, down) = (weather.clone(), weather.clone());
     tokio::select! {
         _ = weather.wait_for(|weather| weather.cut) => {}
-        _ = pump(from_client, to_server, up, |weather| weather.up) => {}
-        _ = pump(from_server, to_client, down, |weather| weather.down) => {}
+        _ = pump(from_client, to_server, up, |weather| weather.up, Some(&counted.0.sent)) => {}
+        _ = pump(from_server, to_client, down, |weather| weather.down, None) => {}
     }
 }
 
@@ -113,12 +160,16 @@ async fn pump(
     mut to: OwnedWriteHalf,
     mut weather: watch::Receiver<Weather>,
     way: fn(&Weather) -> Way,
+    read: Option<&AtomicU64>,
 ) -> io::Result<()> {
     let mut chunk = vec![0; 16 << 10];
     loop {
         let length = from.read(&mut chunk).await?;
         if length == 0 {
             return Ok(());
+        }
+        if let Some(read) = read {
+            read.fetch_add(length as u64, Ordering::SeqCst);
         }
         let Ok(now) = weather.wait_for(|weather| !way(weather).held).await.map(|weather| way(&weather))
         else {
