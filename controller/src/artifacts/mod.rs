@@ -98,8 +98,11 @@ impl Artifacts {
                 (Arc::new(store), Key::default(), Some(folder))
             }
             None => {
-                let fix = "name a folder, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX";
+                let fix = "name a folder, or s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX; accounts and keys\n  \
+                           come from the environment: AWS_*, GOOGLE_*, AZURE_*";
                 let url = place.parse::<url::Url>().map_err(|error| open(fix, &error))?;
+                // The first one counts; that of an earlier call is the same.
+                let _installed = rustls::crypto::ring::default_provider().install_default();
                 let settings = std::env::vars().map(|(name, value)| (name.to_lowercase(), value));
                 let (store, prefix) =
                     object_store::parse_url_opts(&url, settings).map_err(|error| open(fix, &error))?;

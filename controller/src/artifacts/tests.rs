@@ -97,6 +97,17 @@ async fn several_senders_of_one_file_do_not_disturb_each_other() {
 }
 
 #[tokio::test]
+async fn buckets_are_opened_by_url() {
+    let place = tempfile::tempdir().unwrap();
+    for url in ["s3://bucket/x", "gs://bucket/x", "az://container/x"] {
+        let opened = Artifacts::open(url, &place.path().join("incoming")).await;
+        // Without credentials some say so at once; none of them is unknown, and TLS is there.
+        let said = opened.map_or_else(|error| error.to_string(), |store| store.to_string());
+        assert!(said.contains(url) && !said.contains("nable to recognise"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_place_that_is_no_store_is_named() {
     let place = tempfile::tempdir().unwrap();
     let taken = place.path().join("file");
