@@ -56,17 +56,25 @@ def say(text, level="info"):
     _tell({"type": "log", "text": str(text), "level": level})
 
 
-def checkpoint(path, step, metrics=None, resume=False):
-    """Tells that a checkpoint lies at `path`, complete. With `resume` the trial can go on from this one file: all points
-    up to `step` were logged before this, and a resumed trial logs those after it only.
+def checkpoint(path, step, metrics=None, resume=False, files=()):
+    """Tells that a checkpoint lies at `path`, complete; `files` names those that belong to it in the same folder. With
+    `resume` the trial can go on from these alone: all points up to `step` were logged before this, and a resumed trial
+    logs those after it only.
     """
+    main = os.path.basename(path)
+    files = list(files)
+    for name in files:
+        if name != os.path.basename(name):
+            raise ValueError(f"files: {name!r} is no name of a file beside {main!r}")
     event = {"type": "checkpoint", "path": os.path.abspath(path), "step": int(step)}
+    if files or resume:
+        event["files"] = [main] + [name for name in files if name != main]
     if metrics:
         event["metrics"] = {name: _number(value) for name, value in metrics.items()}
     if resume:
         with open(path, "rb") as file:
             digest = hashlib.sha256(file.read()).hexdigest()
-        event.update(resume=True, files=[os.path.basename(path)], sha256=digest)
+        event.update(resume=True, sha256=digest)
     _tell(event)
 
 

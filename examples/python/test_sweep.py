@@ -12,6 +12,15 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def listen(path):
+    """A socket at which nobody waits forever for a program that ended before it connected."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen()
+    listener.settimeout(60)
+    return listener
+
+
 def run(code, **env):
     return subprocess.run(
         [sys.executable, "-c", code], cwd=HERE, env={**os.environ, **env}, capture_output=True, text=True, timeout=60
@@ -25,9 +34,7 @@ class SweepTest(unittest.TestCase):
             params = os.path.join(folder, "params.json")
             with open(params, "w", encoding="utf-8") as file:
                 json.dump({"lr": 0.5}, file)
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            listener.bind(path)
-            listener.listen()
+            listener = listen(path)
             code = (
                 "import sweep\n"
                 "assert sweep.config({'lr': 1, 'epochs': 2}) == {'lr': 0.5, 'epochs': 2}\n"
@@ -59,9 +66,7 @@ class SweepTest(unittest.TestCase):
             path = os.path.join(folder, "socket")
             if os.path.exists(path):
                 os.remove(path)
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            listener.bind(path)
-            listener.listen()
+            listener = listen(path)
             env = {**os.environ, "SWEEP_SOCKET": path, "SWEEP_CHECKPOINT_DIR": folder, **env}
             child = subprocess.Popen([sys.executable, "resuming.py"], cwd=HERE, env=env)
             connection, _ = listener.accept()
@@ -89,6 +94,28 @@ class SweepTest(unittest.TestCase):
             rest = attempt(folder, SWEEP_RESUME=kept["path"])
             self.assertEqual(len(points(whole)), 20)
             self.assertEqual(points(first) + points(rest), points(whole))
+
+    def test_a_checkpoint_names_its_files_with_and_without_resume(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "best.pt")
+            with open(path, "wb") as file:
+                file.write(b"weights")
+            done = run(
+                f"import sweep; path = {path!r}\n"
+                "sweep.checkpoint(path, 1)\n"
+                "sweep.checkpoint(path, 2, files=['best.json'])\n"
+                "sweep.checkpoint(path, 3, resume=True)\n"
+                "sweep.checkpoint(path, 4, resume=True, files=['best.json', 'best.pt'])\n",
+                SWEEP_SOCKET="",
+            )
+            self.assertEqual(done.returncode, 0, done.stderr)
+            plain, named, alone, both = [json.loads(line) for line in done.stdout.splitlines()]
+            self.assertNotIn("files", plain)
+            self.assertEqual((named["files"], "resume" in named), (["best.pt", "best.json"], False))
+            self.assertEqual((alone["files"], alone["resume"]), (["best.pt"], True))
+            self.assertEqual((both["files"], both["sha256"]), (["best.pt", "best.json"], alone["sha256"]))
+            beyond = run(f"import sweep; sweep.checkpoint({path!r}, 1, files=['sub/best.json'])", SWEEP_SOCKET="")
+            self.assertIn("'sub/best.json' is no name of a file beside 'best.pt'", beyond.stderr)
 
     def test_by_hand_points_are_printed(self):
         done = run("import sweep; sweep.log({'loss': 1}); assert sweep.should_stop() is None", SWEEP_SOCKET="")

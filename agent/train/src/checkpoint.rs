@@ -2,16 +2,17 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::config::Config;
-use crate::data::{Census, hex};
+use crate::data::Census;
 use crate::durable::write_whole;
 use crate::error::TrainError;
+use crate::hex::hex;
 use crate::labels::Head;
 use crate::model::Model;
 use crate::observe::Values;
@@ -35,6 +36,15 @@ pub struct Moment<'a> {
     pub score: f64,
     pub values: &'a Values,
     pub census: &'a Census,
+}
+
+/// A model that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// The `.safetensors`.
+    pub path: PathBuf,
+    /// Names of all its files.
+    pub files: Vec<String>,
 }
 
 impl Checkpoints {
@@ -62,7 +72,7 @@ impl Checkpoints {
         self.folder.join(format!("{step}.safetensors"))
     }
 
-    /// Keeps this epoch if it is among the best, and drops the one it displaces; returns where it lies.
+    /// Keeps this epoch if it is among the best, and drops the one it displaces; `None`: it is not.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -71,7 +81,7 @@ impl Checkpoints {
         model: &Model,
         config: &Config,
         moment: &Moment<'_>,
-    ) -> Result<Option<PathBuf>, TrainError> {
+    ) -> Result<Option<Stored>, TrainError> {
         let place = self.best.iter().position(|(score, _)| moment.score > *score).unwrap_or(self.best.len());
         if place >= KEPT {
             return Ok(None);
@@ -93,8 +103,15 @@ impl Checkpoints {
                 }
             }
         }
-        Ok(Some(path))
+        Ok(Some(Stored { files: names(&path), path }))
     }
+}
+
+/// Names of a checkpoint's files in their folder: of the tensors at `path`, and of the description beside them.
+pub(crate) fn names(path: &Path) -> Vec<String> {
+    [path, &path.with_extension("json")]
+        .map(|file| file.file_name().unwrap_or_default().to_string_lossy().into_owned())
+        .into()
 }
 
 fn description(config: &Config, moment: &Moment<'_>, hash: &str) -> String {

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args as _, FromArgMatches as _, Subcommand};
 use cli::say;
+use sweep_train::durable::folder_of;
 use sweep_train::observe::{Channel, Observer, Progress, Signals};
 use sweep_train::{Config, Summary, TrainError, fit, synth};
 
@@ -147,8 +148,7 @@ fn folder(config: &Config, by_hand: bool) -> Result<PathBuf, TrainError> {
     }
     // By hand a training goes on where it lies.
     if let Some(place) = &config.resuming.resume {
-        let within = place.parent().filter(|_| !place.is_dir());
-        return Ok(within.unwrap_or(place).to_owned());
+        return Ok(if place.is_dir() { place } else { folder_of(place) }.to_owned());
     }
     for number in 1..u32::MAX {
         let folder = PathBuf::from(format!("runs/{number}"));

@@ -19,12 +19,12 @@ pub struct Resuming {
     #[arg(long, value_name = "FILE|DIR", help_heading = "Running")]
     pub resume: Option<PathBuf>,
 
-    /// Steps between resume checkpoints within an epoch; 0: their number is no reason for one
+    /// Steps between resume checkpoints; 0: their number is no reason for one
     #[arg(long = "checkpoint_steps", alias = "checkpoint-steps", default_value = "0", value_parser = whole, help_heading = "Running")]
     pub checkpoint_steps: i64,
 
-    /// Minutes between resume checkpoints within an epoch; 0: time is no reason for one. With checkpoint_steps 0 as
-    /// well: no resume checkpoints at all
+    /// Minutes between resume checkpoints, a tenth of that at the end of an epoch; 0: time is no reason for one. With
+    /// checkpoint_steps 0 as well: no resume checkpoints at all
     #[arg(
         long = "checkpoint_minutes",
         alias = "checkpoint-minutes",

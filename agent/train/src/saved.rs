@@ -22,6 +22,8 @@ pub struct Saved {
     pub tensors: StateDict,
     /// Shapes as the tensors have them; the rest as the file beside says, or the defaults.
     pub config: Config,
+    /// What a person should hear of before the model is used.
+    pub warning: Option<String>,
 }
 
 impl Saved {
@@ -32,10 +34,15 @@ impl Saved {
     /// [`TrainError::Weights`], when it cannot be read or is no whole model with heads.
     pub fn open(path: &Path) -> Result<Self, TrainError> {
         let (dict, within) = weights::read_with_hyperparameters(path)?;
+        // Exports have torchvision's names.
+        let ours = path.extension().is_some_and(|ending| ending == "safetensors")
+            && dict.contains_key("model.conv1.weight");
         let tensors = own_names(dict);
         let mut config = Config::with_defaults("");
         shapes(&tensors, &mut config).map_err(|what| TrainError::Weights { path: path.to_owned(), what })?;
         let beside = beside(path)?;
+        let warning = (ours && beside.is_none()).then(|| alone(path));
+        let beside = beside.unwrap_or_default();
         let text = |name: &str| {
             let beside =
                 beside.get(name).map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
@@ -59,7 +66,7 @@ impl Saved {
         if let Some(precision) = text("precision").and_then(|word| Precision::from_str(&word, true).ok()) {
             config.fitting.precision = precision;
         }
-        Ok(Self { path: path.to_owned(), tensors, config })
+        Ok(Self { path: path.to_owned(), tensors, config, warning })
     }
 
     /// The model itself.
@@ -124,11 +131,19 @@ fn shapes(tensors: &StateDict, config: &mut Config) -> Result<(), String> {
     Ok(())
 }
 
+/// What is to be said of a checkpoint without the `.json` that was kept with it.
+fn alone(path: &Path) -> String {
+    format!(
+        "{} is missing, so activation, image_size, precision and split are taken to be the defaults, whatever the model was trained with\n  copy it from where the model was kept",
+        path.with_extension("json").display()
+    )
+}
+
 /// The configuration in the `.json` beside, if there is one.
-fn beside(path: &Path) -> Result<BTreeMap<String, Value>, TrainError> {
+fn beside(path: &Path) -> Result<Option<BTreeMap<String, Value>>, TrainError> {
     let path = path.with_extension("json");
     let text = match std::fs::read_to_string(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(TrainError::read(&path))?,
     };
     let refused = |what: String| TrainError::Weights { path: path.clone(), what };
@@ -139,5 +154,5 @@ fn beside(path: &Path) -> Result<BTreeMap<String, Value>, TrainError> {
             "there is no `config` in it, as sweep-train writes beside a checkpoint".to_owned(),
         ));
     };
-    Ok(config.into_iter().filter(|(_, value)| !value.is_null()).collect())
+    Ok(Some(config.into_iter().filter(|(_, value)| !value.is_null()).collect()))
 }

@@ -69,6 +69,22 @@ fn trains_a_model_that_is_judged_as_it_was_while_training() {
     let text = stdout(&["predict", picture, picture, "-m", model]);
     assert_eq!(text.matches(" %)").count(), 10, "{text}");
 
+    // Without the file beside it nobody knows its image size; the picture is still looked at.
+    let apart = tempfile::tempdir().unwrap();
+    let lone = apart.path().join("1.safetensors");
+    std::fs::copy(&best, &lone).unwrap();
+    let lone = lone.to_str().unwrap();
+    for arguments in [&["eval", lone, &path][..], &["predict", picture, "-m", lone]] {
+        let output = sweep_train(&[arguments, &["--image_size=32"]].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("warning: ") && said.contains("1.json is missing"), "{said}");
+        let output = sweep_train(
+            &arguments.iter().map(|word| if *word == lone { model } else { word }).collect::<Vec<_>>(),
+        );
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     // An exported model sees the same.
     let folder = tempfile::tempdir().unwrap();
     let exported = folder.path().join("faces.safetensors");
@@ -84,6 +100,9 @@ fn trains_a_model_that_is_judged_as_it_was_while_training() {
         assert_eq!(a["class"], b["class"]);
         assert!((a["probability"].as_f64().unwrap() - b["probability"].as_f64().unwrap()).abs() < 1e-5);
     }
+    std::fs::remove_file(folder.path().join("faces.json")).unwrap();
+    let output = sweep_train(&["predict", picture, "-m", exported, "--image_size=32"]);
+    assert!(output.status.success() && output.stderr.is_empty(), "an export needs nothing beside it");
 }
 
 #[test]

@@ -24,13 +24,22 @@ fn program(name: &str) -> PathBuf {
     path
 }
 
-/// A process that does not outlive its test.
+/// A process that does not outlive its test, nor do those that it started.
 struct Running(Child);
 
 impl Running {
     fn kill(&mut self) {
+        // Of one that has ended the number may be another's by now.
+        if self.0.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
+        }
+        // Before it ends, for then nobody knows whose they were.
+        let started = descendants(self.0.id());
         let _ended = self.0.kill();
         let _reaped = self.0.wait();
+        for pid in started {
+            let _gone = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
+        }
     }
 }
 
@@ -174,9 +183,6 @@ fn trains_on_to_the_same_numbers_on_another_box() {
     let processes = descendants(agent.0.id());
     assert!(processes.len() >= 2, "a keeper and a trainer: {processes:?}");
     agent.kill();
-    for pid in processes {
-        let _gone = Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status();
-    }
     // The box is gone with its disk.
     fs::rename(cluster.folder.path().join("first"), cluster.folder.path().join("lost")).unwrap();
 

@@ -5,9 +5,12 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
-use std::time::Duration;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rand::Rng as _;
 use serde_json::Value;
@@ -36,6 +39,10 @@ const SGD_BF16: &[&str] = &[
 /// Images: six batches an epoch.
 const IMAGES: usize = 60;
 
+/// How often a program that has not connected yet is looked after, and for how long.
+const LOOK: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(240);
+
 /// A training and whoever listens to it.
 struct Training {
     process: Child,
@@ -44,17 +51,24 @@ struct Training {
     told: Vec<Value>,
 }
 
-/// The program, and its arguments without those that say where.
+/// The program, training into `out`.
 fn command(data: &Path, out: &Path, more: &[&str]) -> Command {
+    let mut command = anywhere(data, more);
+    command.arg(format!("--out={}", out.display()));
+    command
+}
+
+/// The program, which is not told where to train.
+fn anywhere(data: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sweep-train"));
     command
         .arg(format!("--path={}", data.display()))
-        .arg(format!("--out={}", out.display()))
         .args(["--resnet_type=resnet18", "--image_size=32", "--batch_size=8", "--epochs=3", "--cache=none"])
         .args(["--layer1=32", "--layer2=16", "--layer3=8", "--lr=0.001", "--threads=1", "--log_every=1"])
         .args(["--early_stop_patience=0", "--checkpoint_minutes=0"])
         .args(more)
         .env_remove("SWEEP_SOCKET")
+        .env_remove("SWEEP_CHECKPOINT_DIR")
         .env_remove("SWEEP_RESUME");
     command
 }
@@ -64,8 +78,22 @@ impl Training {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("socket");
         let listener = UnixListener::bind(&socket).unwrap();
-        let process = command.env("SWEEP_SOCKET", &socket).spawn().unwrap();
-        let (channel, _) = listener.accept().unwrap();
+        let mut process = command.env("SWEEP_SOCKET", &socket).spawn().unwrap();
+        let (sender, accepted) = channel();
+        thread::spawn(move || sender.send(listener.accept()));
+        let start = Instant::now();
+        let channel = loop {
+            // Asked before it is waited once more: what connected and ended is still accepted.
+            let ended = process.try_wait().unwrap();
+            match accepted.recv_timeout(LOOK) {
+                Ok(connection) => break connection.unwrap().0,
+                Err(_) => assert!(ended.is_none(), "it ended before it connected: {ended:?}"),
+            }
+            if start.elapsed() > PATIENCE {
+                process.kill().unwrap();
+                panic!("it has not connected for {PATIENCE:?}");
+            }
+        };
         Self { process, channel: BufReader::new(channel), told: Vec::new() }
     }
 
@@ -81,14 +109,19 @@ impl Training {
         self.told.last()
     }
 
-    /// Hears until something is told that is waited for.
-    fn until(&mut self, wanted: impl Fn(&Value) -> bool) {
+    /// Hears until something is told that is waited for; false: the training ended before.
+    fn hears(&mut self, wanted: impl Fn(&Value) -> bool) -> bool {
         while let Some(told) = self.hear() {
             if wanted(told) {
-                return;
+                return true;
             }
         }
-        panic!("it ended before: {:?}", self.told.last());
+        false
+    }
+
+    /// The same, where it must not end before.
+    fn until(&mut self, wanted: impl Fn(&Value) -> bool) {
+        assert!(self.hears(wanted), "it ended before: {:?}", self.told.last());
     }
 
     /// Hears to the end.
@@ -98,9 +131,11 @@ impl Training {
         (self.told, status)
     }
 
-    fn kill(mut self) -> Vec<Value> {
+    /// What it told, and whether it was still there to be killed.
+    fn kill(mut self) -> (Vec<Value>, bool) {
         self.process.kill().unwrap();
-        self.end().0
+        let (told, status) = self.end();
+        (told, status.signal() == Some(9))
     }
 }
 
@@ -125,16 +160,51 @@ fn amid(told: &Value) -> bool {
 }
 
 /// What is killed two steps after its first checkpoint amid an epoch later than the first; what it told, where it
-/// wrote, and the event of that checkpoint.
+/// wrote, and the event of that checkpoint. However late the kill came, that checkpoint and the one before are there,
+/// and none later.
 fn killed(data: &Path, more: &[&str]) -> (Vec<Value>, TempDir, Value) {
-    let out = tempfile::tempdir().unwrap();
+    let (out, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut training =
         Training::start(command(data, out.path(), &[more, &["--checkpoint_steps=4"]].concat()));
-    training.until(|told| amid(told) && told["epoch"].as_f64().unwrap() > 1.0);
+    training.until(|told| {
+        if told["resume"] == true {
+            keep(told, kept.path());
+        }
+        amid(told) && told["epoch"].as_f64().unwrap() > 1.0
+    });
     let event = training.told.last().unwrap().clone();
     let step = event["step"].as_i64().unwrap();
     training.until(|told| told["type"] == "metrics" && told["step"].as_i64().unwrap() > step + 1);
-    (training.kill(), out, event)
+    let (told, landed) = training.kill();
+    assert!(landed, "it ended before it was killed");
+    for name in resume_files(out.path()) {
+        fs::remove_file(out.path().join(name)).unwrap();
+    }
+    let up_to = told.iter().position(|told| *told == event).unwrap();
+    for event in told[..=up_to].iter().filter(|told| told["resume"] == true).rev().take(2) {
+        for name in event["files"].as_array().unwrap() {
+            let name = name.as_str().unwrap();
+            fs::rename(kept.path().join(name), out.path().join(name)).unwrap();
+        }
+    }
+    (told, out, event)
+}
+
+/// Names of the files in a folder that are of resume checkpoints, whole or not.
+fn resume_files(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.starts_with("resume-")).collect();
+    names.sort();
+    names
+}
+
+/// Links the files of a checkpoint that was just told of into a folder, where nobody removes them.
+fn keep(event: &Value, folder: &Path) {
+    let path = Path::new(event["path"].as_str().unwrap());
+    for file in event["files"].as_array().unwrap() {
+        let name = file.as_str().unwrap();
+        fs::hard_link(path.with_file_name(name), folder.join(name)).unwrap();
+    }
 }
 
 /// The curves: points and matrices as they were told, numbers as they were written. Times are left out, which no two
@@ -202,7 +272,7 @@ fn same_end(one: &Path, other: &Path) {
     }
     let of = |resumed: &Resumed| {
         let state = resumed.state.clone();
-        (state.step, state.epochs, state.best, state.kept, state.stepper, state.data, state.schedule_steps)
+        (state.step, state.epochs, state.best, state.kept, state.stepper, state.data)
     };
     assert_eq!(of(&one), of(&other));
 }
@@ -366,6 +436,7 @@ fn trains_the_same_when_killed_again_and_again() {
     let out = tempfile::tempdir().unwrap();
     let mut random = stream(11, "kills", 0);
     let mut told: Vec<Value> = Vec::new();
+    let mut kills = 0;
     for _ in 0..4 {
         let mut attempt = command(data.path(), out.path(), &more);
         let step = open(out.path()).map_or(0, |found| found.state.step);
@@ -375,12 +446,18 @@ fn trains_the_same_when_killed_again_and_again() {
         told.retain(|event| event["step"].as_i64().is_some_and(|at| at <= step));
         let mut training = Training::start(attempt);
         let points = u64::from(random.next_u32() % 3);
-        for _ in 0..=points {
-            training.until(|told| told["type"] == "metrics" && told["step"] != 0);
+        if (0..=points).all(|_| training.hears(|told| told["type"] == "metrics" && told["step"] != 0)) {
+            // Not to wait for something, but to fall somewhere.
+            thread::sleep(Duration::from_millis(u64::from(random.next_u32() % 200)));
         }
-        std::thread::sleep(Duration::from_millis(u64::from(random.next_u32() % 200)));
-        told.extend(training.kill());
+        let (attempt, landed) = training.kill();
+        told.extend(attempt);
+        if !landed {
+            break;
+        }
+        kills += 1;
     }
+    assert!(kills >= 2, "only {kills} kills fell into the training");
     let step = open(out.path()).unwrap().state.step;
     let mut last = command(data.path(), out.path(), &more);
     let after = finished({
@@ -390,6 +467,35 @@ fn trains_the_same_when_killed_again_and_again() {
     assert_eq!(joined(&told, step, &after), curves(&uninterrupted));
     same_end(out.path(), uninterrupted_out.path());
     assert_eq!(models(out.path()), models(uninterrupted_out.path()), "those kept before were kept on");
+}
+
+#[test]
+#[should_panic(expected = "it ended before it connected")]
+fn a_program_that_ends_at_once_is_not_waited_for() {
+    let out = tempfile::tempdir().unwrap();
+    Training::start(command(out.path(), out.path(), &["--batch_sise=8"]));
+}
+
+/// A name without a folder is one of the working directory: it is gone on there, and old checkpoints are removed there.
+#[test]
+fn trains_on_from_a_bare_name_and_removes_what_is_replaced() {
+    let data = faces(IMAGES);
+    let (uninterrupted, _) = whole(data.path(), SGD);
+    let (before, out, event) = killed(data.path(), SGD);
+    let name = Path::new(event["path"].as_str().unwrap()).file_name().unwrap();
+    let mut resumed = anywhere(data.path(), &[SGD, &["--checkpoint_steps=4", "--resume"]].concat());
+    resumed.arg(name).current_dir(out.path());
+    let after = finished(resumed);
+    assert_eq!(warnings(&after), "");
+    assert_eq!(joined(&before, event["step"].as_i64().unwrap(), &after), curves(&uninterrupted));
+    let told: Vec<&Value> = after.iter().filter(|told| told["resume"] == true).collect();
+    assert!(told.len() > 2, "{told:?}");
+    let mut wanted: Vec<&str> = told[told.len() - 2..]
+        .iter()
+        .flat_map(|told| told["files"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()))
+        .collect();
+    wanted.sort_unstable();
+    assert_eq!(resume_files(out.path()), wanted);
 }
 
 #[test]

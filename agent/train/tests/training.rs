@@ -57,6 +57,18 @@ fn trains_and_tells_the_metrics_of_the_python_project() {
         .collect();
     kept.sort();
     assert_eq!((kept.len(), kept.last().map(String::as_str)), (5, Some("split.jsonl")), "{kept:?}");
+    // Each was told of by its files.
+    let mut told: Vec<String> = recorder
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Checkpoint { files, .. } => Some(files),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    told.sort();
+    assert!(kept[..4].iter().all(|name| told.contains(name)), "{kept:?} among {told:?}");
     let best = summary.best_checkpoint.unwrap();
     let beside: serde_json::Value =
         serde_json::from_slice(&fs::read(best.with_extension("json")).unwrap()).unwrap();
@@ -204,6 +216,63 @@ fn trains_until_it_is_told_to_stop() {
     let summary = fit(&config(data.path(), &["--epochs=50"]), out.path().to_owned(), &mut recorder).unwrap();
     assert_eq!((summary.steps, summary.stopped.as_deref()), (6, Some("enough steps")));
     assert_eq!(summary.epochs, 1);
+}
+
+/// Steps and epochs of the resume checkpoints that were told of.
+fn resumable(recorder: &Recorder) -> Vec<(i64, f64)> {
+    let place = |event| match event {
+        Event::Resumable { step, epoch, .. } => Some((step, epoch)),
+        _ => None,
+    };
+    recorder.events().into_iter().filter_map(place).collect()
+}
+
+#[test]
+fn trains_an_epoch_to_its_end_when_it_is_stopped_at_its_last_step() {
+    let _turn = alone();
+    let data = faces(80);
+    let more = ["--epochs=3", "--checkpoint_steps=1000"];
+    let (whole, uninterrupted, _out) = train(&config(data.path(), &more));
+    let last = whole.steps / 3;
+    let mut recorder = Recorder::stop_after(last);
+    let out = tempfile::tempdir().unwrap();
+    let summary = fit(&config(data.path(), &more), out.path().to_owned(), &mut recorder).unwrap();
+    assert_eq!((summary.steps, summary.epochs), (last, 1));
+    assert_eq!(summary.stopped.as_deref(), Some("enough steps"));
+    assert!(summary.best_checkpoint.is_some());
+    assert_eq!(resumable(&recorder), [(last, 1.0)]);
+    // Nothing of it is trained again.
+    let place = format!("--resume={}", out.path().display());
+    let mut rest = Recorder::default();
+    fit(&config(data.path(), &[&more[..], &[&place]].concat()), out.path().to_owned(), &mut rest).unwrap();
+    for name in ["total-loss", "val-total-loss", "total-f1score"] {
+        let joined = [recorder.curve(name), rest.curve(name)].concat();
+        assert_eq!((joined.len(), joined), (3, uninterrupted.curve(name)), "{name}");
+    }
+}
+
+#[test]
+fn trains_short_epochs_without_resume_checkpoints_until_it_is_stopped() {
+    let _turn = alone();
+    let data = faces(80);
+    let paced = ["--epochs=3", "--checkpoint_minutes=600"];
+    let (whole, recorder, _out) = train(&config(data.path(), &paced));
+    assert_eq!((whole.epochs, whole.resume_checkpoint, resumable(&recorder)), (3, None, vec![]));
+    let last = whole.steps / 3;
+    // Amid an epoch, and at the end of one.
+    for (step, epochs) in [(last + 1, 1), (2 * last, 2)] {
+        let mut recorder = Recorder::stop_after(step);
+        let out = tempfile::tempdir().unwrap();
+        let summary = fit(&config(data.path(), &paced), out.path().to_owned(), &mut recorder).unwrap();
+        assert_eq!((summary.epochs, summary.steps), (epochs, step));
+        let [(at, _)] = resumable(&recorder)[..] else { panic!("{:?}", resumable(&recorder)) };
+        assert_eq!(at, step);
+        assert!(summary.resume_checkpoint.is_some_and(|path| path.exists()));
+    }
+    // Epochs that take more than a tenth of the time.
+    let (_, recorder, _out) = train(&config(data.path(), &["--epochs=2", "--checkpoint_minutes=0.0001"]));
+    let ends = resumable(&recorder).into_iter().filter(|(_, epoch)| epoch.fract() == 0.0);
+    assert_eq!(ends.collect::<Vec<_>>(), [(last, 1.0), (2 * last, 2.0)]);
 }
 
 #[test]

@@ -100,9 +100,18 @@ enum Output {
     Svg,
 }
 
+/// Opens a model, and says what is to be heard of it first.
+fn open(model: &Path) -> Result<Saved, TrainError> {
+    let saved = Saved::open(model)?;
+    if let Some(warning) = &saved.warning {
+        say(&format!("warning: {warning}"));
+    }
+    Ok(saved)
+}
+
 impl How {
     fn open(&self, model: &Path) -> Result<Saved, TrainError> {
-        let mut saved = Saved::open(model)?;
+        let mut saved = open(model)?;
         let config = &mut saved.config;
         config.image_size = self.image_size.unwrap_or(config.image_size);
         config.fitting.precision = self.precision.unwrap_or(config.fitting.precision);
@@ -178,7 +187,7 @@ fn object(image: &Path, guess: &Guess) -> serde_json::Value {
 
 impl Export {
     pub(crate) fn run(&self) -> Result<(), TrainError> {
-        let saved = Saved::open(&self.checkpoint)?;
+        let saved = open(&self.checkpoint)?;
         let python = export::export(&saved, &self.out)?;
         say(&format!("wrote {} and {}", self.out.display(), python.display()));
         Ok(())

@@ -16,7 +16,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::look::{LOOK_BYTES, Look};
 use super::source::{Entry, Source};
+use crate::durable::write_with;
 use crate::error::TrainError;
+use crate::hex::hex;
 
 /// Name and version of the format, and of how pixels come about: another decoder or filter is another version.
 const MAGIC: &[u8; 8] = b"SWEEPPX1";
@@ -159,27 +161,25 @@ fn file_name(unique: &[&Entry], side: u32) -> String {
     for entry in unique {
         hasher.update(entry.hash);
     }
-    let key: String = hasher.finalize()[..12].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{key}-{side}px.pixels")
+    format!("{}-{side}px.pixels", hex(&hasher.finalize()[..12]))
 }
 
 /// Decodes all images into a new file. Positioned writes rather than a writable map: a full disk is an error then, not
 /// a signal.
 fn write(path: &Path, source: &Source, unique: &[&Entry], side: u32) -> Result<(), TrainError> {
-    let new = path.with_extension("new");
-    let file = File::create(&new).map_err(TrainError::write(&new))?;
     let (each, begin) = (bytes_each(side), pixels_begin(unique.len()));
-    let written = unique
-        .par_iter()
-        .enumerate()
-        .map(|(at, entry)| {
-            let (look, pixels) = Look::at(entry, &source.bytes(entry)?, side);
-            let pixels = pixels.unwrap_or_else(|| vec![0; each]);
-            file.write_all_at(&pixels, (begin + at * each) as u64).map_err(TrainError::write(&new))?;
-            Ok(Look { crc: crc32fast::hash(&pixels), ..look })
-        })
-        .collect::<Result<Vec<Look>, TrainError>>();
-    let finish = |looks: Vec<Look>| {
+    write_with(path, |file| {
+        let file = &*file;
+        let looks = unique
+            .par_iter()
+            .enumerate()
+            .map(|(at, entry)| {
+                let (look, pixels) = Look::at(entry, &source.bytes(entry)?, side);
+                let pixels = pixels.unwrap_or_else(|| vec![0; each]);
+                file.write_all_at(&pixels, (begin + at * each) as u64).map_err(TrainError::write(path))?;
+                Ok(Look { crc: crc32fast::hash(&pixels), ..look })
+            })
+            .collect::<Result<Vec<Look>, TrainError>>()?;
         let table: Vec<u8> = looks.iter().flat_map(|look| look.to_bytes()).collect();
         let mut head = MAGIC.to_vec();
         head.extend(side.to_le_bytes());
@@ -187,15 +187,8 @@ fn write(path: &Path, source: &Source, unique: &[&Entry], side: u32) -> Result<(
         head.extend((unique.len() as u64).to_le_bytes());
         head.extend((begin as u64).to_le_bytes());
         head.extend(table);
-        let done = file.write_all_at(&head, 0).and_then(|()| file.sync_all());
-        done.and_then(|()| fs::rename(&new, path)).map_err(TrainError::write(path))
-    };
-    let done = written.and_then(finish);
-    if done.is_err() {
-        // Half a file on a full disk is in everybody's way.
-        let _gone = fs::remove_file(&new);
-    }
-    done
+        file.write_all_at(&head, 0).map_err(TrainError::write(path))
+    })
 }
 
 #[cfg(test)]

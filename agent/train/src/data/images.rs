@@ -104,6 +104,11 @@ impl Images {
         Ok(Self::open(source, entries, size, Keep::Memory)?.images)
     }
 
+    #[cfg(test)]
+    pub(super) fn forget_pixels(&mut self) {
+        self.pixels = Pixels::Nowhere;
+    }
+
     pub fn labels(&self, index: usize) -> Labels {
         self.entries[index].labels
     }
@@ -241,7 +246,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         crate::synth::synth(folder.path(), 4, 7, 40).unwrap();
         let mut images = Images::held(Source::open(folder.path()).unwrap(), 32).unwrap();
-        images.pixels = Pixels::Nowhere;
+        images.forget_pixels();
         std::fs::write(folder.path().join(images.name(1)), b"no image any more").unwrap();
         let batch = images.batch(&[3, 1, 0], &Recipe::plain(), (1, 0)).unwrap().unwrap();
         assert_eq!(batch.truth, [images.labels(3), images.labels(0)]);

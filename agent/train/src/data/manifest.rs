@@ -10,7 +10,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::source::Entry;
 use super::split::{Split, Splits};
+use crate::durable::write_whole;
 use crate::error::TrainError;
+use crate::hex::hex;
 
 /// Version of the format.
 const VERSION: u32 = 1;
@@ -85,10 +87,8 @@ impl Manifest {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, folder: &Path) -> Result<(), TrainError> {
-        let (path, new) = (folder.join("split.jsonl"), folder.join("split.jsonl.new"));
         std::fs::create_dir_all(folder).map_err(TrainError::write(folder))?;
-        std::fs::write(&new, self.to_text()).map_err(TrainError::write(&new))?;
-        std::fs::rename(&new, &path).map_err(TrainError::write(&path))
+        write_whole(&folder.join("split.jsonl"), self.to_text().as_bytes())
     }
 
     /// Reads a file.
@@ -189,10 +189,6 @@ impl Line {
     fn told(&self) -> (&str, u8, u8, u8, u8) {
         (&self.hash, self.age, self.age_group, self.sex, self.race)
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -31,7 +31,6 @@ pub use images::{Images, Keep, Opened};
 pub use loader::{Course, Loader, Waits, Workers, loader_threads};
 pub use look::Look;
 pub use manifest::Manifest;
-pub(crate) use manifest::hex;
 pub use perceptual::{NEAR, NEAR_COLOUR, Thumbnail, perceptual_hash, thumbnail};
 pub use sampling::{Sampling, order};
 pub use source::{Entry, Malformed, Source};
@@ -41,6 +40,7 @@ pub use survey::Survey;
 
 use crate::config::Config;
 use crate::error::TrainError;
+use crate::hex::hex;
 use crate::labels::{Head, Labels};
 use crate::seeds::sort_key;
 
@@ -123,6 +123,13 @@ impl Dataset {
         let broken = |(index, look): (usize, &Look)| (!look.whole && !left_out[index]).then_some(index);
         dataset.leave_out(looks.iter().enumerate().filter_map(broken).collect())?;
         Ok(dataset)
+    }
+
+    /// Keeps no pixels, as where they are too many: images are decoded for every batch.
+    #[cfg(test)]
+    pub(crate) fn decoded_for_every_batch(mut self) -> Self {
+        Arc::get_mut(&mut self.images).expect("nobody else has the images yet").forget_pixels();
+        self
     }
 
     /// The split as it may be written down for other trainings.

@@ -1,6 +1,8 @@
 //! From a configuration to a trained model: what is set up before the first step.
 
 mod resumable;
+#[cfg(test)]
+mod tests;
 mod told;
 mod training;
 
@@ -22,6 +24,7 @@ use crate::resume::{self, Resumed};
 use crate::step::Stepper;
 use crate::teller::Teller;
 use crate::weights::{self, fetch};
+use resumable::Origin;
 use training::Training;
 
 /// How a training went.
@@ -65,25 +68,39 @@ pub fn fit(config: &Config, folder: PathBuf, observer: &mut dyn Observer) -> Res
     }
     let resumed = resumed(config, &mut teller)?;
     let data = Dataset::load(config)?;
+    train(config, folder, device, data, resumed, &mut teller)
+}
+
+/// The same with what was loaded.
+fn train(
+    config: &Config,
+    folder: PathBuf,
+    device: Device,
+    data: Dataset,
+    resumed: Option<Resumed>,
+    teller: &mut Teller<'_>,
+) -> Result<Summary, TrainError> {
     tch::manual_seed(config.seed);
     let model = Model::new(config, device);
     match &resumed {
         Some(resumed) => resume::check_data(resumed, &data, config)?,
         None => {
-            start(config, &model, &mut teller)?;
-            warn_of_others(config, &folder, &mut teller)?;
+            start(config, &model, teller)?;
+            warn_of_others(config, &folder, teller)?;
         }
     }
     teller.log(format!("precision: {}", config.fitting.precision.resolve(device).word()))?;
     let losses = Losses::new(config, Head::ALL.map(|head| &*data.counts[head.word()]), device);
     let stepper = Stepper::new(config, &model, device);
     let steps = data.indices(Split::Train).len().div_ceil(config.batch_size as usize);
-    data.manifest(config.split_seed as u64).write(&folder)?;
+    let manifest = data.manifest(config.split_seed as u64);
+    manifest.write(&folder)?;
     let workers = Workers::new(loader_threads(rayon::current_num_threads(), device == Device::Cpu))?;
     let from = resumed.as_ref().map(|resumed| &*resumed.path);
     let mut training = Training {
         config,
         steps: steps * config.epochs as usize,
+        origin: Origin::of(&data, &manifest),
         workers,
         waits: Waits::default(),
         data,
@@ -99,11 +116,11 @@ pub fn fit(config: &Config, folder: PathBuf, observer: &mut dyn Observer) -> Res
         unfinished: None,
         warned: false,
     };
-    training.describe(resumed.is_none(), &mut teller)?;
+    training.describe(resumed.is_none(), teller)?;
     if let Some(resumed) = resumed {
-        training.go_on_from(resumed, folder, device, &mut teller)?;
+        training.go_on_from(resumed, folder, device, teller)?;
     }
-    training.run(&mut teller)
+    training.run(teller)
 }
 
 /// What this training is to go on from, if it is to.

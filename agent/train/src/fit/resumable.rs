@@ -8,20 +8,46 @@ use tch::{Device, Tensor};
 
 use super::training::{Pass, Training};
 use crate::checkpoint::Checkpoints;
+use crate::data::{Dataset, Manifest};
 use crate::error::TrainError;
-use crate::fitting::ScheduleName;
 use crate::observe::Event;
 use crate::resume::{Bits, Resumed, SPLIT, State, Unfinished, VERSION};
 use crate::tally::Tally;
 use crate::teller::Teller;
 use crate::weights::{StateDict, copy_exactly};
 
+/// What a training set out with. Images that turn out to be corrupt later do not move it: whoever resumes sets out with
+/// the same.
+pub(super) struct Origin {
+    /// [`Dataset::fingerprint`]
+    data: String,
+    /// Bytes of the split's manifest.
+    split: Tensor,
+    /// How many images were left out as corrupt.
+    corrupt: usize,
+}
+
+impl Origin {
+    pub(super) fn of(data: &Dataset, manifest: &Manifest) -> Self {
+        Self {
+            data: data.fingerprint(),
+            split: Tensor::from_slice(manifest.to_text().as_bytes()),
+            corrupt: data.census.corrupt.len(),
+        }
+    }
+}
+
 impl Training<'_> {
-    /// Whether a resume checkpoint is to be written within an epoch. Not after its last batch: the points of the
-    /// epoch's end stand at that step too, and whoever resumes there tells only later ones.
-    pub(super) fn is_due(&mut self, pass: &Pass, now: Instant, stopped: bool) -> bool {
+    /// Whether a resume checkpoint is to be written within an epoch.
+    pub(super) fn is_due(&mut self, now: Instant, stopped: bool) -> bool {
         let step = self.step;
-        self.pace.as_mut().is_some_and(|pace| pace.due(step, now) || stopped) && pass.batches < pass.of
+        self.pace.as_mut().is_some_and(|pace| pace.due(step, now) || stopped)
+    }
+
+    /// Whether a resume checkpoint is to be written at the end of an epoch.
+    pub(super) fn is_due_at_end(&mut self, now: Instant, stopped: bool) -> bool {
+        let step = self.step;
+        self.pace.as_mut().is_some_and(|pace| pace.due_at_end(step, now) || stopped)
     }
 
     /// Writes a resume checkpoint and tells of it; `pass` is how far the epoch after [`Training::epochs`] is. What
@@ -30,9 +56,6 @@ impl Training<'_> {
     /// # Errors
     /// When nobody listens any more, and libtorch's.
     pub(super) fn save(&mut self, pass: Option<&Pass>, teller: &mut Teller<'_>) -> Result<(), TrainError> {
-        if self.pace.is_none() {
-            return Ok(());
-        }
         match self.resumable.write(&self.state(pass), &self.tensors()) {
             Ok(written) => {
                 let share = pass.map_or(0.0, |pass| pass.batches as f64 / pass.of as f64);
@@ -68,10 +91,10 @@ impl Training<'_> {
         State {
             version: VERSION,
             config: json!(self.config),
-            data: self.data.fingerprint(),
+            data: self.origin.data.clone(),
+            corrupt: self.data.census.corrupt[self.origin.corrupt..].to_vec(),
             precision: self.config.fitting.precision.resolve(device),
             threads: tch::get_num_threads(),
-            schedule_steps: self.steps,
             step: self.step,
             epochs: self.epochs,
             unfinished: pass.map(|pass| Unfinished {
@@ -88,9 +111,8 @@ impl Training<'_> {
     }
 
     fn tensors(&self) -> StateDict {
-        let manifest = self.data.manifest(self.config.split_seed as u64).to_text();
         let mut tensors = self.live();
-        tensors.insert(SPLIT.to_owned(), Tensor::from_slice(manifest.as_bytes()));
+        tensors.insert(SPLIT.to_owned(), self.origin.split.shallow_clone());
         tensors
     }
 
@@ -129,10 +151,10 @@ impl Training<'_> {
                 ))?;
             }
         }
-        // Images that were found to be corrupt on the way have not moved it. Epochs may have, but not where it counts.
-        if self.config.fitting.schedule != ScheduleName::Constant {
-            self.steps = state.schedule_steps;
-        }
+        teller.left_out(
+            "images were left out as corrupt before this checkpoint and are taken in again; the curves will not be those of the uninterrupted training to the last digit",
+            &state.corrupt,
+        )?;
         self.step = state.step;
         self.epochs = state.epochs;
         self.best = state.best.map(|(score, epoch)| (score.number(), epoch));

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::resumable::Origin;
 use super::{Summary, told};
-use crate::checkpoint::{Checkpoints, Moment};
+use crate::checkpoint::{Checkpoints, Moment, Stored};
 use crate::config::Config;
 use crate::data::{Batch, Course, Dataset, Recipe, Split, Waits, Workers, order};
 use crate::error::TrainError;
@@ -25,6 +26,7 @@ pub(super) struct Training<'a> {
     pub(super) config: &'a Config,
     /// Optimizer steps that the schedule reckons with.
     pub(super) steps: usize,
+    pub(super) origin: Origin,
     pub(super) data: Dataset,
     pub(super) workers: Workers,
     /// Of the epochs done.
@@ -70,12 +72,11 @@ impl Training<'_> {
             }
             let trained = self.train_epoch(epoch, teller)?;
             self.count_corrupt(teller)?;
-            // What a stop cuts short is no epoch; its curves would not compare with the others.
-            if teller.stop.is_some() {
-                break;
-            }
+            let Some(trained) = trained else { break };
             self.end_epoch(epoch, trained, teller)?;
-            self.save(None, teller)?;
+            if self.is_due_at_end(Instant::now(), teller.stop.is_some()) {
+                self.save(None, teller)?;
+            }
             if teller.stop.is_some() {
                 break;
             }
@@ -101,8 +102,9 @@ impl Training<'_> {
         Ok(summary)
     }
 
-    /// One pass over the training images, or the rest of one; returns the epoch's training metrics.
-    fn train_epoch(&mut self, epoch: i64, teller: &mut Teller<'_>) -> Result<Values, TrainError> {
+    /// One pass over the training images, or the rest of one; returns the epoch's training metrics. `None`: a stop cut it
+    /// short. Then it is no epoch; its curves would not compare with the others.
+    fn train_epoch(&mut self, epoch: i64, teller: &mut Teller<'_>) -> Result<Option<Values>, TrainError> {
         let Config { sampling, balance_head, .. } = *self.config;
         let order = order(&self.data, sampling, balance_head, self.config.seed as u64, epoch as u64);
         let batches: Vec<Vec<usize>> =
@@ -123,23 +125,27 @@ impl Training<'_> {
             ahead: self.config.prefetch as usize,
         };
         let mut loader = self.workers.load(&self.data.images, course);
-        while let Some(item) = loader.next() {
+        let mut next = loader.next();
+        let mut cut_short = false;
+        while let Some(item) = next.filter(|_| !cut_short) {
             self.learn(epoch, item?, &mut pass, teller)?;
+            // Whether batches are left the loader knows, not their count: all images of those left may be corrupt.
+            next = loader.next();
             pass.waits = before;
             pass.waits.add(&Waits { waited: loader.waited, all: begun.elapsed().saturating_sub(saving) });
             let now = Instant::now();
-            if self.is_due(&pass, now, teller.stop.is_some()) {
+            // After the last one, the points of the epoch's end stand at this step too, and whoever resumes here tells only
+            // later ones.
+            if self.is_due(now, teller.stop.is_some()) && next.is_some() {
                 self.save(Some(&pass), teller)?;
                 saving += now.elapsed();
             }
-            if teller.stop.is_some() {
-                break;
-            }
+            cut_short = teller.stop.is_some() && next.is_some();
         }
         self.waits.add(&pass.waits);
         let mut values = pass.tally.training();
         values.extend(pass.waits.share().map(|share| ("data-wait-share".to_owned(), share)));
-        Ok(values)
+        Ok((!cut_short).then_some(values))
     }
 
     /// Learns from a batch, counts it and tells the step.
@@ -223,9 +229,9 @@ impl Training<'_> {
         teller: &mut Teller<'_>,
     ) -> Result<(), TrainError> {
         let moment = Moment { epoch, step: self.step, score, values, census: &self.data.census };
-        if let Some(path) = self.checkpoints.offer(&self.model, self.config, &moment)? {
+        if let Some(Stored { path, files }) = self.checkpoints.offer(&self.model, self.config, &moment)? {
             let values = Values::from([("total-f1score".to_owned(), score)]);
-            teller.tell(&Event::Checkpoint { step: self.step, epoch, path, values })?;
+            teller.tell(&Event::Checkpoint { step: self.step, epoch, path, files, values })?;
         }
         Ok(())
     }

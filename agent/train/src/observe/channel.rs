@@ -82,9 +82,14 @@ fn line(event: &Event) -> Option<Value> {
         Event::Media { name, step, value } => {
             json!({"type": "media", "name": name, "step": step, "value": value})
         }
-        Event::Checkpoint { step, epoch, path, values } => {
-            json!({"type": "checkpoint", "step": step, "epoch": epoch, "path": path, "metrics": numbers(values)})
-        }
+        Event::Checkpoint { step, epoch, path, files, values } => json!({
+            "type": "checkpoint",
+            "step": step,
+            "path": path,
+            "epoch": epoch,
+            "files": files,
+            "metrics": numbers(values),
+        }),
         Event::Resumable { step, epoch, path, files, sha256 } => json!({
             "type": "checkpoint",
             "step": step,
@@ -122,6 +127,20 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
+
+    #[test]
+    fn a_best_models_checkpoint_names_its_files() {
+        let event = Event::Checkpoint {
+            step: 12,
+            epoch: 2,
+            path: "out/12.safetensors".into(),
+            files: vec!["12.safetensors".to_owned(), "12.json".to_owned()],
+            values: Values::from([("total-f1score".to_owned(), 0.5)]),
+        };
+        let wanted = json!({"type": "checkpoint", "step": 12, "path": "out/12.safetensors", "epoch": 2,
+            "files": ["12.safetensors", "12.json"], "metrics": {"total-f1score": 0.5}});
+        assert_eq!(line(&event), Some(wanted));
+    }
 
     #[test]
     fn a_resume_checkpoint_names_its_files() {

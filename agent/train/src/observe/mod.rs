@@ -55,6 +55,8 @@ pub enum Event {
         step: i64,
         epoch: i64,
         path: PathBuf,
+        /// Names of all its files, which lie in one folder.
+        files: Vec<String>,
         values: Values,
     },
     /// A checkpoint that the training can go on from lies at `path`, complete.

@@ -11,10 +11,10 @@ use sha2::{Digest as _, Sha256};
 use tch::{Kind, Tensor};
 
 use super::{State, VERSION};
-use crate::checkpoint::{bytes, versions};
-use crate::data::hex;
-use crate::durable::{write_whole, write_with};
+use crate::checkpoint::{bytes, names, versions};
+use crate::durable::{folder_of, write_whole, write_with};
 use crate::error::TrainError;
+use crate::hex::hex;
 use crate::weights::{StateDict, from_safetensors};
 
 /// Where the state lies among the file's metadata.
@@ -57,9 +57,9 @@ pub fn write(folder: &Path, state: &State, tensors: &StateDict) -> Result<Writte
     let header = header(state, &tensors)?;
     let sha256 = write_with(&path, |file| {
         let mut hasher = Sha256::new();
-        let mut put = |bytes: &[u8]| -> io::Result<()> {
+        let mut put = |bytes: &[u8]| {
             hasher.update(bytes);
-            file.write_all(bytes)
+            file.write_all(bytes).map_err(TrainError::write(&path))
         };
         put(&header)?;
         for (_, tensor) in &tensors {
@@ -74,10 +74,8 @@ pub fn write(folder: &Path, state: &State, tensors: &StateDict) -> Result<Writte
         "sha256": sha256,
         "versions": versions(),
     });
-    let description = path.with_extension("json");
-    write_whole(&description, format!("{beside:#}\n").as_bytes())?;
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Written { files: vec![name(&path), name(&description)], path, sha256 })
+    write_whole(&path.with_extension("json"), format!("{beside:#}\n").as_bytes())?;
+    Ok(Written { files: names(&path), path, sha256 })
 }
 
 /// The start of a `.safetensors` file: the length of what follows, and in JSON the state and each tensor's place.
@@ -136,7 +134,7 @@ fn candidates(place: &Path) -> Result<Vec<PathBuf>, TrainError> {
     }
     let given = place.with_extension("safetensors");
     let Some(own) = age(&given) else { return Ok(vec![given]) };
-    let folder = given.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(&given);
     let mut all = in_folder(folder).map_err(TrainError::read(folder))?;
     all.retain(|(age, _)| *age < own);
     all.sort_by_key(|(age, _)| std::cmp::Reverse(*age));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::State;
 use super::files::{Written, age, in_folder, write};
+use crate::durable::folder_of;
 use crate::error::TrainError;
 use crate::weights::StateDict;
 
@@ -30,7 +31,7 @@ impl Kept {
     pub(crate) fn new(folder: PathBuf, from: Option<&Path>) -> Self {
         let same = |path: &&Path| {
             let of = |folder: &Path| fs::canonicalize(folder).ok();
-            of(path.parent().unwrap_or(path)).is_some_and(|own| Some(own) == of(&folder))
+            of(folder_of(path)).is_some_and(|own| Some(own) == of(&folder))
         };
         let paths = from.filter(same).map(|path| folder.join(path.file_name().unwrap_or_default()));
         Self { paths: paths.into_iter().collect(), folder }

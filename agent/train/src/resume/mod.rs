@@ -32,14 +32,15 @@ pub struct State {
     pub version: u32,
     /// The parameters, as `STEP.json` has them.
     pub config: Value,
-    /// [`crate::data::Dataset::fingerprint`]
+    /// [`crate::data::Dataset::fingerprint`] as the training began.
     pub data: String,
+    /// Images that were left out as corrupt since.
+    #[serde(default)]
+    pub corrupt: Vec<String>,
     /// What was computed in; `auto` is resolved.
     pub precision: Precision,
     /// libtorch's.
     pub threads: i32,
-    /// Steps that the schedule reckons with.
-    pub schedule_steps: usize,
     /// Optimizer steps done.
     pub step: i64,
     /// Epochs done, validation and all.
@@ -123,9 +124,9 @@ pub(crate) mod tests {
             version: VERSION,
             config: serde_json::to_value(parse(&["--path=faces", "--lr=0.1"]).unwrap()).unwrap(),
             data: "ab".to_owned(),
+            corrupt: vec!["1_1_1_2017.jpg".to_owned()],
             precision: Precision::F32,
             threads: 1,
-            schedule_steps: 90,
             step,
             epochs: step / 10,
             unfinished: Some(Unfinished {

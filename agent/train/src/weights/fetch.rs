@@ -10,6 +10,7 @@ use ureq::Agent;
 
 use crate::config::{ResnetType, user_cache};
 use crate::error::TrainError;
+use crate::hex::hex;
 
 /// Where torchvision itself fetches from.
 pub const PUBLISHED: &str = "https://download.pytorch.org/models";
@@ -194,7 +195,7 @@ impl Download {
                 read => hasher.update(&chunk[..read]),
             }
         }
-        let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(&hasher.finalize());
         if hash.starts_with(promised) {
             return Ok(());
         }

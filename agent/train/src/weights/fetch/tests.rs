@@ -30,8 +30,7 @@ fn content() -> Vec<u8> {
 
 /// A name that promises the content's hash.
 fn name() -> String {
-    let hash = Sha256::digest(content());
-    format!("tiny-{:02x}{:02x}{:02x}{:02x}.pth", hash[0], hash[1], hash[2], hash[3])
+    format!("tiny-{}.pth", hex(&Sha256::digest(content())[..4]))
 }
 
 impl Server {
