@@ -7,17 +7,18 @@ use std::time::Duration;
 use rand::seq::IndexedRandom as _;
 use sweep_core::spec::{self, NonFinite, Parsed, Severity, SweepSpec};
 use sweep_core::sweep::{SweepEvent, SweepState};
-use sweep_core::trial::TrialState;
 use sweep_store::{
-    AttemptKey, Claim, Claimed, Finish, Finished, NewSweep, Objective, Reported, Standing, Store, StoreError,
-    Sweep,
+    AttemptKey, Awaited, Claim, Claimed, Finish, Finished, NewSweep, Objective, Reported, Standing, Store,
+    StoreError, Sweep,
 };
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::clock::now_ms;
+use crate::door::{Door, Nothing};
 use crate::files::Keeping;
 use crate::planner::Wakeup;
 
@@ -34,6 +35,8 @@ pub struct App {
     pub(crate) planner: Arc<Wakeup>,
     /// Parsed sweep files by sweep id. A file never changes, so an entry is never wrong.
     specs: Arc<Mutex<HashMap<String, Arc<SweepSpec>>>>,
+    /// Where claims wait, by sweep id.
+    doors: Arc<Mutex<HashMap<String, Arc<Door>>>>,
     /// Where files of checkpoints are kept, if they are.
     pub(crate) keeping: Option<Arc<Keeping>>,
     /// Ends every call that is held open.
@@ -73,6 +76,12 @@ pub enum Granted {
     Over { state: SweepState, reason: String },
 }
 
+/// What a claim found.
+enum Looked {
+    Granted(Box<sweep_store::Assignment>),
+    Nothing(Nothing),
+}
+
 impl App {
     /// A server over a store. `lease`: how long a trial stays with a silent agent.
     pub fn new(store: Arc<dyn Store>, lease: Duration) -> Self {
@@ -81,6 +90,7 @@ impl App {
             lease,
             planner: Arc::default(),
             specs: Arc::default(),
+            doors: Arc::default(),
             keeping: None,
             stop: CancellationToken::new(),
         }
@@ -90,11 +100,6 @@ impl App {
     #[must_use]
     pub fn with_files(self, keeping: Keeping) -> Self {
         Self { keeping: Some(Arc::new(keeping)), ..self }
-    }
-
-    /// Wakes waiting claims and heartbeats: something they wait for may have happened.
-    pub(crate) fn attend(&self) {
-        self.store.attend();
     }
 
     /// Creates a sweep from its file; also every warning about it, rendered.
@@ -144,7 +149,8 @@ impl App {
         let id = self.store.sweep_find(name).await?.id;
         let sweep = self.store.sweep_change(&id, event, now_ms()).await?;
         self.planner.wake(&id);
-        self.attend();
+        self.store.attend(Awaited::Trial);
+        self.store.attend(Awaited::Verdict);
         Ok(sweep)
     }
 
@@ -175,33 +181,69 @@ impl App {
     /// A trial for an agent; waits up to `wait` for one.
     pub(crate) async fn claim(&self, claim: Claim, wait: Duration) -> Result<Granted, StoreError> {
         let spec = self.spec(&claim.sweep).await?;
+        let door = self.door(&claim.sweep);
         let deadline = Instant::now() + wait.min(LONGEST_WAIT);
         // Subscribed before looking: what happens in between is not missed.
-        let mut attention = self.store.attention();
+        let mut attention = self.store.attention(Awaited::Trial);
+        let mut looked = false;
         loop {
-            attention.mark_unchanged();
-            let claimed = self.store.trial_claim(claim.clone(), now_ms()).await?;
-            let (state, reason) = match claimed {
-                Claimed::Granted(assignment) => {
-                    self.planner.wake(&claim.sweep);
-                    return Ok(Granted::Trial { assignment, spec });
-                }
-                Claimed::Nothing { state, reason, .. } if state.is_over() => {
-                    return Ok(Granted::Over { state, reason });
-                }
-                Claimed::Nothing { state, reason, exhausted } => {
-                    if !exhausted {
-                        self.planner.wake(&claim.sweep);
-                    }
-                    (state, reason)
-                }
+            let heard = *attention.borrow_and_update();
+            // The first look is always made: the request may have been granted already.
+            let known = door.nothing(heard).filter(|_| looked);
+            let nothing = match known {
+                Some(nothing) => nothing,
+                None => match self.look(&claim, &door, &mut attention, looked).await? {
+                    Looked::Granted(assignment) => return Ok(Granted::Trial { assignment, spec }),
+                    Looked::Nothing(nothing) => nothing,
+                },
             };
+            let Nothing { state, reason } = nothing;
+            if state.is_over() {
+                return Ok(Granted::Over { state, reason });
+            }
+            looked = true;
             tokio::select! {
                 _ = attention.changed() => {}
                 () = tokio::time::sleep_until(deadline) => return Ok(Granted::Idle { state, reason }),
                 () = self.stop.cancelled() => return Ok(Granted::Idle { state, reason }),
             }
         }
+    }
+
+    /// Looks for a trial in turn, unless another claim found meanwhile that there is none.
+    async fn look(
+        &self,
+        claim: &Claim,
+        door: &Door,
+        attention: &mut watch::Receiver<u64>,
+        looked: bool,
+    ) -> Result<Looked, StoreError> {
+        let _place = door.enter().await;
+        let heard = *attention.borrow_and_update();
+        if looked && let Some(nothing) = door.nothing(heard) {
+            return Ok(Looked::Nothing(nothing));
+        }
+        match self.store.trial_claim(claim.clone(), now_ms()).await? {
+            Claimed::Granted(assignment) => {
+                self.planner.wake(&claim.sweep);
+                Ok(Looked::Granted(assignment))
+            }
+            Claimed::Nothing { state, reason, exhausted, benched } => {
+                if !exhausted && !state.is_over() {
+                    self.planner.wake(&claim.sweep);
+                }
+                let nothing = Nothing { state, reason };
+                if !benched {
+                    door.found_nothing(heard, nothing.clone());
+                }
+                Ok(Looked::Nothing(nothing))
+            }
+        }
+    }
+
+    fn door(&self, sweep: &str) -> Arc<Door> {
+        let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(doors.entry(sweep.to_owned()).or_default())
     }
 
     /// Renews leases; holds the call while there is nothing to say, up to `wait`.
@@ -211,7 +253,7 @@ impl App {
         wait: Duration,
     ) -> Result<Vec<Reported>, StoreError> {
         let deadline = Instant::now() + wait.min(LONGEST_WAIT);
-        let mut attention = self.store.attention();
+        let mut attention = self.store.attention(Awaited::Verdict);
         loop {
             attention.mark_unchanged();
             let answers = self.store.attempts_renew(held.clone()).await?;
@@ -235,15 +277,15 @@ impl App {
 
     /// A trial moved: the queue may have grown, or the sweep may be over.
     pub(crate) fn settled(&self, finished: &Finished) {
-        if finished.state == TrialState::Queued || finished.state.is_over() {
-            self.attend();
+        if finished.frees {
+            self.store.attend(Awaited::Trial);
         }
         if !finished.pause.is_zero() {
             // Claims that are held open look again when the pause is over; a restart costs them one more question.
             let (app, pause) = (self.clone(), finished.pause);
             tokio::spawn(async move {
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => app.attend(),
+                    () = tokio::time::sleep(pause) => app.store.attend(Awaited::Trial),
                     () = app.stop.cancelled() => {}
                 }
             });

@@ -9,6 +9,7 @@ pub mod artifacts;
 mod clock;
 pub mod config;
 pub mod database;
+mod door;
 pub mod files;
 mod planner;
 mod reaper;

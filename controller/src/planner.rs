@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use sweep_core::search::Proposer;
-use sweep_store::{NewTrial, StoreError};
+use sweep_store::{Awaited, NewTrial, StoreError};
 use tokio::sync::Notify;
 use tracing::{debug, error};
 use uuid::Uuid;
@@ -76,10 +76,12 @@ async fn plan(app: &App, proposers: &mut Proposers, id: &str) -> Result<(), Stor
         proposers.remove(id);
         return Ok(());
     }
-    let wanted = (sweep.counts.active + AHEAD).saturating_sub(sweep.counts.queued);
-    if wanted == 0 {
+    // As many as are held, and some, so that all could be asked for at once; filled up once half of it is gone.
+    let full = sweep.counts.active + AHEAD;
+    if sweep.counts.queued * 2 > full {
         return Ok(());
     }
+    let wanted = full - sweep.counts.queued;
     let spec = app.spec(id).await?;
     let proposer = proposers.entry(id.to_owned()).or_default();
     let numbers = sweep.proposed + 1..=sweep.proposed + wanted;
@@ -97,7 +99,7 @@ async fn plan(app: &App, proposers: &mut Proposers, id: &str) -> Result<(), Stor
     let count = trials.len();
     if app.store.trials_enqueue(id, sweep.proposed, trials, exhausted, now_ms()).await? {
         debug!(sweep.id = %id, count, exhausted, "proposed {count} trials of sweep {id}");
-        app.attend();
+        app.store.attend(Awaited::Trial);
     }
     Ok(())
 }

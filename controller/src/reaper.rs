@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sweep_core::lease::LeaseWatch;
-use sweep_store::StoreError;
+use sweep_store::{Awaited, StoreError};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, warn};
 
@@ -53,6 +53,8 @@ async fn look(
             let trial = lease.key.trial;
             warn!(trial.id = %trial, attempt = lease.key.attempt, "the agent of trial {trial} was not heard of for {} s; its lease is taken away", lease.length.as_secs());
             app.settled(&finished);
+            // Who still runs it may be heard of again: it is to know.
+            app.store.attend(Awaited::Verdict);
         }
     }
     Ok(())

@@ -155,6 +155,9 @@ async fn connect(
     }
 }
 
+/// Most bytes that wait in a direction that is held, as in the buffers of a network; then its sender has to wait.
+const WAITING: usize = 1 << 20;
+
 async fn pump(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -162,20 +165,31 @@ async fn pump(
     way: fn(&Weather) -> Way,
     read: Option<&AtomicU64>,
 ) -> io::Result<()> {
-    let mut chunk = vec![0; 16 << 10];
-    loop {
-        let length = from.read(&mut chunk).await?;
-        if length == 0 {
-            return Ok(());
-        }
-        if let Some(read) = read {
-            read.fetch_add(length as u64, Ordering::SeqCst);
+    let mut waiting = Vec::with_capacity(16 << 10);
+    let mut open = true;
+    while open || !waiting.is_empty() {
+        // What was sent is read (and counted) while it cannot pass, too.
+        let held = way(&weather.borrow_and_update()).held;
+        if open && (waiting.is_empty() || (held && waiting.len() < WAITING)) {
+            tokio::select! {
+                length = from.read_buf(&mut waiting) => {
+                    let length = length?;
+                    open = length > 0;
+                    if let Some(read) = read {
+                        read.fetch_add(length as u64, Ordering::SeqCst);
+                    }
+                }
+                changed = weather.changed() => if changed.is_err() { return Ok(()) },
+            }
+            continue;
         }
         let Ok(now) = weather.wait_for(|weather| !way(weather).held).await.map(|weather| way(&weather))
         else {
             return Ok(());
         };
         tokio::time::sleep(now.delay).await;
-        to.write_all(&chunk[..length]).await?;
+        to.write_all(&waiting).await?;
+        waiting.clear();
     }
+    Ok(())
 }

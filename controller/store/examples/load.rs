@@ -18,8 +18,8 @@ use sweep_core::objective::Goal;
 use sweep_core::trial::{Outcome, TrialState};
 use sweep_core::value::Params;
 use sweep_store::{
-    Agent, AttemptKey, Claim, Claimed, Event, EventKind, Finish, Location, NewSweep, NewTrial, Objective,
-    Store, TrialFilter,
+    Agent, AttemptKey, Awaited, Claim, Claimed, Event, EventKind, Finish, Location, NewSweep, NewTrial,
+    Objective, Store, TrialFilter,
 };
 use uuid::Uuid;
 
@@ -91,7 +91,7 @@ async fn plan(store: Arc<dyn Store>, id: String, ahead: u64, most: u64) {
             })
             .collect();
         assert!(store.trials_enqueue(&id, proposed, some, last == most, NOW).await.unwrap());
-        store.attend();
+        store.attend(Awaited::Trial);
         proposed = last;
     }
 }
@@ -123,7 +123,7 @@ fn batch(first: u64, points: u64) -> Vec<Event> {
 
 /// A trial, once there is one; how long the store took for it, waiting for the planner not counted.
 async fn claim(store: &dyn Store, sweep: &str, agent: Uuid) -> Option<(AttemptKey, Duration)> {
-    let mut attention = store.attention();
+    let mut attention = store.attention(Awaited::Trial);
     let claim =
         Claim { sweep: sweep.to_owned(), agent, request_id: Uuid::new_v4(), lease: Duration::from_secs(60) };
     loop {

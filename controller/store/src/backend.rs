@@ -16,8 +16,8 @@ use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
 use crate::rules::{checkpoints, claims, ends, reads, reports, sweeps};
 use crate::{
-    Agent, AttemptKey, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry, NewSweep,
-    NewTrial, Reported, Result, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
+    Agent, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry,
+    NewSweep, NewTrial, Reported, Result, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
 };
 
 pub(crate) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
@@ -48,10 +48,10 @@ pub(crate) trait Backend: Send + Sync + 'static {
     fn changes(&self) -> watch::Receiver<u64>;
 
     /// See [`Store::attend`].
-    fn attend(&self);
+    fn attend(&self, what: Awaited);
 
     /// See [`Store::attention`].
-    fn attention(&self) -> watch::Receiver<u64>;
+    fn attention(&self, what: Awaited) -> watch::Receiver<u64>;
 
     /// See [`Store::reaper_turn`].
     async fn reaper_turn(&self) -> Result<bool> {
@@ -187,12 +187,12 @@ impl<B: Backend> Store for B {
         self.read().await?.trials_count(sweep, state).await
     }
 
-    fn attend(&self) {
-        Backend::attend(self);
+    fn attend(&self, what: Awaited) {
+        Backend::attend(self, what);
     }
 
-    fn attention(&self) -> watch::Receiver<u64> {
-        Backend::attention(self)
+    fn attention(&self, what: Awaited) -> watch::Receiver<u64> {
+        Backend::attention(self, what)
     }
 
     async fn reaper_turn(&self) -> Result<bool> {

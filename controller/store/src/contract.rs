@@ -690,10 +690,16 @@ pub(crate) async fn watchers_see_each_change_once(store: Any) {
 }
 
 pub(crate) async fn whoever_waits_is_woken(store: Any) {
-    let mut waiting = store.attention();
-    waiting.mark_unchanged();
-    store.attend();
-    waiting.changed().await.expect("moves");
+    for what in Awaited::ALL {
+        let mut waiting = store.attention(what);
+        let others =
+            Awaited::ALL.into_iter().filter(|other| *other != what).map(|other| store.attention(other));
+        let others: Vec<_> = others.collect();
+        waiting.mark_unchanged();
+        store.attend(what);
+        waiting.changed().await.expect("moves");
+        assert!(others.iter().all(|other| !other.has_changed().expect("the store lives")));
+    }
 }
 
 pub(crate) async fn top_lists_the_best_first(store: Any) {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+mod attention;
 mod backend;
 mod codec;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use sweep_core::trial::TrialState;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use attention::Awaited;
 pub use error::StoreError;
 pub use location::Location;
 pub use memory::MemoryStore;
@@ -147,12 +149,12 @@ pub trait Store: Send + Sync + 'static {
     /// How many trials of a sweep are in a state.
     async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64>;
 
-    /// Wakes whoever waits for something to do or to obey: a queue was filled, a sweep was moved. Every controller of the
-    /// database hears it; another one perhaps late, or not at all, so waiting has an end of its own.
-    fn attend(&self);
+    /// Wakes whoever waits for this. Every controller of the database hears it; another one perhaps late, or not at all,
+    /// so waiting has an end of its own.
+    fn attend(&self, what: Awaited);
 
-    /// Moves after each [`Store::attend`].
-    fn attention(&self) -> watch::Receiver<u64>;
+    /// Moves after each [`Store::attend`] to the same.
+    fn attention(&self, what: Awaited) -> watch::Receiver<u64>;
 
     /// Whether this controller may take leases away now: of those on one database one may at a time, and keeps its turn
     /// by asking at least every ten seconds.

@@ -176,6 +176,8 @@ pub enum Claimed {
         state: SweepState,
         reason: String,
         exhausted: bool,
+        /// Whether that is so for this agent alone.
+        benched: bool,
     },
 }
 
@@ -346,6 +348,8 @@ pub struct Finished {
     pub state: TrialState,
     /// How long the trial waits before it is handed out again, if it is queued.
     pub pause: Duration,
+    /// Whether claims that found nothing may find a trial now, or hear that the sweep hands none out any more.
+    pub frees: bool,
 }
 
 /// A sweep and those of its trials that changed.

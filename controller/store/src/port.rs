@@ -78,6 +78,8 @@ pub(crate) trait Tables: Send {
     fn rows(&mut self) -> &mut dyn Rows;
 
     /// Keeps a sweep's row as it is (`Shared`) or for this transaction alone (`Exclusive`) until the end.
+    /// Whether no other transaction runs beside this one: nothing needs a lock, and what was read stays true.
+    fn is_alone(&self) -> bool;
     async fn sweep_lock(&mut self, sweep: &str, lock: Lock) -> Result<()>;
     /// Whether it was stored; `false`: its request is known.
     async fn sweep_insert(&mut self, new: &NewSweep) -> Result<bool>;

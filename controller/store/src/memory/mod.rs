@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
 use self::table::{Table, Undo};
+use crate::attention::{Awaited, Bells};
 use crate::backend::{Backend, Haste, Job};
 use crate::port::{AgentStanding, PackedBatch, ResumedFrom, Rows};
 use crate::{Agent, AttemptKey, Checkpoint, Facts, Media, Result, Sweep, Trial};
@@ -27,14 +28,13 @@ use crate::{Agent, AttemptKey, Checkpoint, Facts, Media, Result, Sweep, Trial};
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
     feed: Arc<watch::Sender<u64>>,
-    attention: Arc<watch::Sender<u64>>,
+    bells: Arc<Bells>,
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        let sender = || Arc::new(watch::Sender::new(0));
-        Self { state: Arc::default(), feed: sender(), attention: sender() }
+        Self { state: Arc::default(), feed: Arc::new(watch::Sender::new(0)), bells: Arc::default() }
     }
 }
 
@@ -191,12 +191,12 @@ impl Backend for MemoryStore {
         self.feed.subscribe()
     }
 
-    fn attend(&self) {
-        self.attention.send_modify(|count| *count += 1);
+    fn attend(&self, what: Awaited) {
+        self.bells.ring(what);
     }
 
-    fn attention(&self) -> watch::Receiver<u64> {
-        self.attention.subscribe()
+    fn attention(&self, what: Awaited) -> watch::Receiver<u64> {
+        self.bells.listen(what)
     }
 }
 

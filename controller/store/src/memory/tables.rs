@@ -62,6 +62,10 @@ impl Tables for Held {
         self
     }
 
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     async fn sweep_lock(&mut self, _sweep: &str, _lock: Lock) -> Result<()> {
         Ok(())
     }

@@ -24,10 +24,13 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use super::open;
+use crate::attention::{Awaited, Bells};
 
 /// The advisory lock that stands before the numbers.
 pub(super) const GATE: i64 = 0x5357_4545_5001;
 const CHANNEL: &str = "sweep_news";
+/// Told of commits; of calls to wake, their own words.
+const CHANGED: &str = "changed";
 /// A feed looks at least so often.
 const POLL: Duration = Duration::from_secs(1);
 /// A feed looks at most so often: each look holds up who takes a number for as long as the slowest open transaction.
@@ -39,8 +42,33 @@ const GATE_WAIT: &str = "200ms";
 #[derive(Default)]
 struct News {
     changed: AtomicBool,
-    attend: AtomicBool,
+    trial: AtomicBool,
+    verdict: AtomicBool,
     wake: Notify,
+}
+
+impl News {
+    const fn of(&self, what: Awaited) -> &AtomicBool {
+        match what {
+            Awaited::Trial => &self.trial,
+            Awaited::Verdict => &self.verdict,
+        }
+    }
+
+    /// What the others are to be told; it counts as told.
+    fn take(&self) -> Vec<&'static str> {
+        let taken = |flag: &AtomicBool, word| flag.swap(false, Ordering::AcqRel).then_some(word);
+        let awaited = Awaited::ALL.into_iter().filter_map(|what| taken(self.of(what), what.word()));
+        taken(&self.changed, CHANGED).into_iter().chain(awaited).collect()
+    }
+
+    /// Those were not told after all.
+    fn put_back(&self, words: &[&str]) {
+        self.changed.fetch_or(words.contains(&CHANGED), Ordering::AcqRel);
+        for what in Awaited::ALL {
+            self.of(what).fetch_or(words.contains(&what.word()), Ordering::AcqRel);
+        }
+    }
 }
 
 /// Tells of commits.
@@ -59,7 +87,7 @@ impl Teller {
 pub(super) struct Feed {
     news: Arc<News>,
     changes: watch::Receiver<u64>,
-    attention: Arc<watch::Sender<u64>>,
+    bells: Arc<Bells>,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -79,14 +107,14 @@ impl Feed {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
         let news = Arc::<News>::default();
-        let attention = Arc::new(watch::Sender::new(0));
+        let bells = Arc::<Bells>::default();
         let (sender, changes) = watch::channel(change);
         let me = Uuid::new_v4().simple().to_string();
         let tasks = [
-            tokio::spawn(listen(listener, me.clone(), Arc::clone(&news), Arc::clone(&attention))),
+            tokio::spawn(listen(listener, me.clone(), Arc::clone(&news), Arc::clone(&bells))),
             tokio::spawn(follow(options, conn, me, Arc::clone(&news), sender)),
         ];
-        Ok(Self { news, changes, attention, tasks })
+        Ok(Self { news, changes, bells, tasks })
     }
 
     pub(super) fn teller(&self) -> Teller {
@@ -97,38 +125,37 @@ impl Feed {
         self.changes.clone()
     }
 
-    pub(super) fn attention(&self) -> watch::Receiver<u64> {
-        self.attention.subscribe()
+    pub(super) fn attention(&self, what: Awaited) -> watch::Receiver<u64> {
+        self.bells.listen(what)
     }
 
     /// Wakes whoever waits here, and at the other controllers.
-    pub(super) fn attend(&self) {
-        self.attention.send_modify(|count| *count += 1);
-        self.news.attend.store(true, Ordering::Release);
+    pub(super) fn attend(&self, what: Awaited) {
+        self.bells.ring(what);
+        self.news.of(what).store(true, Ordering::Release);
         self.news.wake.notify_one();
     }
 }
 
 /// Hears what other controllers tell.
-async fn listen(mut listener: PgListener, me: String, news: Arc<News>, attention: Arc<watch::Sender<u64>>) {
+async fn listen(mut listener: PgListener, me: String, news: Arc<News>, bells: Arc<Bells>) {
     loop {
-        let attend = match listener.try_recv().await {
-            Ok(Some(told)) => match told.payload().split_once(' ') {
-                Some((sender, _)) if sender == me => continue,
-                Some((_, what)) => what == "attend",
-                None => false,
-            },
+        let heard = match listener.try_recv().await {
+            Ok(Some(told)) => Some(told),
             // The connection was lost and made again; what was told meanwhile is not known.
-            Ok(None) => true,
+            Ok(None) => None,
             Err(error) => {
                 debug!(error = %error, "cannot listen for the other controllers; polling");
                 tokio::time::sleep(POLL).await;
-                true
+                None
             }
         };
-        if attend {
-            attention.send_modify(|count| *count += 1);
+        let words = heard.as_ref().map(|told| told.payload().split(' ').collect::<Vec<_>>());
+        if words.as_ref().is_some_and(|words| words.first() == Some(&me.as_str())) {
+            continue;
         }
+        let is_told = |what: &Awaited| words.as_ref().is_none_or(|words| words.contains(&what.word()));
+        Awaited::ALL.into_iter().filter(is_told).for_each(|what| bells.ring(what));
         news.wake.notify_one();
     }
 }
@@ -145,13 +172,11 @@ async fn follow(
     loop {
         // Either way it looks; being told only makes it sooner.
         let _ = tokio::time::timeout(POLL, news.wake.notified()).await;
-        let changed = news.changed.swap(false, Ordering::AcqRel);
-        let attend = news.attend.swap(false, Ordering::AcqRel);
-        if let Err(error) = round(&options, &mut conn, &me, changed, attend, &feed).await {
+        let words = news.take();
+        if let Err(error) = round(&options, &mut conn, &me, &words, &feed).await {
             conn = None;
             // Told again once there is a connection.
-            news.changed.fetch_or(changed, Ordering::AcqRel);
-            news.attend.fetch_or(attend, Ordering::AcqRel);
+            news.put_back(&words);
             warn!(error = %error, "the change feed lost its connection; trying again");
             tokio::time::sleep(POLL).await;
         }
@@ -163,19 +188,17 @@ async fn round(
     options: &PgConnectOptions,
     held: &mut Option<PgConnection>,
     me: &str,
-    changed: bool,
-    attend: bool,
+    words: &[&str],
     feed: &watch::Sender<u64>,
 ) -> std::result::Result<(), sqlx::Error> {
     let conn = match held {
         Some(conn) => conn,
         None => held.insert(options.connect().await?),
     };
-    if changed || attend {
-        let what = if attend { "attend" } else { "changed" };
+    if !words.is_empty() {
         sqlx::query("select pg_notify($1, $2)")
             .bind(CHANNEL)
-            .bind(format!("{me} {what}"))
+            .bind(format!("{me} {}", words.join(" ")))
             .execute(&mut *conn)
             .await?;
     }

@@ -20,6 +20,7 @@ use self::feed::Feed;
 use self::read::Reader;
 use self::transact::Transactions;
 use self::turn::Turn;
+use crate::attention::Awaited;
 use crate::backend::{Backend, Haste, Job};
 use crate::port::Rows;
 use crate::sql::sql_row;
@@ -76,12 +77,12 @@ impl Backend for PostgresStore {
         self.feed.changes()
     }
 
-    fn attend(&self) {
-        self.feed.attend();
+    fn attend(&self, what: Awaited) {
+        self.feed.attend(what);
     }
 
-    fn attention(&self) -> watch::Receiver<u64> {
-        self.feed.attention()
+    fn attention(&self, what: Awaited) -> watch::Receiver<u64> {
+        self.feed.attention(what)
     }
 
     async fn reaper_turn(&self) -> Result<bool> {

@@ -15,7 +15,7 @@ use crate::backend::BoxFuture;
 use crate::contract::{self, NOW, Scene, new_sweep};
 use crate::port::{Lock, Tables};
 use crate::sql::statements;
-use crate::{Claimed, NewTrial, Store};
+use crate::{Awaited, Claimed, NewTrial, Store};
 
 type Case = fn(Arc<dyn Store>) -> BoxFuture<'static, ()>;
 
@@ -77,11 +77,11 @@ async fn two_controllers_share_one_queue() {
     let Some(cluster) = cluster() else { return };
     let (url, one) = open_empty(cluster).await;
     let other = PostgresStore::open(&url).await.expect("opens beside the first");
-    let mut heard = (other.feed(), Store::attention(&other));
+    let mut heard = (other.feed(), Store::attention(&other, Awaited::Trial));
     let scene = Scene::new(Arc::new(one), 60).await;
     heard.0.wait_for(|change| *change > 0).await.expect("hears of the other's commits");
     heard.1.mark_unchanged();
-    scene.store.attend();
+    scene.store.attend(Awaited::Trial);
     heard.1.changed().await.expect("is woken by the other");
 
     let other = Arc::new(scene.on(Arc::new(other)));

@@ -25,7 +25,8 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
         return Err(StoreError::AgentUnknown { agent: claim.agent });
     };
     let nothing = |standing: SweepStanding| {
-        Ok(Claimed::Nothing { state: standing.state, reason: standing.reason, exhausted: standing.exhausted })
+        let SweepStanding { state, reason, exhausted, .. } = standing;
+        Ok(Claimed::Nothing { state, reason, exhausted, benched: false })
     };
     let seen = sweeps::standing(tx, &claim.sweep).await?;
     if !seen.state.hands_out() {
@@ -35,9 +36,10 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
         && !fault::pause_is_over(began, bench.length, now_ms)
     {
         let reason = format!("agent {} is benched: {}", agent.name, bench.reason);
-        return nothing(SweepStanding { reason, ..seen });
+        let SweepStanding { state, exhausted, .. } = seen;
+        return Ok(Claimed::Nothing { state, reason, exhausted, benched: true });
     }
-    let standing = locked(tx, &claim.sweep, &seen).await?;
+    let standing = locked(tx, &claim.sweep, seen).await?;
     if !standing.state.hands_out() || is_full(tx, &claim.sweep, &standing).await? {
         return nothing(standing);
     }
@@ -84,7 +86,10 @@ async fn lease(
 /// How the sweep stands now that it is locked. A claim that counts what is held, or that starts the sweep, has the row
 /// to itself; others go side by side, and only keep the sweep from being stopped under them. Nothing leads back to
 /// pending, so a claim that shares the row never comes to need it alone.
-async fn locked(tx: &mut dyn Tables, sweep: &str, seen: &SweepStanding) -> Result<SweepStanding> {
+async fn locked(tx: &mut dyn Tables, sweep: &str, seen: SweepStanding) -> Result<SweepStanding> {
+    if tx.is_alone() {
+        return Ok(seen);
+    }
     let alone = seen.max_parallel.is_some() || seen.state == SweepState::Pending;
     tx.sweep_lock(sweep, if alone { Lock::Exclusive } else { Lock::Shared }).await?;
     sweeps::standing(tx, sweep).await

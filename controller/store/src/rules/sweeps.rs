@@ -80,26 +80,53 @@ pub(crate) async fn enqueue(
         return Ok(false);
     }
     tx.trials_insert(id, trials, now_ms).await?;
-    settle(tx, id, now_ms).await?;
+    settle(tx, id, false, now_ms).await?;
     Ok(true)
 }
 
-/// Moves a sweep on after its trials moved: finished when nothing is left, paused when nothing but failures came. The
-/// sweep is locked.
-pub(super) async fn settle(tx: &mut dyn Tables, id: &str, now_ms: i64) -> Result<()> {
+/// Moves a sweep on after its trials moved: finished when nothing is left, paused when nothing but failures came, which
+/// is so after a failure only. The sweep is locked; how it stands then.
+pub(super) async fn settle(
+    tx: &mut dyn Tables,
+    id: &str,
+    failed: bool,
+    now_ms: i64,
+) -> Result<SweepStanding> {
     let standing = standing(tx, id).await?;
+    match moved(tx, id, &standing, failed).await? {
+        Some((state, reason)) => {
+            set_state(tx, id, state, &reason, now_ms).await?;
+            Ok(SweepStanding { state, reason, ..standing })
+        }
+        None => {
+            tx.sweep_touch(id).await?;
+            Ok(standing)
+        }
+    }
+}
+
+/// Where a sweep moves on its own, and why.
+async fn moved(
+    tx: &mut dyn Tables,
+    id: &str,
+    standing: &SweepStanding,
+    failed: bool,
+) -> Result<Option<(SweepState, String)>> {
+    let may_break = failed && standing.state == SweepState::Running;
+    // Counting costs more than the rest, and most ends change nothing.
+    if !standing.exhausted && !may_break {
+        return Ok(None);
+    }
     let counts = tx.rows().sweep_counts(id).await?;
     if standing.exhausted
         && counts.open() == 0
         && let Some(to) = sweep::next(standing.state, SweepEvent::Exhausted)
     {
-        return set_state(tx, id, to, "", now_ms).await;
+        return Ok(Some((to, String::new())));
     }
-    if standing.state == SweepState::Running && sweep_breaker(&counts, "").is_some() {
+    if may_break && sweep_breaker(&counts, "").is_some() {
         let last = tx.last_failure(id).await?;
-        if let Some(reason) = sweep_breaker(&counts, last.as_deref().unwrap_or("")) {
-            return set_state(tx, id, SweepState::Paused, &reason, now_ms).await;
-        }
+        return Ok(sweep_breaker(&counts, last.as_deref().unwrap_or("")).map(|why| (SweepState::Paused, why)));
     }
-    tx.sweep_touch(id).await
+    Ok(None)
 }

@@ -40,6 +40,10 @@ impl<T: SqlTx> Tables for T {
         self
     }
 
+    fn is_alone(&self) -> bool {
+        !T::LOCKS
+    }
+
     async fn sweep_lock(&mut self, sweep: &str, lock: Lock) -> Result<()> {
         if T::LOCKS {
             let statement = match lock {

@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions as _, Sqlite};
 use tokio::sync::watch;
 
 use self::writer::Writer;
+use crate::attention::{Awaited, Bells};
 use crate::backend::{Backend, Haste, Job};
 use crate::port::Rows;
 use crate::sql::{sql_connection, sql_row};
@@ -31,7 +32,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: SqlitePool,
     feed: watch::Receiver<u64>,
-    attention: watch::Sender<u64>,
+    bells: Bells,
     /// Held while the store lives: a second controller on the file is refused.
     _lock: File,
 }
@@ -53,7 +54,7 @@ impl SqliteStore {
             .await
             .map_err(|error| refused(path, error))?;
         let (writer, feed) = Writer::start(conn).await?;
-        Ok(Self { writer, readers, feed, attention: watch::Sender::new(0), _lock: lock })
+        Ok(Self { writer, readers, feed, bells: Bells::default(), _lock: lock })
     }
 
     async fn reader(&self) -> Result<PoolConnection<Sqlite>> {
@@ -178,12 +179,12 @@ impl Backend for SqliteStore {
         self.feed.clone()
     }
 
-    fn attend(&self) {
-        self.attention.send_modify(|count| *count += 1);
+    fn attend(&self, what: Awaited) {
+        self.bells.ring(what);
     }
 
-    fn attention(&self) -> watch::Receiver<u64> {
-        self.attention.subscribe()
+    fn attention(&self, what: Awaited) -> watch::Receiver<u64> {
+        self.bells.listen(what)
     }
 }
 
