@@ -83,8 +83,6 @@ pub(crate) trait Tables: Send {
     async fn sweep_insert(&mut self, new: &NewSweep) -> Result<bool>;
     async fn sweep_by_request(&mut self, request: Uuid) -> Result<Option<String>>;
     async fn sweep_standing(&mut self, sweep: &str) -> Result<Option<SweepStanding>>;
-    /// How many of a sweep's trials agents hold.
-    async fn sweep_active(&mut self, sweep: &str) -> Result<u64>;
     async fn sweep_move(
         &mut self,
         sweep: &str,
@@ -94,9 +92,8 @@ pub(crate) trait Tables: Send {
     ) -> Result<()>;
     /// Marks a sweep as changed.
     async fn sweep_touch(&mut self, sweep: &str) -> Result<()>;
-    /// Moves the last proposed number from `after` to `last`. Whether it did: not when the number is another, nothing
-    /// is left to propose, or the sweep is over.
-    async fn sweep_proposed(&mut self, sweep: &str, after: u64, last: u64, exhausted: bool) -> Result<bool>;
+    /// Moves the last proposed number; `exhausted`: it is the last there will be.
+    async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()>;
     /// The reason of the trial that failed last.
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>>;
 
@@ -135,8 +132,9 @@ pub(crate) trait Tables: Send {
     async fn attempt(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>>;
     /// The same, and its trial and its row are this transaction's alone until the end.
     async fn attempt_locked(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>>;
-    /// The name of the agent that has or had an attempt.
-    async fn attempt_agent(&mut self, key: AttemptKey) -> Result<String>;
+    /// Whether an attempt left a checkpoint to go on from. To be asked once the attempt is locked, and not with it: what is
+    /// read along with a lock may be from before others let go of it.
+    async fn got_on(&mut self, key: AttemptKey) -> Result<bool>;
     /// The attempts of a trial that ended, oldest first.
     async fn attempts_past(&mut self, trial: Uuid) -> Result<Vec<Past<Uuid>>>;
     /// Counts a renewal of an attempt that has not ended.
@@ -214,6 +212,9 @@ pub(crate) enum Lock {
 pub(crate) struct SweepStanding {
     pub(crate) state: SweepState,
     pub(crate) reason: String,
+    /// Trials up to this number have been proposed.
+    pub(crate) proposed: u64,
+    /// Nothing is left to propose.
     pub(crate) exhausted: bool,
     pub(crate) max_parallel: Option<u32>,
     pub(crate) target: Option<Objective>,
@@ -253,8 +254,6 @@ pub(crate) struct AttemptStanding {
     /// `None` while it runs.
     pub(crate) end: Option<End>,
     pub(crate) agent: Uuid,
-    /// Whether it left a checkpoint to go on from.
-    pub(crate) got_on: bool,
     pub(crate) facts: Option<Facts>,
     pub(crate) sweep_state: SweepState,
     pub(crate) target: Option<Objective>,

@@ -37,7 +37,7 @@ impl Held {
     }
 
     /// Whether an attempt left a checkpoint to go on from.
-    fn got_on(&self, (trial, attempt): Key) -> bool {
+    fn left_checkpoint(&self, (trial, attempt): Key) -> bool {
         let told = self.checkpoints.range((trial, attempt, 0)..=(trial, attempt, u64::MAX));
         told.into_iter().any(|(_, checkpoint)| checkpoint.resume && checkpoint.stored)
     }
@@ -110,14 +110,11 @@ impl Tables for Held {
         Ok(self.sweeps.get(&sweep.to_owned()).map(|row| SweepStanding {
             state: row.sweep.state,
             reason: row.sweep.reason.clone(),
+            proposed: row.sweep.proposed,
             exhausted: row.sweep.exhausted,
             max_parallel: row.max_parallel,
             target: row.sweep.objective.clone(),
         }))
-    }
-
-    async fn sweep_active(&mut self, sweep: &str) -> Result<u64> {
-        Ok(self.of_sweep(sweep).filter(|row| row.trial.state.is_active()).count() as u64)
     }
 
     async fn sweep_move(
@@ -140,19 +137,12 @@ impl Tables for Held {
         Ok(())
     }
 
-    async fn sweep_proposed(&mut self, sweep: &str, after: u64, last: u64, exhausted: bool) -> Result<bool> {
-        use SweepState::{Paused, Pending, Running};
-        let Some(row) = self.sweeps.get(&sweep.to_owned()) else { return Ok(false) };
-        let wanted = row.sweep.proposed == after
-            && !row.sweep.exhausted
-            && matches!(row.sweep.state, Pending | Running | Paused);
-        if wanted {
-            self.update_sweep(sweep, |sweep| {
-                sweep.proposed = last;
-                sweep.exhausted = exhausted;
-            });
-        }
-        Ok(wanted)
+    async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()> {
+        self.update_sweep(sweep, |sweep| {
+            sweep.proposed = last;
+            sweep.exhausted = exhausted;
+        });
+        Ok(())
     }
 
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>> {
@@ -349,7 +339,6 @@ impl Tables for Held {
                 acknowledged: attempt.acknowledged,
                 end: attempt.ended.as_ref().map(|ended| ended.end),
                 agent: attempt.agent,
-                got_on: self.got_on(key(of)),
                 facts: attempt.facts.clone(),
                 sweep_state: sweep.sweep.state,
                 target: sweep.sweep.objective.clone(),
@@ -364,15 +353,15 @@ impl Tables for Held {
         self.attempt(of).await
     }
 
-    async fn attempt_agent(&mut self, of: AttemptKey) -> Result<String> {
-        Ok(self.attempt_name(key(of)).unwrap_or_default())
+    async fn got_on(&mut self, of: AttemptKey) -> Result<bool> {
+        Ok(self.left_checkpoint(key(of)))
     }
 
     async fn attempts_past(&mut self, trial: Uuid) -> Result<Vec<Past<Uuid>>> {
         let ended = self.attempts.range((trial, 0)..=(trial, u32::MAX));
         let past = |(key, row): (&Key, &AttemptRecord)| {
             let end = row.ended.as_ref()?.end;
-            Some(Past { agent: row.agent, end, got_on: self.got_on(*key) })
+            Some(Past { agent: row.agent, end, got_on: self.left_checkpoint(*key) })
         };
         Ok(ended.filter_map(past).collect())
     }

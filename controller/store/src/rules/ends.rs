@@ -43,7 +43,8 @@ pub(crate) async fn expire(
     if known.stale(lease.key).is_some() || known.renewals != lease.renewals {
         return Ok(None);
     }
-    let agent = tx.attempt_agent(lease.key).await?;
+    let agent = tx.agent_standing(known.agent).await?;
+    let agent = agent.ok_or_else(|| StoreError::corrupt("an attempt without an agent"))?.name;
     let reason = format!("agent {agent} was not heard of for {} s", lease.length.as_secs());
     let attempt_end =
         AttemptEnd { at_ms: now_ms, end: End::AgentLost, reason: &reason, exit_code: None, signal: None };
@@ -73,7 +74,7 @@ async fn end(
         end: judged,
         detail: &detail,
         faults: Faults { agents_lost, ..known.faults },
-        got_on: known.got_on,
+        got_on: tx.got_on(key).await?,
         other_agent,
         budget: Budget { user_retries: known.retries, infrastructure_retries: known.infrastructure_retries },
         sweep: known.sweep_state,

@@ -12,7 +12,7 @@ use sweep_core::retention::Stored;
 use sweep_core::sweep::SweepState;
 use uuid::Uuid;
 
-use super::{SqlTx, Value, rows, statements as sql, values};
+use super::{SqlRow as _, SqlTx, Value, rows, statements as sql, values};
 use crate::port::{
     AgentStanding, AttemptEnd, AttemptStanding, Lock, PackedBatch, QueuedTrial, ResumedFrom, Rows,
     StoredModel, SweepStanding, Tables, TrialMove,
@@ -86,11 +86,6 @@ impl<T: SqlTx> Tables for T {
         row.as_ref().map(rows::sweep_standing).transpose()
     }
 
-    async fn sweep_active(&mut self, sweep: &str) -> Result<u64> {
-        let row = self.fetch_optional(&sql::SWEEP_ACTIVE, values![sweep]).await?;
-        row.map_or(Ok(0), |row| rows::count(&row, "count"))
-    }
-
     async fn sweep_move(
         &mut self,
         sweep: &str,
@@ -109,10 +104,10 @@ impl<T: SqlTx> Tables for T {
         Ok(())
     }
 
-    async fn sweep_proposed(&mut self, sweep: &str, after: u64, last: u64, exhausted: bool) -> Result<bool> {
+    async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()> {
         let change = self.next_change().await?;
-        let row = values![sweep, after, last, exhausted, change];
-        Ok(self.execute(&sql::SWEEP_PROPOSED, row).await? == 1)
+        self.execute(&sql::SWEEP_PROPOSED, values![sweep, last, exhausted, change]).await?;
+        Ok(())
     }
 
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>> {
@@ -271,10 +266,9 @@ impl<T: SqlTx> Tables for T {
         row.as_ref().map(rows::attempt_standing).transpose()
     }
 
-    async fn attempt_agent(&mut self, key: AttemptKey) -> Result<String> {
-        let row = self.fetch_optional(&sql::ATTEMPT_AGENT, values![key.trial, key.attempt]).await?;
-        let row = row.ok_or_else(|| StoreError::corrupt("an attempt without an agent"))?;
-        rows::text(&row, "name")
+    async fn got_on(&mut self, key: AttemptKey) -> Result<bool> {
+        let row = self.fetch_optional(&sql::GOT_ON, values![key.trial, key.attempt]).await?;
+        row.map_or(Ok(false), |row| row.flag("got_on"))
     }
 
     async fn attempts_past(&mut self, trial: Uuid) -> Result<Vec<Past<Uuid>>> {

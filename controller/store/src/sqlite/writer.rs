@@ -8,14 +8,13 @@
 
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, Executor as _};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use crate::backend::{self, BoxFuture, Haste};
-use crate::sql::{SqlTx, sql_connection};
+use crate::sql::{sql_connection, sql_transaction};
 use crate::{Result, StoreError};
 
 /// The most jobs in one transaction.
@@ -32,14 +31,14 @@ struct Tx {
     change: u64,
 }
 
-sql_connection!(Tx, SqliteRow, locks: false, |me| &mut me.conn, last_change: Ok(me.change));
+sql_connection!(Tx, SqliteRow, |me| &mut me.conn, last_change: Ok(me.change));
+sql_transaction!(Tx, locks: false, |me| &mut me.conn, next_change: Ok(me.number()));
 
-#[async_trait]
-impl SqlTx for Tx {
-    async fn next_change(&mut self) -> Result<i64> {
+impl Tx {
+    fn number(&mut self) -> i64 {
         self.change += 1;
         // A counter that starts at 0 and grows by one does not leave i64.
-        Ok(self.change as i64)
+        self.change as i64
     }
 }
 
