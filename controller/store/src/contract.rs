@@ -50,6 +50,8 @@ macro_rules! cases {
             programs_and_machines_have_budgets_of_their_own
             a_trial_that_takes_agents_down_fails_with_that_reason
             a_machine_that_fails_in_a_row_is_benched_and_comes_back
+            ends_of_other_slots_neither_lift_nor_double_a_bench
+            a_success_lifts_a_bench
             an_agent_on_which_every_program_fails_is_benched
             a_trial_without_a_finite_objective_fails_where_asked
             a_trial_goes_on_from_its_newest_stored_checkpoint

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sweep_core::breaker::Bench;
 use sweep_core::fault::{self, Budget, Case, End, Faults};
 use sweep_core::lease::Lease;
 use sweep_core::trial::{self, Outcome, TrialEvent, TrialState};
@@ -123,7 +124,9 @@ async fn remember(
     now_ms: i64,
 ) -> Result<()> {
     let Some(mut standing) = tx.agent_locked(known.agent).await? else { return Ok(()) };
-    let (record, bench) = standing.record.after(end, detail);
+    let in_force = |(bench, began): &(Bench, i64)| !fault::pause_is_over(*began, bench.length, now_ms);
+    let benched = standing.bench.as_ref().is_some_and(in_force);
+    let (record, bench) = standing.record.after(end, detail, benched);
     if record == standing.record && bench.is_none() {
         return Ok(());
     }
