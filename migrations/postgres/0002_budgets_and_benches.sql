@@ -1,5 +1,8 @@
 -- Budgets per sweep; a pause before a trial is handed out again; agents that get no trials for a while; checkpoints
 -- that a trial can go on from.
+--
+-- Of what is in the tables since 0001, an agent's host, version, slots, devices, labels and time of registration and an
+-- attempt's exit code and signal are kept for the dashboard; no statement reads them yet.
 
 alter table sweep add column infrastructure_retries bigint not null default 5;
 -- a trial that ended without a finite objective failed

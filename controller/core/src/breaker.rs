@@ -50,13 +50,16 @@ pub struct Bench {
 impl Record {
     /// What is remembered after an attempt's end, and whether its agent is benched.
     ///
-    /// After the bench one more fault benches it again, for twice as long, and one success clears it.
-    pub fn after(self, end: End, detail: &str) -> (Self, Option<Bench>) {
+    /// While it is `benched` the ends of what it still runs count for nothing, as they come from before, or from the same
+    /// fault; only a success does. After the bench one more fault benches it again, for twice as long, and one success
+    /// clears it.
+    pub fn after(self, end: End, detail: &str, benched: bool) -> (Self, Option<Bench>) {
         let mut next = self;
         let (count, limit, what) = match end {
             End::Told(Outcome::Succeeded | Outcome::Stopped) => {
                 return (Self { proven: true, ..Self::default() }, None);
             }
+            _ if benched => return (self, None),
             End::Told(Outcome::Cancelled | Outcome::HandedBack) => return (self, None),
             End::Told(Outcome::Failed) if self.proven => return (self, None),
             End::Told(Outcome::Failed) => {
@@ -89,7 +92,7 @@ mod tests {
     const LOST: End = End::AgentLost;
 
     fn after(ends: &[End]) -> (Record, Option<Bench>) {
-        ends.iter().fold((Record::default(), None), |(record, _), &end| record.after(end, "x"))
+        ends.iter().fold((Record::default(), None), |(record, _), &end| record.after(end, "x", false))
     }
 
     #[test]
@@ -123,6 +126,19 @@ mod tests {
         assert_eq!(after(&outcomes).1.map(|bench| bench.length), Some(LONGEST_BENCH));
         outcomes.extend([GOOD, LOST, LOST]);
         assert_eq!(after(&outcomes).1, None);
+    }
+
+    #[test]
+    fn nothing_but_a_success_counts_while_an_agent_is_benched() {
+        let (record, bench) = after(&[LOST; 3]);
+        assert!(bench.is_some());
+        for end in End::ALL {
+            let good = matches!(end, End::Told(Outcome::Succeeded | Outcome::Stopped));
+            let expected = if good { Record { proven: true, ..Record::default() } } else { record };
+            assert_eq!(record.after(end, "x", true), (expected, None), "{}", end.word());
+        }
+        // Once it is over, the next fault is one too many.
+        assert_eq!(record.after(LOST, "x", false).1.map(|bench| bench.length.as_secs()), Some(120));
     }
 
     #[test]

@@ -42,6 +42,11 @@ impl End {
         }
     }
 
+    /// Whether something went wrong, so that the trial may be run again.
+    pub fn is_fault(self) -> bool {
+        matches!(self, Self::Told(Outcome::Failed | Outcome::Infrastructure) | Self::AgentLost)
+    }
+
     /// The end of a word.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|end| end.word() == word)

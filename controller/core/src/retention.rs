@@ -48,14 +48,19 @@ pub fn to_resume(stored: &[Stored]) -> Option<&Stored> {
     stored.iter().filter(|one| one.resume).max_by_key(|one| one.age())
 }
 
-/// Which checkpoints of a trial are not kept. `over`: it will not run again unless a person wants it.
-pub fn displaced(stored: &[Stored], goal: Goal, over: bool, retention: Retention) -> Vec<Stored> {
+/// Which checkpoints of a trial that may run on are not kept.
+pub fn displaced(stored: &[Stored], goal: Goal, retention: Retention) -> Vec<Stored> {
     let (mut resume, mut models): (Vec<&Stored>, Vec<&Stored>) = stored.iter().partition(|one| one.resume);
     resume.sort_by_key(|one| std::cmp::Reverse(one.age()));
     models.sort_by(|a, b| better(goal, a, b));
-    let newest = if over { 0 } else { retention.newest.max(1) };
-    let out = resume.into_iter().skip(newest).chain(models.into_iter().skip(retention.best.max(1)));
-    out.copied().collect()
+    let resume = resume.into_iter().skip(retention.newest.max(1));
+    resume.chain(models.into_iter().skip(retention.best.max(1))).copied().collect()
+}
+
+/// Which checkpoints a trial that will not run again needs no longer: those it could have gone on from. Its models were
+/// weighed when they came.
+pub fn spent(stored: &[Stored]) -> impl Iterator<Item = &Stored> {
+    stored.iter().filter(|one| one.resume)
 }
 
 /// The better first; among equals, and without scores, the newer.
@@ -131,7 +136,12 @@ mod tests {
             stored(20, true, None),
         ];
         let keep = |goal, over| {
-            let mut out = steps(&displaced(&all, goal, over, Retention::default()));
+            let mut gone = displaced(&all, goal, Retention::default());
+            if over {
+                gone.retain(|one| !one.resume);
+                gone.extend(spent(&all));
+            }
+            let mut out = steps(&gone);
             out.sort_unstable();
             out
         };
@@ -145,15 +155,15 @@ mod tests {
     fn of_one_step_the_later_attempt_is_newer() {
         let all = [stored(10, true, None), Stored { attempt: 3, seq: 1, ..stored(10, true, None) }];
         assert_eq!(to_resume(&all).map(|one| one.attempt), Some(3));
-        assert_eq!(displaced(&all, Goal::Minimize, false, Retention::default()), [all[0]]);
+        assert_eq!(displaced(&all, Goal::Minimize, Retention::default()), [all[0]]);
     }
 
     #[test]
     fn models_without_scores_are_kept_by_age_after_those_with() {
         let all = [stored(1, false, None), stored(2, false, Some(f64::NAN)), stored(3, false, None)];
-        assert_eq!(steps(&displaced(&all, Goal::Maximize, true, Retention::default())), [2, 1]);
+        assert_eq!(steps(&displaced(&all, Goal::Maximize, Retention::default())), [2, 1]);
         let scored = [stored(1, false, Some(0.1)), stored(3, false, None)];
-        assert_eq!(steps(&displaced(&scored, Goal::Maximize, true, Retention::default())), [3]);
+        assert_eq!(steps(&displaced(&scored, Goal::Maximize, Retention::default())), [3]);
     }
 
     #[test]
@@ -184,7 +194,7 @@ mod tests {
                 .collect();
             let all: Vec<Stored> = all.into_values().collect();
             let retention = Retention { newest, best, sweep_bytes: None };
-            let out = displaced(&all, Goal::Maximize, false, retention);
+            let out = displaced(&all, Goal::Maximize, retention);
             prop_assert!(to_resume(&all).is_none_or(|needed| !out.contains(needed)));
             let (kept, gone): (Vec<&Stored>, Vec<&Stored>) =
                 all.iter().filter(|one| !one.resume).partition(|one| !out.contains(one));

@@ -1,5 +1,7 @@
 //! What a store can answer besides success.
 
+use std::fmt;
+
 use sweep_core::sweep::{SweepEvent, SweepState};
 use thiserror::Error;
 
@@ -40,6 +42,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A database that cannot be opened: why, and what to do about it.
+    pub(crate) fn cannot_open(place: impl fmt::Display, what: impl fmt::Display) -> Self {
+        Self::Open { message: format!("cannot open the database {place}: {what}") }
+    }
+
     pub(crate) fn database(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
         move |source| Self::Database { what, source }
     }

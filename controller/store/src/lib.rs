@@ -68,6 +68,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Appends proposals numbered from `after + 1`. `false`, and nothing is stored, when the sweep's last proposal is
     /// not number `after` or it takes no more trials: whoever planned was late. `exhausted`: these are the last.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepNotFound`].
     async fn trials_enqueue(
         &self,
         sweep: &str,

@@ -40,7 +40,7 @@ impl Location {
 
     /// An error about opening this place.
     pub(crate) fn refuse(&self, what: impl fmt::Display) -> StoreError {
-        StoreError::Open { message: format!("cannot open the database {self}: {what}") }
+        StoreError::cannot_open(self, what)
     }
 }
 

@@ -3,12 +3,12 @@
 //!
 //! Operations that change what a watcher sees number that change themselves.
 
+mod records;
+
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use sweep_core::breaker::{Bench, Record};
-use sweep_core::fault::{End, Faults, Past};
+use sweep_core::fault::Past;
 use sweep_core::file::FileRef;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
@@ -17,9 +17,10 @@ use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
+pub(crate) use self::records::*;
 use crate::{
-    Agent, Assignment, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial,
-    Objective, Result, Sweep, Trial, TrialName,
+    Agent, Assignment, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result,
+    Sweep, Trial, TrialName,
 };
 
 /// What can be asked of the tables, in a transaction or outside one.
@@ -73,20 +74,21 @@ pub(crate) enum Pick {
 ///
 /// Where transactions run beside each other, rows are locked in this order: sweep, trial, attempt. `sweep_lock` and
 /// `attempt_locked` say what a rule relies on; a backend with one writer has nothing to do for them.
-#[async_trait]
-pub(crate) trait Tables: Send {
+pub(crate) trait Tables: SweepTables + TrialTables + AttemptTables + CheckpointTables {
     fn rows(&mut self) -> &mut dyn Rows;
+}
 
-    /// Keeps a sweep's row as it is (`Shared`) or for this transaction alone (`Exclusive`) until the end.
+/// Sweeps.
+#[async_trait]
+pub(crate) trait SweepTables: Send {
     /// Whether no other transaction runs beside this one: nothing needs a lock, and what was read stays true.
     fn is_alone(&self) -> bool;
+    /// Keeps a sweep's row as it is (`Shared`) or for this transaction alone (`Exclusive`) until the end.
     async fn sweep_lock(&mut self, sweep: &str, lock: Lock) -> Result<()>;
     /// Whether it was stored; `false`: its request is known.
     async fn sweep_insert(&mut self, new: &NewSweep) -> Result<bool>;
     async fn sweep_by_request(&mut self, request: Uuid) -> Result<Option<String>>;
     async fn sweep_standing(&mut self, sweep: &str) -> Result<Option<SweepStanding>>;
-    /// How many of a sweep's trials agents hold.
-    async fn sweep_active(&mut self, sweep: &str) -> Result<u64>;
     async fn sweep_move(
         &mut self,
         sweep: &str,
@@ -96,12 +98,15 @@ pub(crate) trait Tables: Send {
     ) -> Result<()>;
     /// Marks a sweep as changed.
     async fn sweep_touch(&mut self, sweep: &str) -> Result<()>;
-    /// Moves the last proposed number from `after` to `last`. Whether it did: not when the number is another, nothing
-    /// is left to propose, or the sweep is over.
-    async fn sweep_proposed(&mut self, sweep: &str, after: u64, last: u64, exhausted: bool) -> Result<bool>;
+    /// Moves the last proposed number; `exhausted`: it is the last there will be.
+    async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()>;
     /// The reason of the trial that failed last.
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>>;
+}
 
+/// Trials and the summaries of their metrics.
+#[async_trait]
+pub(crate) trait TrialTables: Send {
     async fn trials_insert(&mut self, sweep: &str, trials: &[NewTrial], now_ms: i64) -> Result<()>;
     /// Deletes queued trials that never ran; the sweep's last proposal is the highest that is left.
     async fn trials_withdraw(&mut self, sweep: &str) -> Result<()>;
@@ -114,14 +119,19 @@ pub(crate) trait Tables: Send {
     /// A trial that reported: it runs, and has this objective.
     async fn trial_running(&mut self, trial: Uuid, objective: Option<f64>) -> Result<()>;
     async fn trial_move(&mut self, end: &TrialMove) -> Result<()>;
+    async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()>;
+    async fn metrics_forget(&mut self, trial: Uuid) -> Result<()>;
+}
 
+/// Agents, attempts, and what attempts told.
+#[async_trait]
+pub(crate) trait AttemptTables: Send {
     async fn agent_set(&mut self, agent: &Agent, now_ms: i64) -> Result<()>;
     /// How an agent stands; `None`: it never registered.
     async fn agent_standing(&mut self, agent: Uuid) -> Result<Option<AgentStanding>>;
     /// The same, and its row is this transaction's alone until the end. Locked after all others.
     async fn agent_locked(&mut self, agent: Uuid) -> Result<Option<AgentStanding>>;
     async fn agent_stand(&mut self, agent: Uuid, standing: &AgentStanding) -> Result<()>;
-
     /// What a claim got earlier.
     async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>>;
     async fn attempt_insert(
@@ -137,8 +147,9 @@ pub(crate) trait Tables: Send {
     async fn attempt(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>>;
     /// The same, and its trial and its row are this transaction's alone until the end.
     async fn attempt_locked(&mut self, key: AttemptKey) -> Result<Option<AttemptStanding>>;
-    /// The name of the agent that has or had an attempt.
-    async fn attempt_agent(&mut self, key: AttemptKey) -> Result<String>;
+    /// Whether an attempt left a checkpoint to go on from. To be asked once the attempt is locked, and not with it: what is
+    /// read along with a lock may be from before others let go of it.
+    async fn got_on(&mut self, key: AttemptKey) -> Result<bool>;
     /// The attempts of a trial that ended, oldest first.
     async fn attempts_past(&mut self, trial: Uuid) -> Result<Vec<Past<Uuid>>>;
     /// Counts a renewal of an attempt that has not ended.
@@ -151,8 +162,13 @@ pub(crate) trait Tables: Send {
         facts: Option<&Facts>,
     ) -> Result<()>;
     async fn attempt_end(&mut self, key: AttemptKey, end: &AttemptEnd<'_>) -> Result<()>;
-
     async fn batch_insert(&mut self, key: AttemptKey, batch: &PackedBatch) -> Result<()>;
+    async fn media_insert(&mut self, key: AttemptKey, seq: u64, media: &Media) -> Result<()>;
+}
+
+/// Checkpoints, and the contents of the artifact store.
+#[async_trait]
+pub(crate) trait CheckpointTables: Send {
     async fn checkpoint_insert(&mut self, key: AttemptKey, seq: u64, checkpoint: &Checkpoint) -> Result<()>;
     /// Whether such a checkpoint was reported.
     async fn checkpoint_known(&mut self, key: AttemptKey, seq: u64) -> Result<bool>;
@@ -172,130 +188,9 @@ pub(crate) trait Tables: Send {
     async fn checkpoints_stored(&mut self, trial: Uuid, metric: Option<&str>) -> Result<Vec<Stored>>;
     /// Those of a sweep that are models.
     async fn models_stored(&mut self, sweep: &str) -> Result<Vec<StoredModel>>;
-
     /// A content is about to be pointed to, so it is no orphan. `false`: it is being removed.
     async fn file_adopt(&mut self, sha256: &str) -> Result<bool>;
     /// Orphans since before a moment, and those taken earlier: from now on they are being removed.
     async fn orphans_take(&mut self, before_ms: i64) -> Result<Vec<String>>;
     async fn orphan_forget(&mut self, sha256: &str) -> Result<()>;
-
-    async fn metrics_forget(&mut self, trial: Uuid) -> Result<()>;
-    async fn media_insert(&mut self, key: AttemptKey, seq: u64, media: &Media) -> Result<()>;
-    async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()>;
-}
-
-/// The checkpoint that an attempt went on from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ResumedFrom {
-    pub(crate) attempt: u32,
-    pub(crate) seq: u64,
-    pub(crate) step: u64,
-}
-
-/// A stored checkpoint that is a model.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StoredModel {
-    pub(crate) key: AttemptKey,
-    pub(crate) seq: u64,
-    /// The trial's number and objective.
-    pub(crate) number: u64,
-    pub(crate) objective: Option<f64>,
-    /// Bytes.
-    pub(crate) size: u64,
-}
-
-/// How a row is kept from others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lock {
-    Shared,
-    Exclusive,
-}
-
-/// What a move of a sweep needs to know.
-#[derive(Debug, Clone)]
-pub(crate) struct SweepStanding {
-    pub(crate) state: SweepState,
-    pub(crate) reason: String,
-    pub(crate) exhausted: bool,
-    pub(crate) max_parallel: Option<u32>,
-    pub(crate) target: Option<Objective>,
-}
-
-/// A trial that waits for an agent.
-#[derive(Debug, Clone)]
-pub(crate) struct QueuedTrial {
-    pub(crate) id: Uuid,
-    pub(crate) number: u64,
-    /// The last attempt; 0: never claimed.
-    pub(crate) attempt: u32,
-    pub(crate) params: sweep_core::value::Params,
-}
-
-/// What is remembered of an agent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct AgentStanding {
-    pub(crate) name: String,
-    pub(crate) record: Record,
-    /// It gets no trials for a while, from this moment.
-    pub(crate) bench: Option<(Bench, i64)>,
-}
-
-/// What is known of an attempt, its trial and its sweep.
-#[derive(Debug, Clone)]
-pub(crate) struct AttemptStanding {
-    pub(crate) sweep: String,
-    pub(crate) number: u64,
-    pub(crate) state: TrialState,
-    /// The trial's current or last attempt.
-    pub(crate) current: u32,
-    pub(crate) objective: Option<f64>,
-    pub(crate) faults: Faults,
-    pub(crate) renewals: u64,
-    pub(crate) acknowledged: u64,
-    /// `None` while it runs.
-    pub(crate) end: Option<End>,
-    pub(crate) agent: Uuid,
-    /// Whether it left a checkpoint to go on from.
-    pub(crate) got_on: bool,
-    pub(crate) facts: Option<Facts>,
-    pub(crate) sweep_state: SweepState,
-    pub(crate) target: Option<Objective>,
-    /// How often a program that failed is run again.
-    pub(crate) retries: u32,
-    pub(crate) infrastructure_retries: u32,
-    /// Whether a trial that ended without a finite objective failed.
-    pub(crate) fails_non_finite: bool,
-}
-
-/// Where an attempt's end takes its trial.
-#[derive(Debug, Clone)]
-pub(crate) struct TrialMove {
-    pub(crate) trial: Uuid,
-    pub(crate) to: TrialState,
-    pub(crate) reason: String,
-    pub(crate) faults: Faults,
-    /// `None`: it will run again.
-    pub(crate) finished_at: Option<i64>,
-    /// It is not handed out before so much time has passed since `now_ms`.
-    pub(crate) pause: Duration,
-    pub(crate) now_ms: i64,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone)]
-pub(crate) struct AttemptEnd<'a> {
-    pub(crate) at_ms: i64,
-    pub(crate) end: End,
-    pub(crate) reason: &'a str,
-    pub(crate) exit_code: Option<i32>,
-    pub(crate) signal: Option<i32>,
-}
-
-/// The events of one report as they lie in their row; see [`crate::codec`].
-#[derive(Debug, Clone)]
-pub(crate) struct PackedBatch {
-    pub(crate) first_seq: u64,
-    pub(crate) last_seq: u64,
-    pub(crate) points: Option<Vec<u8>>,
-    pub(crate) logs: Option<Vec<u8>>,
 }

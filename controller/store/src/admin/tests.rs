@@ -4,6 +4,7 @@ use std::sync::Arc;
 use sqlx::{Connection as _, Executor as _};
 use sweep_core::file::FileRef;
 use sweep_core::retention::Retention;
+use sweep_core::sweep::SweepEvent;
 use sweep_core::trial::Outcome;
 
 use super::tables::TABLES;
@@ -142,7 +143,9 @@ async fn a_copy_is_equal_and_goes_on() {
     assert_eq!(seen(&*store, &sweep).await, before);
     // Its changes go on from the file's numbers: who watched the file misses nothing.
     assert!(*store.feed().borrow() >= change);
-    assert!(store.trials_enqueue(&sweep, 5, vec![trial(6)], false, NOW).await.is_ok());
+    let queued = store.trials_enqueue(&sweep, 5, vec![trial(6)], false, NOW).await.expect("answers");
+    assert!(!queued, "nothing is left to propose, as in the file");
+    store.sweep_change(&sweep, SweepEvent::Pause, NOW).await.expect("goes on");
     let mut feed = store.feed();
     feed.wait_for(|now| *now > change).await.expect("moves");
 }

@@ -116,6 +116,55 @@ pub(crate) async fn a_machine_that_fails_in_a_row_is_benched_and_comes_back(stor
     scene.claim().await;
 }
 
+pub(crate) async fn ends_of_other_slots_neither_lift_nor_double_a_bench(store: Any) {
+    let scene = Scene::new(store, 7).await;
+    for _ in 0..2 {
+        let (key, _) = scene.claim().await;
+        scene.finish(key, Outcome::Infrastructure, 0).await.expect("ends");
+        scene.wait(60 * SECOND);
+    }
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(scene.claim().await.0);
+    }
+    // The third fault in a row benches it; one of the others fails then, and one falls to the same fault.
+    for (key, outcome) in
+        held.into_iter().zip([Outcome::Infrastructure, Outcome::Failed, Outcome::Infrastructure])
+    {
+        scene.finish(key, outcome, 0).await.expect("ends");
+        assert!(scene.refused().await.contains("it gets no trials for 60 s"), "after {outcome:?}");
+    }
+    scene.wait(59 * SECOND);
+    scene.refused().await;
+    scene.wait(SECOND);
+    let (key, _) = scene.claim().await;
+    scene.finish(key, Outcome::Infrastructure, 0).await.expect("ends");
+    assert!(
+        scene.refused().await.contains("it gets no trials for 120 s"),
+        "the next fault after it doubles it"
+    );
+    scene.wait(120 * SECOND);
+    let (key, _) = scene.claim().await;
+    scene.finish(key, Outcome::Succeeded, 0).await.expect("ends");
+    scene.claim().await;
+}
+
+pub(crate) async fn a_success_lifts_a_bench(store: Any) {
+    let scene = Scene::new(store, 5).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(scene.claim().await.0);
+    }
+    let good = held.pop().expect("holds four");
+    for key in held {
+        scene.finish(key, Outcome::Infrastructure, 0).await.expect("ends");
+    }
+    scene.wait(SECOND);
+    assert!(scene.refused().await.contains("benched"));
+    scene.finish(good, Outcome::Succeeded, 0).await.expect("ends");
+    scene.claim().await;
+}
+
 pub(crate) async fn an_agent_on_which_every_program_fails_is_benched(store: Any) {
     let scene = Scene::new(store, 12).await;
     let other = scene.other_agent("good").await;

@@ -47,10 +47,6 @@ impl State {
         });
         rows
     }
-
-    pub(super) fn attempt_name(&self, key: super::Key) -> Option<String> {
-        self.attempts.get(&key).map(|attempt| self.agent_name(attempt.agent))
-    }
 }
 
 /// The keys of everything that events of a trial left.

@@ -62,9 +62,12 @@ impl Backend for PostgresStore {
     async fn write<T: Send + 'static>(&self, haste: Haste, job: Job<T>) -> Result<T> {
         let transactions = Arc::clone(&self.transactions);
         // A task of its own: whoever waits may go away, and the transaction is brought to its end all the same.
-        tokio::spawn(async move { transactions.run(haste, &job).await })
-            .await
-            .map_err(|_| StoreError::Closed)?
+        let ended = tokio::spawn(async move { transactions.run(haste, &job).await }).await;
+        ended.unwrap_or_else(|error| match error.try_into_panic() {
+            // It is the caller's, as if the job had run in its task.
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(StoreError::Closed),
+        })
     }
 
     async fn read(&self) -> Result<Box<dyn Rows + '_>> {

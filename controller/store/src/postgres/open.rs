@@ -79,7 +79,7 @@ pub(super) fn explain(options: &PgConnectOptions, error: &sqlx::Error) -> StoreE
             format!("the server cannot be reached ({error})\n  is it running, and are host and port right?")
         }
     };
-    StoreError::Open { message: format!("cannot open the database {}: {advice}", target(options)) }
+    StoreError::cannot_open(target(options), advice)
 }
 
 /// One connection, outside any pool.
@@ -93,9 +93,7 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> Result<PgConnection> 
 /// Brings the schema up to date; several controllers may do so at the same time.
 pub(super) async fn migrate(options: &PgConnectOptions) -> Result<()> {
     let mut conn = connect(options).await?;
-    let refused = |what: String| StoreError::Open {
-        message: format!("cannot open the database {}: {what}", target(options)),
-    };
+    let refused = |what: String| StoreError::cannot_open(target(options), what);
     let version: i32 = sqlx::query_scalar("select current_setting('server_version_num')::int / 10000")
         .fetch_one(&mut conn)
         .await

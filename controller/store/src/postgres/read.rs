@@ -37,11 +37,6 @@ impl Reader {
 #[async_trait]
 impl Sql for Reader {
     type Row = PgRow;
-    const LOCKS: bool = false;
-
-    async fn execute(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<u64> {
-        self.fetch(statement, values).await.map(|rows| rows.len() as u64)
-    }
 
     async fn fetch(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<Vec<PgRow>> {
         let mut tries = 0;

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use async_trait::async_trait;
 use sqlx::postgres::{PgPool, PgRow, Postgres};
 use tracing::{debug, warn};
 
 use super::feed::{GATE, Teller};
 use crate::backend::{Haste, Job};
-use crate::sql::{SqlTx, sql_connection};
+use crate::sql::{sql_connection, sql_transaction};
 use crate::{Result, StoreError};
 
 /// How often a transaction that was undone is run again; with [`pause`], for some ten seconds.
@@ -45,11 +44,11 @@ struct Stamp {
     transaction: i64,
 }
 
-sql_connection!(Tx, PgRow, locks: true, |me| &mut *me.inner, last_change: Ok(me.stamp.map_or(0, |stamp| stamp.change.cast_unsigned())));
+sql_connection!(Tx, PgRow, |me, _statement| &mut *me.inner, last_change: Ok(me.stamp.map_or(0, |stamp| stamp.change.cast_unsigned())));
+sql_transaction!(Tx, locks: true, |me, _statement| &mut *me.inner, next_change: me.number().await);
 
-#[async_trait]
-impl SqlTx for Tx {
-    async fn next_change(&mut self) -> Result<i64> {
+impl Tx {
+    async fn number(&mut self) -> Result<i64> {
         if let Some(stamp) = self.stamp {
             return Ok(stamp.change);
         }
@@ -99,8 +98,9 @@ impl Transactions {
                         self.teller.changed();
                         return Ok(answer);
                     }
-                    // It does not stand; or it changed nothing that watchers see, which are renewals, log lines and
-                    // agents' names: those look for themselves what is stored already.
+                    // It does not stand; or it changed nothing that watchers see: renewals, log lines, agents' names,
+                    // files of checkpoints. Those look for themselves what is stored already, or come to the same
+                    // when they are done again.
                     error
                 }
             };

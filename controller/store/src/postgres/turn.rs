@@ -53,7 +53,7 @@ impl Turn {
             let asked = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(LOCK);
             session.ours = timeout(PATIENCE, asked.fetch_one(&mut session.conn))
                 .await
-                .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+                .unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))
                 .map_err(StoreError::database("asking for the reaper's turn"))?;
         }
         let ours = session.ours;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sweep_core::objective::{Goal, Summary};
-use sweep_core::retention::{Weight, displaced, over_cap, to_resume};
+use sweep_core::retention::{Weight, displaced, over_cap, spent, to_resume};
 use uuid::Uuid;
 
 use super::reads;
@@ -40,7 +40,7 @@ pub(crate) async fn store(tx: &mut dyn Tables, told: &CheckpointFiles, now_ms: i
     tx.attempt_renew(*key).await?;
     let goal = goal(known.target.as_ref());
     let stored = tx.checkpoints_stored(key.trial, metric(known.target.as_ref())).await?;
-    for gone in displaced(&stored, goal, false, *retention) {
+    for gone in displaced(&stored, goal, *retention) {
         let of = AttemptKey { trial: key.trial, attempt: gone.attempt };
         tx.checkpoint_unstore(of, gone.seq, now_ms).await?;
     }
@@ -54,8 +54,7 @@ pub(crate) async fn store(tx: &mut dyn Tables, told: &CheckpointFiles, now_ms: i
 /// may want it again.
 pub(super) async fn over(tx: &mut dyn Tables, trial: Uuid, now_ms: i64) -> Result<()> {
     let stored = tx.checkpoints_stored(trial, None).await?;
-    // Models were weighed when they came; this is about what there was to go on from.
-    for gone in stored.iter().filter(|one| one.resume) {
+    for gone in spent(&stored) {
         tx.checkpoint_unstore(AttemptKey { trial, attempt: gone.attempt }, gone.seq, now_ms).await?;
     }
     Ok(())

@@ -98,5 +98,5 @@ async fn locked(tx: &mut dyn Tables, sweep: &str, seen: SweepStanding) -> Result
 /// Whether agents hold as many trials as the sweep allows.
 async fn is_full(tx: &mut dyn Tables, sweep: &str, standing: &SweepStanding) -> Result<bool> {
     let Some(most) = standing.max_parallel else { return Ok(false) };
-    Ok(tx.sweep_active(sweep).await? >= u64::from(most))
+    Ok(tx.rows().sweep_counts(sweep).await?.active >= u64::from(most))
 }

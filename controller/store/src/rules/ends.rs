@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sweep_core::breaker::Bench;
 use sweep_core::fault::{self, Budget, Case, End, Faults};
 use sweep_core::lease::Lease;
 use sweep_core::trial::{self, Outcome, TrialEvent, TrialState};
@@ -43,7 +44,8 @@ pub(crate) async fn expire(
     if known.stale(lease.key).is_some() || known.renewals != lease.renewals {
         return Ok(None);
     }
-    let agent = tx.attempt_agent(lease.key).await?;
+    let agent = tx.agent_standing(known.agent).await?;
+    let agent = agent.ok_or_else(|| StoreError::corrupt("an attempt without an agent"))?.name;
     let reason = format!("agent {agent} was not heard of for {} s", lease.length.as_secs());
     let attempt_end =
         AttemptEnd { at_ms: now_ms, end: End::AgentLost, reason: &reason, exit_code: None, signal: None };
@@ -76,7 +78,7 @@ async fn end(
         end: judged,
         detail: &detail,
         faults: Faults { agents_lost, ..known.faults },
-        got_on: known.got_on,
+        got_on: judged.is_fault() && tx.got_on(key).await?,
         other_agent,
         budget: Budget { user_retries: known.retries, infrastructure_retries: known.infrastructure_retries },
         sweep: known.sweep_state,
@@ -127,7 +129,9 @@ async fn remember(
     now_ms: i64,
 ) -> Result<()> {
     let Some(mut standing) = tx.agent_locked(known.agent).await? else { return Ok(()) };
-    let (record, bench) = standing.record.after(end, detail);
+    let in_force = |(bench, began): &(Bench, i64)| !fault::pause_is_over(*began, bench.length, now_ms);
+    let benched = standing.bench.as_ref().is_some_and(in_force);
+    let (record, bench) = standing.record.after(end, detail, benched);
     if record == standing.record && bench.is_none() {
         return Ok(());
     }

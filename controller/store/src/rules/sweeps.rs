@@ -67,7 +67,8 @@ pub(crate) struct Proposals {
     pub(crate) exhausted: bool,
 }
 
-/// Appends proposals. Whether they were wanted.
+/// Appends proposals. Whether they were wanted: not when the last one so far is another than they follow on, when
+/// nothing is left to propose, or when the sweep is over.
 pub(crate) async fn enqueue(
     tx: &mut dyn Tables,
     id: &str,
@@ -76,11 +77,16 @@ pub(crate) async fn enqueue(
 ) -> Result<bool> {
     let Proposals { after, trials, exhausted } = proposals;
     tx.sweep_lock(id, Lock::Exclusive).await?;
-    if !tx.sweep_proposed(id, *after, after + trials.len() as u64, *exhausted).await? {
+    let standing = standing(tx, id).await?;
+    if standing.proposed != *after || standing.exhausted || standing.state.is_over() {
         return Ok(false);
     }
+    tx.sweep_proposed(id, after + trials.len() as u64, *exhausted).await?;
     tx.trials_insert(id, trials, now_ms).await?;
-    settle(tx, id, false, now_ms).await?;
+    if *exhausted {
+        // It may have been the last thing that the sweep waited for.
+        settle(tx, id, false, now_ms).await?;
+    }
     Ok(true)
 }
 

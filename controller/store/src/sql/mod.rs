@@ -68,11 +68,6 @@ fn storable(text: Cow<'_, str>) -> Cow<'_, str> {
 pub(crate) trait Sql: Send {
     type Row: SqlRow;
 
-    /// Whether statements lock what they read; with one writer there is nobody to lock out.
-    const LOCKS: bool;
-
-    /// How many rows it touched.
-    async fn execute(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<u64>;
     async fn fetch(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<Vec<Self::Row>>;
     /// See [`crate::port::Rows::change`].
     async fn last_change(&mut self) -> Result<u64>;
@@ -89,6 +84,11 @@ pub(crate) trait Sql: Send {
 /// A connection with an open transaction.
 #[async_trait]
 pub(crate) trait SqlTx: Sql {
+    /// Whether statements lock what they read; with one writer there is nobody to lock out.
+    const LOCKS: bool;
+
+    /// How many rows it touched.
+    async fn execute(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<u64>;
     /// A number for a change in this transaction; larger than every number of a change that is visible by now.
     async fn next_change(&mut self) -> Result<i64>;
 }
@@ -131,31 +131,19 @@ macro_rules! sql_row {
 pub(crate) use sql_row;
 
 /// Implements [`Sql`] for something that has a driver's connection:
-/// `sql_connection!(Tx, SqliteRow, locks: false, |me| &mut me.conn, last_change: Ok(me.change))`.
+/// `sql_connection!(Reader, SqliteRow, |me, _statement| &mut *me.0, last_change: last_change(&mut me.0).await)`.
 macro_rules! sql_connection {
-    ($type:ty, $row:ty, locks: $locks:literal, |$me:ident| $conn:expr, last_change: $change:expr) => {
+    ($type:ty, $row:ty, |$me:ident, $statement:ident| $conn:expr, last_change: $change:expr) => {
         #[async_trait::async_trait]
         impl $crate::sql::Sql for $type {
             type Row = $row;
-            const LOCKS: bool = $locks;
-
-            async fn execute(
-                &mut self,
-                statement: &$crate::sql::Statement,
-                values: Vec<$crate::sql::Value<'_>>,
-            ) -> $crate::Result<u64> {
-                let $me = self;
-                let query = $crate::sql::bound!(sqlx::query(statement.text), values);
-                let done = query.execute($conn).await;
-                done.map(|done| done.rows_affected()).map_err($crate::StoreError::database(statement.what))
-            }
 
             async fn fetch(
                 &mut self,
                 statement: &$crate::sql::Statement,
                 values: Vec<$crate::sql::Value<'_>>,
             ) -> $crate::Result<Vec<$row>> {
-                let $me = self;
+                let ($me, $statement) = (self, statement);
                 let query = $crate::sql::bound!(sqlx::query(statement.text), values);
                 query.fetch_all($conn).await.map_err($crate::StoreError::database(statement.what))
             }
@@ -168,6 +156,34 @@ macro_rules! sql_connection {
     };
 }
 pub(crate) use sql_connection;
+
+/// Implements [`SqlTx`] for something that has a driver's connection with an open transaction:
+/// `sql_transaction!(Tx, locks: false, |me, _statement| &mut me.conn, next_change: me.number())`.
+macro_rules! sql_transaction {
+    ($type:ty, locks: $locks:literal, |$me:ident, $statement:ident| $conn:expr, next_change: $change:expr) => {
+        #[async_trait::async_trait]
+        impl $crate::sql::SqlTx for $type {
+            const LOCKS: bool = $locks;
+
+            async fn execute(
+                &mut self,
+                statement: &$crate::sql::Statement,
+                values: Vec<$crate::sql::Value<'_>>,
+            ) -> $crate::Result<u64> {
+                let ($me, $statement) = (self, statement);
+                let query = $crate::sql::bound!(sqlx::query(statement.text), values);
+                let done = query.execute($conn).await;
+                done.map(|done| done.rows_affected()).map_err($crate::StoreError::database(statement.what))
+            }
+
+            async fn next_change(&mut self) -> $crate::Result<i64> {
+                let $me = self;
+                $change
+            }
+        }
+    };
+}
+pub(crate) use sql_transaction;
 
 /// A query with its values bound.
 macro_rules! bound {

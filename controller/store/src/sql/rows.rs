@@ -114,6 +114,7 @@ pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
     Ok(SweepStanding {
         state: sweep_state(row, "state")?,
         reason: text(row, "reason")?,
+        proposed: count(row, "proposed")?,
         exhausted: row.flag("exhausted")?,
         max_parallel: row.int("max_parallel")?.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
         target: objective(row)?,
@@ -219,7 +220,6 @@ pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
         acknowledged: count(row, "acknowledged_seq")?,
         end: end(row)?,
         agent: row.id("agent_id")?,
-        got_on: row.flag("got_on")?,
         facts: facts(row)?,
         sweep_state: sweep_state(row, "sweep_state")?,
         target: objective(row)?,

@@ -7,6 +7,13 @@ pub(crate) struct Statement {
     pub(crate) text: &'static str,
 }
 
+impl Statement {
+    /// Whether it changes nothing.
+    pub(crate) fn only_reads(&self) -> bool {
+        self.text.starts_with("select ")
+    }
+}
+
 macro_rules! statements {
     ($list:ident: $($name:ident, $what:literal = $sql:expr;)*) => {
         $(pub(crate) const $name: Statement = Statement { what: $what, text: $sql };)*
@@ -53,12 +60,27 @@ macro_rules! agent_standing {
 
 macro_rules! attempt_standing {
     () => {
-        "select t.sweep_id, t.number, t.state, t.reason, t.attempt as current, t.objective, t.user_faults, \
-         t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.ended_at, a.outcome, a.facts, s.state as sweep_state, \
-         s.objective_name, s.goal, s.retries, s.infrastructure_retries, s.fails_non_finite, a.agent_id, exists (select 1 from \
-         checkpoint c where c.trial_id = a.trial_id and c.attempt = a.number and c.resume and c.stored_at is not null) as got_on \
+        "select t.sweep_id, t.number, t.state, t.attempt as current, t.objective, t.user_faults, \
+         t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.outcome, a.facts, s.state as sweep_state, \
+         s.objective_name, s.goal, s.retries, s.infrastructure_retries, s.fails_non_finite, a.agent_id \
          from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
          where a.trial_id = $1 and a.number = $2"
+    };
+}
+
+/// Whether attempt `a` left a checkpoint to go on from.
+macro_rules! got_on {
+    () => {
+        "exists (select 1 from checkpoint c where c.trial_id = a.trial_id and c.attempt = a.number \
+         and c.resume and c.stored_at is not null) as got_on "
+    };
+}
+
+/// Bytes of the files of checkpoint `c`.
+macro_rules! checkpoint_size {
+    () => {
+        "cast(coalesce((select sum(f.size) from checkpoint_file f where f.trial_id = c.trial_id \
+         and f.attempt = c.attempt and f.seq = c.seq), 0) as bigint) as size "
     };
 }
 
@@ -90,14 +112,11 @@ statements! { ALL:
     SWEEPS, "listing sweeps" = concat!(sweep_columns!("''"), "order by s.created_at desc, s.id desc");
     SWEEP_NEWEST, "finding the newest sweep" = "select id from sweep order by created_at desc, id desc limit 1";
     SWEEPS_BY_PREFIX, "finding a sweep" = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
-    SWEEP_STANDING, "reading a sweep's state" = "select state, reason, exhausted, max_parallel, \
+    SWEEP_STANDING, "reading a sweep's state" = "select state, reason, proposed, exhausted, max_parallel, \
         objective_name, goal from sweep where id = $1";
-    SWEEP_ACTIVE, "counting running trials" = "select count(*) as count from trial where sweep_id = $1 \
-        and state in ('leased', 'running')";
     SWEEP_MOVE, "moving a sweep" = "update sweep set state = $2, reason = $3, ended_at = $4, changed = $5 where id = $1";
     SWEEP_TOUCH, "touching a sweep" = "update sweep set changed = $2 where id = $1";
-    SWEEP_PROPOSED, "queueing proposals" = "update sweep set proposed = $3, exhausted = $4, changed = $5 where id = $1 \
-        and proposed = $2 and not exhausted and state in ('pending', 'running', 'paused')";
+    SWEEP_PROPOSED, "queueing proposals" = "update sweep set proposed = $2, exhausted = $3, changed = $4 where id = $1";
     SWEEP_COUNTS, "counting trials" = "select state, count(*) as count from trial where sweep_id = $1 \
         and state in ('queued', 'leased', 'running', 'paused') group by state \
         union all select state, count from sweep_count where sweep_id = $1";
@@ -166,12 +185,10 @@ statements! { ALL:
         signal = $7 where trial_id = $1 and number = $2";
     ATTEMPTS_OF_TRIAL, "reading a trial" = "select a.number, a.claimed_at, a.ended_at, a.outcome, a.reason, a.facts, \
         a.resume_step, g.name as agent from attempt a join agent g on g.id = a.agent_id where a.trial_id = $1 order by a.number";
-    ATTEMPTS_PAST, "reading a trial's past" = "select a.agent_id, a.outcome, exists (select 1 from checkpoint c \
-        where c.trial_id = a.trial_id and c.attempt = a.number and c.resume and c.stored_at is not null) as got_on \
-        from attempt a where a.trial_id = $1 and a.outcome is not null order by a.number";
+    ATTEMPTS_PAST, "reading a trial's past" = concat!("select a.agent_id, a.outcome, ", got_on!(), "from attempt a \
+        where a.trial_id = $1 and a.outcome is not null order by a.number");
+    GOT_ON, "reading an attempt" = concat!("select ", got_on!(), "from attempt a where a.trial_id = $1 and a.number = $2");
     ATTEMPTS_LIVE, "reading leases" = "select trial_id, number, renewals, lease_ms from attempt where ended_at is null";
-    ATTEMPT_AGENT, "naming an agent" = "select g.name from attempt a join agent g on g.id = a.agent_id \
-        where a.trial_id = $1 and a.number = $2";
 
     BATCH_INSERT, "storing a batch" = "insert into batch (trial_id, attempt, first_seq, last_seq, points, logs) \
         values ($1, $2, $3, $4, $5, $6)";
@@ -201,14 +218,12 @@ statements! { ALL:
         and attempt = $2 and seq = $3";
     CHECKPOINT_UNSTORED, "letting go of a checkpoint" = "update checkpoint set stored_at = null where trial_id = $1 \
         and attempt = $2 and seq = $3";
-    CHECKPOINTS_STORED, "reading checkpoints" = "select c.attempt, c.seq, c.step, c.resume, c.metrics, cast(coalesce((select \
-        sum(f.size) from checkpoint_file f where f.trial_id = c.trial_id and f.attempt = c.attempt and f.seq = c.seq), 0) \
-        as bigint) as size from checkpoint c where c.trial_id = $1 and c.stored_at is not null \
-        order by c.step, c.attempt, c.seq";
-    MODELS_STORED, "reading models" = "select c.trial_id, c.attempt, c.seq, t.number, t.objective, cast(coalesce((select \
-        sum(f.size) from checkpoint_file f where f.trial_id = c.trial_id and f.attempt = c.attempt and f.seq = c.seq), 0) \
-        as bigint) as size from trial t join checkpoint c on c.trial_id = t.id where t.sweep_id = $1 \
-        and c.stored_at is not null and not c.resume order by t.number, c.attempt, c.seq";
+    CHECKPOINTS_STORED, "reading checkpoints" = concat!("select c.attempt, c.seq, c.step, c.resume, c.metrics, ",
+        checkpoint_size!(), "from checkpoint c where c.trial_id = $1 and c.stored_at is not null \
+        order by c.step, c.attempt, c.seq");
+    MODELS_STORED, "reading models" = concat!("select c.trial_id, c.attempt, c.seq, t.number, t.objective, ",
+        checkpoint_size!(), "from trial t join checkpoint c on c.trial_id = t.id where t.sweep_id = $1 \
+        and c.stored_at is not null and not c.resume order by t.number, c.attempt, c.seq");
     FILE_ADOPT, "pointing to a file" = "delete from orphan_file where sha256 = $1 and not removing";
     FILE_REMOVING, "pointing to a file" = "select sha256 from orphan_file where sha256 = $1";
     ORPHANS_TAKE, "finding orphans" = "update orphan_file set removing = true where removing or (since < $1 and not exists \

@@ -63,7 +63,7 @@ impl SqliteStore {
 }
 
 fn refused(path: &Path, what: impl std::fmt::Display) -> StoreError {
-    StoreError::Open { message: format!("cannot open the database {}: {what}", path.display()) }
+    StoreError::cannot_open(path.display(), what)
 }
 
 /// The name of a file that lies beside another.
@@ -136,9 +136,7 @@ fn lock(path: &Path) -> Result<File> {
     let shown = path.display();
     let open = |message: String| StoreError::Open { message };
     let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(|error| {
-        open(format!(
-            "cannot open the database {shown}: {error}; name a file you may write with --db sqlite:///PATH"
-        ))
+        refused(path, format!("{error}; name a file you may write with --db sqlite:///PATH"))
     })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -163,7 +161,7 @@ async fn last_change(conn: &mut SqliteConnection) -> Result<u64> {
 /// A connection of the readers' pool.
 struct Reader(PoolConnection<Sqlite>);
 
-sql_connection!(Reader, SqliteRow, locks: false, |me| &mut *me.0, last_change: last_change(&mut me.0).await);
+sql_connection!(Reader, SqliteRow, |me, _statement| &mut *me.0, last_change: last_change(&mut me.0).await);
 
 #[async_trait]
 impl Backend for SqliteStore {

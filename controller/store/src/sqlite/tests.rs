@@ -1,8 +1,13 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use sqlx::Executor as _;
 
 use super::*;
-use crate::Store as _;
+use crate::contract::new_sweep;
 use crate::sql::statements;
+use crate::{NewSweep, Store as _};
 
 async fn open() -> (tempfile::TempDir, SqliteStore) {
     let folder = tempfile::tempdir().expect("makes a folder");
@@ -82,4 +87,35 @@ async fn a_reopened_store_has_what_was_acknowledged() {
     let store = SqliteStore::open(&folder.path().join("new/sweep.db")).await.expect("opens");
     assert_eq!(store.sweep_find(&id).await.expect("is there").id, id);
     assert_eq!(*store.feed().borrow(), change);
+}
+
+/// As they wait together, they are one transaction.
+#[tokio::test]
+async fn a_job_that_fails_after_it_wrote_does_not_disturb_its_neighbours() {
+    let (_folder, store) = open().await;
+    let sweeps = ["a", "b", "c", "d"].map(|name| Arc::new(new_sweep(name, None)));
+    let runs = Arc::new(AtomicUsize::new(0));
+    let job = |new: &Arc<NewSweep>, fails: bool| -> Job<bool> {
+        let (new, runs) = (Arc::clone(new), Arc::clone(&runs));
+        Box::new(move |tx| {
+            let new = Arc::clone(&new);
+            runs.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async move {
+                let inserted = tx.sweep_insert(&new).await?;
+                if fails { Err(StoreError::corrupt("on purpose")) } else { Ok(inserted) }
+            })
+        })
+    };
+    let [a, b, c, d] = &sweeps;
+    let (a, b, c, d) = tokio::join!(
+        store.write(Haste::Soon, job(a, false)),
+        store.write(Haste::Soon, job(b, true)),
+        store.write(Haste::Soon, job(c, false)),
+        store.write(Haste::Soon, job(d, true)),
+    );
+    assert!(a.expect("stores") && c.expect("stores"), "a second run stores what the first did");
+    assert!(matches!((b, d), (Err(StoreError::Corrupt { .. }), Err(StoreError::Corrupt { .. }))));
+    assert_eq!(runs.load(Ordering::SeqCst), 6, "the first two are run again, the others once");
+    let stored = store.sweep_list().await.expect("lists").into_iter().map(|sweep| sweep.name);
+    assert_eq!(stored.collect::<BTreeSet<_>>(), BTreeSet::from(["a".to_owned(), "c".to_owned()]));
 }

@@ -1,7 +1,8 @@
 //! The one writer: jobs queue up while a commit syncs to disk, and the next transaction takes them all.
 //!
-//! So durability costs one sync a group, not one a request. Each job runs in a savepoint of its own: one that fails
-//! leaves nothing behind and does not disturb its neighbours. Answers go out after the commit.
+//! So durability costs one sync a group, not one a request. A job that fails leaves nothing behind and does not disturb
+//! its neighbours: most fail before they wrote anything; after another the group is undone and run again, now each job in
+//! a savepoint of its own. Answers go out after the commit.
 //!
 //! Where reports wait in hundreds, a claim does not wait for all of them: what somebody waits for goes first, and a
 //! group takes about as long to fill as its commit does.
@@ -14,8 +15,8 @@ use sqlx::{Connection as _, Executor as _};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
-use crate::backend::{self, BoxFuture, Haste};
-use crate::sql::{SqlTx, sql_connection};
+use crate::backend::{self, Haste};
+use crate::sql::{Statement, sql_connection, sql_transaction};
 use crate::{Result, StoreError};
 
 /// The most jobs in one transaction.
@@ -30,23 +31,79 @@ struct Tx {
     conn: SqliteConnection,
     /// Last change number given out.
     change: u64,
+    /// Whether the job that runs may have changed something.
+    wrote: bool,
 }
 
-sql_connection!(Tx, SqliteRow, locks: false, |me| &mut me.conn, last_change: Ok(me.change));
+sql_connection!(Tx, SqliteRow, |me, statement| me.about_to(statement), last_change: Ok(me.change));
+sql_transaction!(Tx, locks: false, |me, statement| me.about_to(statement), next_change: Ok(me.number()));
 
-#[async_trait]
-impl SqlTx for Tx {
-    async fn next_change(&mut self) -> Result<i64> {
+impl Tx {
+    fn about_to(&mut self, statement: &Statement) -> &mut SqliteConnection {
+        self.wrote |= !statement.only_reads();
+        &mut self.conn
+    }
+
+    fn number(&mut self) -> i64 {
         self.change += 1;
         // A counter that starts at 0 and grows by one does not leave i64.
-        Ok(self.change as i64)
+        self.change as i64
     }
 }
 
-/// Tells the caller of a job how it went, once the commit has.
-type Answer = Box<dyn FnOnce(Result<()>) + Send>;
-/// Runs a job; `Err` asks for the job's own rollback, its answer is told the error inside.
-type Job = Box<dyn for<'c> FnOnce(&'c mut Tx) -> BoxFuture<'c, (bool, Answer)> + Send>;
+/// How a job went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    Well,
+    /// A rule refused it.
+    Refused,
+    /// The database failed, perhaps with the whole transaction.
+    Failed,
+}
+
+/// A job and who waits for it.
+#[async_trait]
+trait Asked: Send {
+    /// Runs the job; what a run before gave is forgotten.
+    async fn run(&mut self, tx: &mut Tx) -> Ran;
+
+    /// Tells the caller how it went, now that the commit has.
+    fn answer(self: Box<Self>, committed: Result<()>);
+}
+
+struct Request<T> {
+    job: backend::Job<T>,
+    given: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+#[async_trait]
+impl<T: Send> Asked for Request<T> {
+    async fn run(&mut self, tx: &mut Tx) -> Ran {
+        let given = (self.job)(tx).await;
+        let ran = match &given {
+            Ok(_) => Ran::Well,
+            Err(StoreError::Database { .. }) => Ran::Failed,
+            Err(_) => Ran::Refused,
+        };
+        self.given = Some(given);
+        ran
+    }
+
+    fn answer(self: Box<Self>, committed: Result<()>) {
+        // A caller that went away needs no answer, and one whose job was not run is answered by its reply's end.
+        let Self { given, reply, .. } = *self;
+        let answer = match committed {
+            Ok(()) => given,
+            Err(error) => Some(Err(error)),
+        };
+        if let Some(answer) = answer {
+            let _ = reply.send(answer);
+        }
+    }
+}
+
+type Job = Box<dyn Asked>;
 
 #[derive(Clone)]
 pub(super) struct Writer {
@@ -83,29 +140,23 @@ impl Writer {
         let change = super::last_change(&mut conn).await?;
         let ((soon, soon_jobs), (bulk, bulk_jobs)) = (mpsc::channel(QUEUE), mpsc::channel(QUEUE));
         let (feed, watcher) = watch::channel(change);
-        tokio::spawn(run(Tx { conn, change }, Queues { soon: soon_jobs, bulk: bulk_jobs }, feed));
+        tokio::spawn(run(
+            Tx { conn, change, wrote: false },
+            Queues { soon: soon_jobs, bulk: bulk_jobs },
+            feed,
+        ));
         Ok((Self { soon, bulk }, watcher))
     }
 
     /// Runs a job in the next transaction; returns once that is on disk.
     pub(super) async fn run<T: Send + 'static>(&self, haste: Haste, job: backend::Job<T>) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        let boxed: Job = Box::new(move |tx| {
-            Box::pin(async move {
-                let result = job(tx).await;
-                let good = result.is_ok();
-                let answer: Answer = Box::new(move |committed| {
-                    // A caller that went away needs no answer.
-                    let _ = reply.send(committed.and(result));
-                });
-                (good, answer)
-            })
-        });
+        let asked: Job = Box::new(Request { job, given: None, reply });
         let queue = match haste {
             Haste::Soon => &self.soon,
             Haste::Bulk => &self.bulk,
         };
-        queue.send(boxed).await.map_err(|_| StoreError::Closed)?;
+        queue.send(asked).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
@@ -114,20 +165,21 @@ async fn run(mut tx: Tx, mut queues: Queues, feed: watch::Sender<u64>) {
     let mut commit_took = Duration::ZERO;
     while let Some(first) = queues.next().await {
         let before = tx.change;
-        let mut answers = Vec::new();
         let filling = commit_took.clamp(FILLING.0, FILLING.1);
-        let outcome = group(&mut tx, first, &mut queues, &mut answers, before, filling).await;
+        let mut group = Group { tx: &mut tx, before, jobs: Vec::new(), apart: false };
+        let outcome = group.run(first, &mut queues, filling).await;
+        let jobs = group.jobs;
         if let Ok(took) = outcome {
             commit_took = took;
         }
         if let Err(cause) = &outcome {
-            error!(error = %cause, "a transaction failed; its {} requests are refused", answers.len());
+            error!(error = %cause, "a transaction failed; its {} requests are refused", jobs.len());
             tx.change = before;
             let _ = tx.conn.execute("rollback").await;
         }
         let message = outcome.err().map(|cause| cause.to_string());
-        for answer in answers {
-            answer(match &message {
+        for job in jobs {
+            job.answer(match &message {
                 None => Ok(()),
                 Some(text) => {
                     Err(StoreError::Database { what: "commit", source: sqlx::Error::Protocol(text.clone()) })
@@ -142,37 +194,80 @@ async fn run(mut tx: Tx, mut queues: Queues, feed: watch::Sender<u64>) {
     let _ = tx.conn.close().await;
 }
 
-/// One transaction. How long its commit took.
-async fn group(
-    tx: &mut Tx,
-    first: Job,
-    queues: &mut Queues,
-    answers: &mut Vec<Answer>,
+/// The jobs of one transaction.
+struct Group<'a> {
+    tx: &'a mut Tx,
+    /// The last change number before it.
     before: u64,
-    filling: Duration,
-) -> std::result::Result<Duration, sqlx::Error> {
-    let started = Instant::now();
-    tx.conn.execute("begin immediate; savepoint job").await?;
-    let mut next = Some(first);
-    while let Some(job) = next {
-        let number = tx.change;
-        let (good, answer) = job(tx).await;
-        answers.push(answer);
-        if !good {
-            tx.conn.execute("rollback to job").await?;
-            tx.change = number;
+    jobs: Vec<Job>,
+    /// Whether each job gets a savepoint.
+    apart: bool,
+}
+
+impl Group<'_> {
+    /// Runs what waits, and commits. How long the commit took.
+    async fn run(
+        &mut self,
+        first: Job,
+        queues: &mut Queues,
+        filling: Duration,
+    ) -> std::result::Result<Duration, sqlx::Error> {
+        let started = Instant::now();
+        self.tx.conn.execute("begin immediate").await?;
+        let mut next = Some(first);
+        while let Some(job) = next {
+            self.take(job).await?;
+            let is_full = self.jobs.len() == GROUP || started.elapsed() > filling;
+            next = if is_full { None } else { queues.waiting() };
         }
-        let is_full = answers.len() == GROUP || started.elapsed() > filling;
-        next = if is_full { None } else { queues.waiting() };
-        if next.is_some() {
-            tx.conn.execute("release job; savepoint job").await?;
+        if self.tx.change != self.before {
+            let last = self.tx.change as i64;
+            sqlx::query(super::CHANGE_WRITE).bind(last).execute(&mut self.tx.conn).await?;
         }
+        let filled = Instant::now();
+        self.tx.conn.execute("commit").await?;
+        Ok(filled.elapsed())
     }
-    if tx.change != before {
-        sqlx::query(super::CHANGE_WRITE).bind(tx.change as i64).execute(&mut tx.conn).await?;
+
+    async fn take(&mut self, mut job: Job) -> std::result::Result<(), sqlx::Error> {
+        if self.apart {
+            return self.take_apart(job).await;
+        }
+        let number = self.tx.change;
+        self.tx.wrote = false;
+        let ran = job.run(self.tx).await;
+        self.jobs.push(job);
+        match ran {
+            Ran::Well => {}
+            Ran::Refused if !self.tx.wrote => self.tx.change = number,
+            Ran::Refused | Ran::Failed => self.again().await?,
+        }
+        Ok(())
     }
-    let filled = Instant::now();
-    // It takes the last savepoint with it.
-    tx.conn.execute("commit").await?;
-    Ok(filled.elapsed())
+
+    /// Undoes everything and does it again, each job by itself.
+    async fn again(&mut self) -> std::result::Result<(), sqlx::Error> {
+        // Should the database have undone it already, this fails, and with it the group.
+        self.tx.conn.execute("rollback").await?;
+        self.tx.conn.execute("begin immediate").await?;
+        self.tx.change = self.before;
+        self.apart = true;
+        for job in std::mem::take(&mut self.jobs) {
+            self.take_apart(job).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_apart(&mut self, mut job: Job) -> std::result::Result<(), sqlx::Error> {
+        self.tx.conn.execute("savepoint job").await?;
+        let number = self.tx.change;
+        let ran = job.run(self.tx).await;
+        self.jobs.push(job);
+        if ran != Ran::Well {
+            self.tx.conn.execute("rollback to job").await?;
+            self.tx.change = number;
+        }
+        self.tx.conn.execute("release job").await?;
+        Ok(())
+    }
 }

@@ -1,0 +1,115 @@
+//! Changes to trials and the summaries of their metrics.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use sweep_core::objective::Summary;
+use uuid::Uuid;
+
+use super::{json, millis};
+use crate::port::{QueuedTrial, TrialMove, TrialTables};
+use crate::sql::{SqlTx, Value, rows, statements as sql, values};
+use crate::{AttemptKey, NewTrial, Result};
+
+#[async_trait]
+impl<T: SqlTx> TrialTables for T {
+    async fn trials_insert(&mut self, sweep: &str, trials: &[NewTrial], now_ms: i64) -> Result<()> {
+        let mut rows = Vec::with_capacity(trials.len());
+        for trial in trials {
+            let change = self.next_change().await?;
+            rows.push(values![trial.id, sweep, trial.number, json(&trial.params)?, now_ms, change]);
+        }
+        let (eights, rest) = rows.as_chunks::<8>();
+        for eight in eights {
+            self.execute(&sql::TRIAL_INSERT_8, eight.concat()).await?;
+        }
+        for one in rest {
+            self.execute(&sql::TRIAL_INSERT, one.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn trials_withdraw(&mut self, sweep: &str) -> Result<()> {
+        self.execute(&sql::TRIALS_WITHDRAW, values![sweep]).await?;
+        self.execute(&sql::SWEEP_PROPOSED_BACK, values![sweep]).await?;
+        Ok(())
+    }
+
+    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()> {
+        let change = self.next_change().await?;
+        self.execute(&sql::TRIALS_CANCEL_WAITING, values![sweep, reason, now_ms, change]).await?;
+        Ok(())
+    }
+
+    async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>> {
+        let statement = if T::LOCKS { sql::TRIAL_NEXT_LOCKED } else { sql::TRIAL_NEXT };
+        let row = self.fetch_optional(&statement, values![sweep, now_ms]).await?;
+        row.as_ref().map(rows::queued).transpose()
+    }
+
+    async fn trial_lease(&mut self, key: AttemptKey, objective: Option<f64>, now_ms: i64) -> Result<()> {
+        let change = self.next_change().await?;
+        let row = values![key.trial, key.attempt, now_ms, change, objective];
+        self.execute(&sql::TRIAL_LEASE, row).await?;
+        Ok(())
+    }
+
+    async fn trial_running(&mut self, trial: Uuid, objective: Option<f64>) -> Result<()> {
+        let change = self.next_change().await?;
+        self.execute(&sql::TRIAL_RUNNING, values![trial, objective, change]).await?;
+        Ok(())
+    }
+
+    async fn trial_move(&mut self, end: &TrialMove) -> Result<()> {
+        let change = self.next_change().await?;
+        let row = values![
+            end.trial,
+            end.to.word(),
+            &end.reason,
+            end.faults.user,
+            end.faults.infrastructure,
+            end.finished_at,
+            change,
+            millis(end.pause),
+            end.now_ms,
+        ];
+        self.execute(&sql::TRIAL_MOVE, row).await?;
+        Ok(())
+    }
+
+    async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()> {
+        let rows: Vec<_> = metrics.iter().map(|(name, summary)| metric(trial, name, summary)).collect();
+        // Four at a time: a report has few metrics, and each statement is a way to the database and back.
+        let (fours, rest) = rows.as_chunks::<4>();
+        for four in fours {
+            self.execute(&sql::METRIC_SET_4, four.concat()).await?;
+        }
+        for one in rest {
+            self.execute(&sql::METRIC_SET, one.clone()).await?;
+        }
+        Ok(())
+    }
+
+    async fn metrics_forget(&mut self, trial: Uuid) -> Result<()> {
+        self.execute(&sql::METRICS_FORGET, values![trial]).await?;
+        Ok(())
+    }
+}
+
+/// Numbers that are not finite have no place in a column; see [`Summary`].
+fn finite(value: f64) -> Option<f64> {
+    value.is_finite().then_some(value)
+}
+
+fn metric<'a>(trial: Uuid, name: &'a str, summary: &Summary) -> Vec<Value<'a>> {
+    values![
+        trial,
+        name,
+        summary.count,
+        summary.non_finite,
+        finite(summary.last),
+        summary.last_step,
+        finite(summary.min),
+        finite(summary.max),
+    ]
+}
