@@ -76,8 +76,9 @@ async fn plan(app: &App, proposers: &mut Proposers, id: &str) -> Result<(), Stor
         proposers.remove(id);
         return Ok(());
     }
-    // As many as are held, and some, so that all could be asked for at once; filled up once half of it is gone.
-    let full = sweep.counts.active + AHEAD;
+    // Twice as many as are held, and some, for the next planning takes about as long as a claim and an end; filled up once
+    // half of it is gone.
+    let full = 2 * sweep.counts.active + AHEAD;
     if sweep.counts.queued * 2 > full {
         return Ok(());
     }

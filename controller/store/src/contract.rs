@@ -57,6 +57,12 @@ macro_rules! cases {
             only_the_current_attempt_stores_what_it_reported
             newer_checkpoints_displace_older_and_orphan_their_files
             an_orphan_that_is_needed_again_is_none
+            a_wanted_file_is_not_removed_before_its_checkpoint_is_stored
+            a_checkpoint_never_points_to_what_was_removed
+            what_is_wanted_again_is_not_forgotten
+            a_shared_file_is_spared_from_when_the_last_lets_go
+            a_file_that_two_let_go_of_at_one_time_is_an_orphan
+            a_sweep_that_is_over_lets_go_of_what_waiting_trials_could_go_on_from
             a_finished_trial_keeps_its_best_model_only
             a_cap_lets_go_of_the_worst_trials_models
             a_trial_that_gets_on_is_moved_as_often_as_it_takes
@@ -66,6 +72,7 @@ macro_rules! cases {
             top_lists_the_best_first
             logs_come_back_in_order
             records_come_back
+            numbers_of_a_record_that_are_not_finite_are_left_out
             odd_characters_are_no_failure
         }
     };
@@ -81,6 +88,12 @@ macro_rules! store_contract {
         async fn a_failed_job_leaves_nothing_behind() {
             let (_guard, store) = $make.await;
             crate::contract::a_failed_job_leaves_nothing_behind(&store).await;
+        }
+
+        #[tokio::test]
+        async fn a_failed_job_takes_no_number() {
+            let (_guard, store) = $make.await;
+            crate::contract::a_failed_job_takes_no_number(&store).await;
         }
     };
     ($make:expr; $($name:ident)*) => {

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 pub(crate) use self::records::*;
 use crate::{
-    Agent, Assignment, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result,
-    Sweep, Trial, TrialName,
+    Agent, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result, Sweep, Trial,
+    TrialName,
 };
 
 /// What can be asked of the tables, in a transaction or outside one.
@@ -110,8 +110,8 @@ pub(crate) trait TrialTables: Send {
     async fn trials_insert(&mut self, sweep: &str, trials: &[NewTrial], now_ms: i64) -> Result<()>;
     /// Deletes queued trials that never ran; the sweep's last proposal is the highest that is left.
     async fn trials_withdraw(&mut self, sweep: &str) -> Result<()>;
-    /// Cancels what is queued or paused.
-    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()>;
+    /// Cancels what is queued or paused; which trials that were.
+    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<Vec<Uuid>>;
     /// The next queued trial whose pause is over, for this transaction alone: those that ran before first, then by number.
     async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>>;
     /// Gives a queued trial away: it is leased, with the objective it has so far.
@@ -132,8 +132,8 @@ pub(crate) trait AttemptTables: Send {
     /// The same, and its row is this transaction's alone until the end. Locked after all others.
     async fn agent_locked(&mut self, agent: Uuid) -> Result<Option<AgentStanding>>;
     async fn agent_stand(&mut self, agent: Uuid, standing: &AgentStanding) -> Result<()>;
-    /// What a claim got earlier.
-    async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>>;
+    /// What there is to know before a claim is decided.
+    async fn claim_scene(&mut self, claim: &Claim) -> Result<ClaimScene>;
     async fn attempt_insert(
         &mut self,
         key: AttemptKey,
@@ -180,17 +180,20 @@ pub(crate) trait CheckpointTables: Send {
         files: &[FileRef],
         now_ms: i64,
     ) -> Result<()>;
-    /// A checkpoint's files are no longer pointed to; contents that nothing else points to are orphans.
-    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, now_ms: i64) -> Result<()>;
+    /// A checkpoint no longer points to its files. They are kept until then at least, and as long as others point to them.
+    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, keep_until_ms: i64) -> Result<()>;
     /// The main file first.
     async fn checkpoint_files(&mut self, key: AttemptKey, seq: u64) -> Result<Vec<FileRef>>;
     /// A trial's checkpoints whose files are stored; scores by their records' value of `metric`.
     async fn checkpoints_stored(&mut self, trial: Uuid, metric: Option<&str>) -> Result<Vec<Stored>>;
     /// Those of a sweep that are models.
     async fn models_stored(&mut self, sweep: &str) -> Result<Vec<StoredModel>>;
-    /// A content is about to be pointed to, so it is no orphan. `false`: it is being removed.
+    /// A content is in the artifact store, or will be, and is kept until then at least. `false`: it is being removed.
+    async fn file_want(&mut self, sha256: &str, keep_until_ms: i64) -> Result<bool>;
+    /// A content is pointed to from now on. `false`: it is being removed, or was; or nobody wanted it.
     async fn file_adopt(&mut self, sha256: &str) -> Result<bool>;
-    /// Orphans since before a moment, and those taken earlier: from now on they are being removed.
-    async fn orphans_take(&mut self, before_ms: i64) -> Result<Vec<String>>;
+    /// Contents that nothing points to and whose time is over, and those taken earlier: from now on they are being removed.
+    async fn orphans_take(&mut self, now_ms: i64) -> Result<Vec<String>>;
+    /// A content was removed; nothing happens if it came back since.
     async fn orphan_forget(&mut self, sha256: &str) -> Result<()>;
 }

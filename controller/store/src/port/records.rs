@@ -8,7 +8,7 @@ use sweep_core::sweep::SweepState;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
-use crate::{AttemptKey, Facts, Objective};
+use crate::{Assignment, AttemptKey, Facts, Objective};
 
 /// The checkpoint that an attempt went on from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,16 @@ pub(crate) struct SweepStanding {
     pub(crate) exhausted: bool,
     pub(crate) max_parallel: Option<u32>,
     pub(crate) target: Option<Objective>,
+}
+
+/// What there is to know before a claim is decided.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClaimScene {
+    /// What the same request got earlier.
+    pub(crate) given: Option<Assignment>,
+    /// `None`: it never registered.
+    pub(crate) agent: Option<AgentStanding>,
+    pub(crate) sweep: Option<SweepStanding>,
 }
 
 /// A trial that waits for an agent.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use sqlx::postgres::{PgPool, PgRow, Postgres};
 use tracing::{debug, warn};
 
 use super::feed::{GATE, Teller};
 use crate::backend::{Haste, Job};
-use crate::sql::{sql_connection, sql_transaction};
+use crate::sql::{SqlTx, Statement, Value, executed, sql_connection};
 use crate::{Result, StoreError};
 
 /// How often a transaction that was undone is run again; with [`pause`], for some ten seconds.
@@ -45,7 +46,19 @@ struct Stamp {
 }
 
 sql_connection!(Tx, PgRow, |me, _statement| &mut *me.inner, last_change: Ok(me.stamp.map_or(0, |stamp| stamp.change.cast_unsigned())));
-sql_transaction!(Tx, locks: true, |me, _statement| &mut *me.inner, next_change: me.number().await);
+
+#[async_trait]
+impl SqlTx for Tx {
+    const LOCKS: bool = true;
+
+    async fn execute(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<u64> {
+        executed!(&mut *self.inner, statement, values)
+    }
+
+    async fn next_change(&mut self) -> Result<i64> {
+        self.number().await
+    }
+}
 
 impl Tx {
     async fn number(&mut self) -> Result<i64> {

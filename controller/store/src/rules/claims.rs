@@ -3,7 +3,7 @@
 use sweep_core::fault;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
 
-use crate::port::{Lock, SweepStanding, Tables};
+use crate::port::{ClaimScene, Lock, SweepStanding, Tables};
 use crate::{Agent, Assignment, AttemptKey, Claim, Claimed, Objective, Result, ResumePoint, StoreError};
 
 use super::{checkpoints, sweeps};
@@ -15,20 +15,21 @@ pub(crate) async fn register(tx: &mut dyn Tables, agent: &Agent, now_ms: i64) ->
 
 /// Hands out the next queued trial.
 pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Result<Claimed> {
+    let ClaimScene { given, agent, sweep } = tx.claim_scene(claim).await?;
     // The same request again: the reply was lost, the grant was not.
-    if let Some(mut given) = tx.attempt_by_request(claim.request_id).await? {
+    if let Some(mut given) = given {
         let key = AttemptKey { trial: given.trial, attempt: given.attempt };
         given.resume = checkpoints::given(tx, key).await?;
         return Ok(Claimed::Granted(Box::new(given)));
     }
-    let Some(agent) = tx.agent_standing(claim.agent).await? else {
+    let Some(agent) = agent else {
         return Err(StoreError::AgentUnknown { agent: claim.agent });
     };
     let nothing = |standing: SweepStanding| {
         let SweepStanding { state, reason, exhausted, .. } = standing;
         Ok(Claimed::Nothing { state, reason, exhausted, benched: false })
     };
-    let seen = sweeps::standing(tx, &claim.sweep).await?;
+    let seen = sweep.ok_or_else(|| StoreError::SweepNotFound { name: claim.sweep.clone() })?;
     if !seen.state.hands_out() {
         return nothing(seen);
     }

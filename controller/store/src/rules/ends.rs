@@ -86,6 +86,12 @@ async fn end(
     let to = trial::next(known.state, ending.event).ok_or_else(|| {
         StoreError::corrupt(format!("a {} trial cannot end by {:?}", known.state, ending.event))
     })?;
+    // What there is to read first: what is only written goes to the database together.
+    if matches!(to, TrialState::Finished | TrialState::Cancelled) {
+        checkpoints::over(tx, key.trial, end.at_ms).await?;
+    }
+    remember(tx, known, judged, &detail, end.at_ms).await?;
+    let sweep = sweeps::standing(tx, &known.sweep).await?;
     tx.attempt_end(key, end).await?;
     tx.trial_move(&TrialMove {
         trial: key.trial,
@@ -97,11 +103,7 @@ async fn end(
         now_ms: end.at_ms,
     })
     .await?;
-    if matches!(to, TrialState::Finished | TrialState::Cancelled) {
-        checkpoints::over(tx, key.trial, end.at_ms).await?;
-    }
-    remember(tx, known, judged, &detail, end.at_ms).await?;
-    let sweep = sweeps::settle(tx, &known.sweep, to == TrialState::Failed, end.at_ms).await?;
+    let sweep = sweeps::settle(tx, &known.sweep, sweep, to == TrialState::Failed, end.at_ms).await?;
     // Where places are few, an end is a free place.
     let frees = to == TrialState::Queued || sweep.max_parallel.is_some() || !sweep.state.hands_out();
     Ok(Finished { sweep: known.sweep.clone(), state: to, pause: ending.pause, frees })

@@ -3,7 +3,7 @@
 use sweep_core::breaker::sweep_breaker;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
 
-use super::reads;
+use super::{checkpoints, reads};
 use crate::port::{Lock, SweepStanding, Tables};
 use crate::{NewSweep, NewTrial, Result, StoreError, Sweep};
 
@@ -45,7 +45,9 @@ pub(crate) async fn change(tx: &mut dyn Tables, id: &str, event: SweepEvent, now
         // Proposals never started vanish (they are made again, the same, should the sweep go on), trials that ran
         // before are cancelled.
         tx.trials_withdraw(id).await?;
-        tx.trials_cancel_waiting(id, "the sweep is over", now_ms).await?;
+        for trial in tx.trials_cancel_waiting(id, "the sweep is over", now_ms).await? {
+            checkpoints::over(tx, trial, now_ms).await?;
+        }
     }
     reads::sweep(tx.rows(), id).await
 }
@@ -85,7 +87,8 @@ pub(crate) async fn enqueue(
     tx.trials_insert(id, trials, now_ms).await?;
     if *exhausted {
         // It may have been the last thing that the sweep waited for.
-        settle(tx, id, false, now_ms).await?;
+        let standing = self::standing(tx, id).await?;
+        settle(tx, id, standing, false, now_ms).await?;
     }
     Ok(true)
 }
@@ -95,10 +98,10 @@ pub(crate) async fn enqueue(
 pub(super) async fn settle(
     tx: &mut dyn Tables,
     id: &str,
+    standing: SweepStanding,
     failed: bool,
     now_ms: i64,
 ) -> Result<SweepStanding> {
-    let standing = standing(tx, id).await?;
     match moved(tx, id, &standing, failed).await? {
         Some((state, reason)) => {
             set_state(tx, id, state, &reason, now_ms).await?;

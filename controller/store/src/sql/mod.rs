@@ -58,6 +58,20 @@ from! {
     bool, value => Self::Flag(value);
 }
 
+impl Value<'_> {
+    /// The same, for as long as one likes.
+    pub(crate) fn into_owned(self) -> Value<'static> {
+        match self {
+            Self::Int(value) => Value::Int(value),
+            Self::Real(value) => Value::Real(value),
+            Self::Text(value) => Value::Text(value.map(|text| Cow::Owned(text.into_owned()))),
+            Self::Bytes(value) => Value::Bytes(value.map(|bytes| Cow::Owned(bytes.into_owned()))),
+            Self::Id(value) => Value::Id(value),
+            Self::Flag(value) => Value::Flag(value),
+        }
+    }
+}
+
 /// Text without NUL, which PostgreSQL has no place for; what programs print and people name may have some.
 fn storable(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { text }
@@ -89,6 +103,12 @@ pub(crate) trait SqlTx: Sql {
 
     /// How many rows it touched.
     async fn execute(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<u64>;
+
+    /// Runs a statement of which nothing is asked: at the latest before the next one that something is asked of.
+    async fn change(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<()> {
+        self.execute(statement, values).await.map(drop)
+    }
+
     /// A number for a change in this transaction; larger than every number of a change that is visible by now.
     async fn next_change(&mut self) -> Result<i64>;
 }
@@ -157,33 +177,15 @@ macro_rules! sql_connection {
 }
 pub(crate) use sql_connection;
 
-/// Implements [`SqlTx`] for something that has a driver's connection with an open transaction:
-/// `sql_transaction!(Tx, locks: false, |me, _statement| &mut me.conn, next_change: me.number())`.
-macro_rules! sql_transaction {
-    ($type:ty, locks: $locks:literal, |$me:ident, $statement:ident| $conn:expr, next_change: $change:expr) => {
-        #[async_trait::async_trait]
-        impl $crate::sql::SqlTx for $type {
-            const LOCKS: bool = $locks;
-
-            async fn execute(
-                &mut self,
-                statement: &$crate::sql::Statement,
-                values: Vec<$crate::sql::Value<'_>>,
-            ) -> $crate::Result<u64> {
-                let ($me, $statement) = (self, statement);
-                let query = $crate::sql::bound!(sqlx::query(statement.text), values);
-                let done = query.execute($conn).await;
-                done.map(|done| done.rows_affected()).map_err($crate::StoreError::database(statement.what))
-            }
-
-            async fn next_change(&mut self) -> $crate::Result<i64> {
-                let $me = self;
-                $change
-            }
-        }
-    };
+/// Runs a statement with its values on a driver's connection. How many rows it touched.
+macro_rules! executed {
+    ($conn:expr, $statement:expr, $values:expr) => {{
+        let query = $crate::sql::bound!(sqlx::query($statement.text), $values);
+        let done = query.execute($conn).await;
+        done.map(|done| done.rows_affected()).map_err($crate::StoreError::database($statement.what))
+    }};
 }
-pub(crate) use sql_transaction;
+pub(crate) use executed;
 
 /// A query with its values bound.
 macro_rules! bound {

@@ -15,7 +15,9 @@ use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
 use super::SqlRow;
-use crate::port::{AgentStanding, AttemptStanding, QueuedTrial, ResumedFrom, StoredModel, SweepStanding};
+use crate::port::{
+    AgentStanding, AttemptStanding, ClaimScene, QueuedTrial, ResumedFrom, StoredModel, SweepStanding,
+};
 use crate::{
     Assignment, AttemptKey, AttemptRow, Checkpoint, Facts, Media, Objective, Result, StoreError, Sweep,
     Trial, ended_words,
@@ -157,7 +159,7 @@ pub(super) fn queued(row: &impl SqlRow) -> Result<QueuedTrial> {
     })
 }
 
-pub(super) fn assignment(row: &impl SqlRow) -> Result<Assignment> {
+fn assignment(row: &impl SqlRow) -> Result<Assignment> {
     Ok(Assignment {
         trial: row.id("trial_id")?,
         sweep: text(row, "sweep_id")?,
@@ -166,6 +168,13 @@ pub(super) fn assignment(row: &impl SqlRow) -> Result<Assignment> {
         params: json(row, "params")?,
         resume: None,
     })
+}
+
+/// What a join found; what it did not find is null.
+pub(super) fn claim_scene(row: &impl SqlRow) -> Result<ClaimScene> {
+    let given = row.int("attempt")?.map(|_| assignment(row)).transpose()?;
+    let agent = row.text("name")?.map(|_| agent_standing(row)).transpose()?;
+    Ok(ClaimScene { given, agent, sweep: Some(sweep_standing(row)?) })
 }
 
 pub(super) fn metric(row: &impl SqlRow) -> Result<(String, Summary)> {

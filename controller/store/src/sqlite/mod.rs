@@ -23,7 +23,6 @@ use crate::sql::{sql_connection, sql_row};
 use crate::{Result, StoreError, schema};
 
 pub(crate) const CHANGE_READ: &str = "select value from change_counter where id = 1";
-const CHANGE_WRITE: &str = "update change_counter set value = $1 where id = 1";
 
 pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/sqlite");
 

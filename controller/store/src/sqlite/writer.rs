@@ -7,22 +7,27 @@
 //! Where reports wait in hundreds, a claim does not wait for all of them: what somebody waits for goes first, and a
 //! group takes about as long to fill as its commit does.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use crate::backend::{self, Haste};
-use crate::sql::{Statement, sql_connection, sql_transaction};
+use crate::sql::{SqlTx, Statement, Value, bound, executed, sql_connection};
 use crate::{Result, StoreError};
 
+/// Stores the last change number, and everything.
+const NUMBER_AND_COMMIT: &str = "update change_counter set value = $1 where id = 1; commit";
 /// The most jobs in one transaction.
 const GROUP: usize = 256;
 /// Jobs that may wait in each queue; more make callers wait, which is the back-pressure.
 const QUEUE: usize = 1024;
+/// The most statements that are run by one call: few, as each combination is prepared once and remembered.
+const TOGETHER: usize = 4;
 /// How long a group is filled at least, however quick the disk, and at most, however slow.
 const FILLING: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(15));
 
@@ -33,21 +38,84 @@ struct Tx {
     change: u64,
     /// Whether the job that runs may have changed something.
     wrote: bool,
+    later: Later,
 }
 
-sql_connection!(Tx, SqliteRow, |me, statement| me.about_to(statement), last_change: Ok(me.change));
-sql_transaction!(Tx, locks: false, |me, statement| me.about_to(statement), next_change: Ok(me.number()));
+sql_connection!(Tx, SqliteRow, |me, statement| me.about_to(statement).await?, last_change: Ok(me.change));
 
-impl Tx {
-    fn about_to(&mut self, statement: &Statement) -> &mut SqliteConnection {
-        self.wrote |= !statement.only_reads();
-        &mut self.conn
+#[async_trait]
+impl SqlTx for Tx {
+    const LOCKS: bool = false;
+
+    async fn execute(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<u64> {
+        executed!(self.about_to(statement).await?, statement, values)
     }
 
-    fn number(&mut self) -> i64 {
+    async fn change(&mut self, statement: &Statement, values: Vec<Value<'_>>) -> Result<()> {
+        self.wrote = true;
+        self.later.add(statement, values);
+        if self.later.count == TOGETHER { self.flush().await } else { Ok(()) }
+    }
+
+    async fn next_change(&mut self) -> Result<i64> {
         self.change += 1;
         // A counter that starts at 0 and grows by one does not leave i64.
-        self.change as i64
+        Ok(self.change as i64)
+    }
+}
+
+impl Tx {
+    fn new(conn: SqliteConnection, change: u64) -> Self {
+        Self { conn, change, wrote: false, later: Later::default() }
+    }
+
+    /// What is to run before a statement has run, and it may be run.
+    async fn about_to(&mut self, statement: &Statement) -> Result<&mut SqliteConnection> {
+        self.flush().await?;
+        self.wrote |= !statement.only_reads();
+        Ok(&mut self.conn)
+    }
+
+    /// Runs what was left for later.
+    async fn flush(&mut self) -> Result<()> {
+        let Later { text, values, what, .. } = std::mem::take(&mut self.later);
+        if text.is_empty() {
+            return Ok(());
+        }
+        let query = bound!(sqlx::query(AssertSqlSafe(text)), values);
+        query.execute(&mut self.conn).await.map(drop).map_err(StoreError::database(what))
+    }
+}
+
+/// Changes that are run together: the driver has a thread of its own for SQLite, and each call of it costs more than most
+/// statements.
+#[derive(Default)]
+struct Later {
+    text: String,
+    values: Vec<Value<'static>>,
+    count: usize,
+    /// The last one's words.
+    what: &'static str,
+}
+
+impl Later {
+    fn add(&mut self, statement: &Statement, values: Vec<Value<'_>>) {
+        // One statement after the other, their parameters numbered on.
+        let first = self.values.len();
+        for (at, part) in statement.text.split('$').enumerate() {
+            if at == 0 {
+                self.text.push_str(if self.text.is_empty() { "" } else { "; " });
+                self.text.push_str(part);
+                continue;
+            }
+            let digits = part.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(part.len());
+            // Our own statements: what follows a dollar is a number.
+            let number: usize = part[..digits].parse().unwrap_or_default();
+            let _ = write!(self.text, "${}{}", first + number, &part[digits..]);
+        }
+        self.values.extend(values.into_iter().map(Value::into_owned));
+        self.count += 1;
+        self.what = statement.what;
     }
 }
 
@@ -80,7 +148,13 @@ struct Request<T> {
 #[async_trait]
 impl<T: Send> Asked for Request<T> {
     async fn run(&mut self, tx: &mut Tx) -> Ran {
-        let given = (self.job)(tx).await;
+        let mut given = (self.job)(tx).await;
+        if given.is_ok()
+            && let Err(error) = tx.flush().await
+        {
+            given = Err(error);
+        }
+        tx.later = Later::default();
         let ran = match &given {
             Ok(_) => Ran::Well,
             Err(StoreError::Database { .. }) => Ran::Failed,
@@ -140,11 +214,7 @@ impl Writer {
         let change = super::last_change(&mut conn).await?;
         let ((soon, soon_jobs), (bulk, bulk_jobs)) = (mpsc::channel(QUEUE), mpsc::channel(QUEUE));
         let (feed, watcher) = watch::channel(change);
-        tokio::spawn(run(
-            Tx { conn, change, wrote: false },
-            Queues { soon: soon_jobs, bulk: bulk_jobs },
-            feed,
-        ));
+        tokio::spawn(run(Tx::new(conn, change), Queues { soon: soon_jobs, bulk: bulk_jobs }, feed));
         Ok((Self { soon, bulk }, watcher))
     }
 
@@ -220,12 +290,12 @@ impl Group<'_> {
             let is_full = self.jobs.len() == GROUP || started.elapsed() > filling;
             next = if is_full { None } else { queues.waiting() };
         }
-        if self.tx.change != self.before {
-            let last = self.tx.change as i64;
-            sqlx::query(super::CHANGE_WRITE).bind(last).execute(&mut self.tx.conn).await?;
-        }
         let filled = Instant::now();
-        self.tx.conn.execute("commit").await?;
+        if self.tx.change == self.before {
+            self.tx.conn.execute("commit").await?;
+        } else {
+            sqlx::query(NUMBER_AND_COMMIT).bind(self.tx.change as i64).execute(&mut self.tx.conn).await?;
+        }
         Ok(filled.elapsed())
     }
 

@@ -5,7 +5,10 @@ use sweep_core::fault::Past;
 use uuid::Uuid;
 
 use crate::memory::{AttemptRecord, Ended, Held, Key, key};
-use crate::port::{AgentStanding, AttemptEnd, AttemptStanding, AttemptTables, PackedBatch, ResumedFrom};
+use crate::port::{
+    AgentStanding, AttemptEnd, AttemptStanding, AttemptTables, ClaimScene, PackedBatch, ResumedFrom,
+    SweepTables as _,
+};
 use crate::{Agent, Assignment, AttemptKey, Claim, Facts, Media, Result};
 
 #[async_trait]
@@ -30,16 +33,19 @@ impl AttemptTables for Held {
         Ok(())
     }
 
-    async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>> {
-        let Some(&(trial, attempt)) = self.claims.get(&request) else { return Ok(None) };
-        Ok(self.trial_of(trial).map(|row| Assignment {
-            trial,
-            sweep: row.trial.sweep_id.clone(),
-            number: row.trial.number,
-            attempt,
-            params: row.trial.params.clone(),
-            resume: None,
-        }))
+    async fn claim_scene(&mut self, claim: &Claim) -> Result<ClaimScene> {
+        let given = self.claims.get(&claim.request_id).copied().and_then(|(trial, attempt)| {
+            self.trial_of(trial).map(|row| Assignment {
+                trial,
+                sweep: row.trial.sweep_id.clone(),
+                number: row.trial.number,
+                attempt,
+                params: row.trial.params.clone(),
+                resume: None,
+            })
+        });
+        let agent = self.agent_standing(claim.agent).await?;
+        Ok(ClaimScene { given, agent, sweep: self.sweep_standing(&claim.sweep).await? })
     }
 
     async fn attempt_insert(

@@ -5,9 +5,11 @@ use sweep_core::fault::Past;
 use uuid::Uuid;
 
 use super::{json, millis};
-use crate::port::{AgentStanding, AttemptEnd, AttemptStanding, AttemptTables, PackedBatch, ResumedFrom};
+use crate::port::{
+    AgentStanding, AttemptEnd, AttemptStanding, AttemptTables, ClaimScene, PackedBatch, ResumedFrom,
+};
 use crate::sql::{SqlRow as _, SqlTx, rows, statements as sql, values};
-use crate::{Agent, Assignment, AttemptKey, Claim, Facts, Media, Result};
+use crate::{Agent, AttemptKey, Claim, Facts, Media, Result};
 
 #[async_trait]
 impl<T: SqlTx> AttemptTables for T {
@@ -22,7 +24,7 @@ impl<T: SqlTx> AttemptTables for T {
             json(&agent.labels)?,
             now_ms,
         ];
-        self.execute(&sql::AGENT_SET, row).await?;
+        self.change(&sql::AGENT_SET, row).await?;
         Ok(())
     }
 
@@ -50,13 +52,14 @@ impl<T: SqlTx> AttemptTables for T {
             bench.map_or(0, |(_, began)| *began),
             bench.map_or("", |(bench, _)| bench.reason.as_str()),
         ];
-        self.execute(&sql::AGENT_STAND, row).await?;
+        self.change(&sql::AGENT_STAND, row).await?;
         Ok(())
     }
 
-    async fn attempt_by_request(&mut self, request: Uuid) -> Result<Option<Assignment>> {
-        let row = self.fetch_optional(&sql::ATTEMPT_BY_REQUEST, values![request]).await?;
-        row.as_ref().map(rows::assignment).transpose()
+    async fn claim_scene(&mut self, claim: &Claim) -> Result<ClaimScene> {
+        let asked = values![&claim.sweep, claim.agent, claim.request_id];
+        let row = self.fetch_optional(&sql::CLAIM_SCENE, asked).await?;
+        row.as_ref().map_or_else(|| Ok(ClaimScene::default()), rows::claim_scene)
     }
 
     async fn attempt_insert(
@@ -78,7 +81,7 @@ impl<T: SqlTx> AttemptTables for T {
             from.map(|from| from.seq),
             from.map(|from| from.step),
         ];
-        self.execute(&sql::ATTEMPT_INSERT, row).await?;
+        self.change(&sql::ATTEMPT_INSERT, row).await?;
         Ok(())
     }
 
@@ -108,7 +111,7 @@ impl<T: SqlTx> AttemptTables for T {
     }
 
     async fn attempt_renew(&mut self, key: AttemptKey) -> Result<()> {
-        self.execute(&sql::ATTEMPT_RENEW, values![key.trial, key.attempt]).await?;
+        self.change(&sql::ATTEMPT_RENEW, values![key.trial, key.attempt]).await?;
         Ok(())
     }
 
@@ -119,7 +122,7 @@ impl<T: SqlTx> AttemptTables for T {
         facts: Option<&Facts>,
     ) -> Result<()> {
         let facts = facts.map(json).transpose()?;
-        self.execute(&sql::ATTEMPT_ADVANCE, values![key.trial, key.attempt, acknowledged, facts]).await?;
+        self.change(&sql::ATTEMPT_ADVANCE, values![key.trial, key.attempt, acknowledged, facts]).await?;
         Ok(())
     }
 
@@ -133,7 +136,7 @@ impl<T: SqlTx> AttemptTables for T {
             end.exit_code,
             end.signal,
         ];
-        self.execute(&sql::ATTEMPT_END, row).await?;
+        self.change(&sql::ATTEMPT_END, row).await?;
         Ok(())
     }
 
@@ -146,13 +149,13 @@ impl<T: SqlTx> AttemptTables for T {
             batch.points.as_deref(),
             batch.logs.as_deref(),
         ];
-        self.execute(&sql::BATCH_INSERT, row).await?;
+        self.change(&sql::BATCH_INSERT, row).await?;
         Ok(())
     }
 
     async fn media_insert(&mut self, key: AttemptKey, seq: u64, media: &Media) -> Result<()> {
         let row = values![key.trial, key.attempt, seq, &media.name, media.step, media.value.to_string()];
-        self.execute(&sql::MEDIA_INSERT, row).await?;
+        self.change(&sql::MEDIA_INSERT, row).await?;
         Ok(())
     }
 }

@@ -23,7 +23,7 @@ impl<T: SqlTx> CheckpointTables for T {
             json(&checkpoint.metrics)?,
             checkpoint.resume,
         ];
-        self.execute(&sql::CHECKPOINT_INSERT, row).await?;
+        self.change(&sql::CHECKPOINT_INSERT, row).await?;
         Ok(())
     }
 
@@ -39,18 +39,18 @@ impl<T: SqlTx> CheckpointTables for T {
         files: &[FileRef],
         now_ms: i64,
     ) -> Result<()> {
-        self.execute(&sql::CHECKPOINT_STORED, values![key.trial, key.attempt, seq, now_ms]).await?;
+        self.change(&sql::CHECKPOINT_STORED, values![key.trial, key.attempt, seq, now_ms]).await?;
         for (place, file) in (0_u32..).zip(files) {
             let row = values![key.trial, key.attempt, seq, &file.name, &file.sha256, file.size, place];
-            self.execute(&sql::CHECKPOINT_FILE_INSERT, row).await?;
+            self.change(&sql::CHECKPOINT_FILE_INSERT, row).await?;
         }
         Ok(())
     }
 
-    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, now_ms: i64) -> Result<()> {
-        self.execute(&sql::CHECKPOINT_ORPHANS, values![key.trial, key.attempt, seq, now_ms]).await?;
-        self.execute(&sql::CHECKPOINT_FILES_DELETE, values![key.trial, key.attempt, seq]).await?;
-        self.execute(&sql::CHECKPOINT_UNSTORED, values![key.trial, key.attempt, seq]).await?;
+    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, keep_until_ms: i64) -> Result<()> {
+        self.change(&sql::CHECKPOINT_ORPHANS, values![key.trial, key.attempt, seq, keep_until_ms]).await?;
+        self.change(&sql::CHECKPOINT_FILES_DELETE, values![key.trial, key.attempt, seq]).await?;
+        self.change(&sql::CHECKPOINT_UNSTORED, values![key.trial, key.attempt, seq]).await?;
         Ok(())
     }
 
@@ -68,18 +68,22 @@ impl<T: SqlTx> CheckpointTables for T {
         self.fetch(&sql::MODELS_STORED, values![sweep]).await?.iter().map(rows::stored_model).collect()
     }
 
-    async fn file_adopt(&mut self, sha256: &str) -> Result<bool> {
-        self.execute(&sql::FILE_ADOPT, values![sha256]).await?;
-        Ok(self.fetch_optional(&sql::FILE_REMOVING, values![sha256]).await?.is_none())
+    async fn file_want(&mut self, sha256: &str, keep_until_ms: i64) -> Result<bool> {
+        Ok(self.execute(&sql::FILE_WANT, values![sha256, keep_until_ms]).await? == 1)
     }
 
-    async fn orphans_take(&mut self, before_ms: i64) -> Result<Vec<String>> {
-        let found = self.fetch(&sql::ORPHANS_TAKE, values![before_ms]).await?;
+    async fn file_adopt(&mut self, sha256: &str) -> Result<bool> {
+        let was_wanted = self.execute(&sql::FILE_ADOPT, values![sha256]).await? == 1;
+        Ok(was_wanted || self.fetch_optional(&sql::FILE_POINTED_TO, values![sha256]).await?.is_some())
+    }
+
+    async fn orphans_take(&mut self, now_ms: i64) -> Result<Vec<String>> {
+        let found = self.fetch(&sql::ORPHANS_TAKE, values![now_ms]).await?;
         found.iter().map(|row| rows::text(row, "sha256")).collect()
     }
 
     async fn orphan_forget(&mut self, sha256: &str) -> Result<()> {
-        self.execute(&sql::ORPHAN_FORGET, values![sha256]).await?;
+        self.change(&sql::ORPHAN_FORGET, values![sha256]).await?;
         Ok(())
     }
 }

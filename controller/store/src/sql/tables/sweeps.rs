@@ -68,19 +68,19 @@ impl<T: SqlTx> SweepTables for T {
         ended: Option<i64>,
     ) -> Result<()> {
         let change = self.next_change().await?;
-        self.execute(&sql::SWEEP_MOVE, values![sweep, to.word(), reason, ended, change]).await?;
+        self.change(&sql::SWEEP_MOVE, values![sweep, to.word(), reason, ended, change]).await?;
         Ok(())
     }
 
     async fn sweep_touch(&mut self, sweep: &str) -> Result<()> {
         let change = self.next_change().await?;
-        self.execute(&sql::SWEEP_TOUCH, values![sweep, change]).await?;
+        self.change(&sql::SWEEP_TOUCH, values![sweep, change]).await?;
         Ok(())
     }
 
     async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()> {
         let change = self.next_change().await?;
-        self.execute(&sql::SWEEP_PROPOSED, values![sweep, last, exhausted, change]).await?;
+        self.change(&sql::SWEEP_PROPOSED, values![sweep, last, exhausted, change]).await?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{json, millis};
 use crate::port::{QueuedTrial, TrialMove, TrialTables};
-use crate::sql::{SqlTx, Value, rows, statements as sql, values};
+use crate::sql::{SqlRow as _, SqlTx, Value, rows, statements as sql, values};
 use crate::{AttemptKey, NewTrial, Result};
 
 #[async_trait]
@@ -21,24 +21,24 @@ impl<T: SqlTx> TrialTables for T {
         }
         let (eights, rest) = rows.as_chunks::<8>();
         for eight in eights {
-            self.execute(&sql::TRIAL_INSERT_8, eight.concat()).await?;
+            self.change(&sql::TRIAL_INSERT_8, eight.concat()).await?;
         }
         for one in rest {
-            self.execute(&sql::TRIAL_INSERT, one.clone()).await?;
+            self.change(&sql::TRIAL_INSERT, one.clone()).await?;
         }
         Ok(())
     }
 
     async fn trials_withdraw(&mut self, sweep: &str) -> Result<()> {
-        self.execute(&sql::TRIALS_WITHDRAW, values![sweep]).await?;
-        self.execute(&sql::SWEEP_PROPOSED_BACK, values![sweep]).await?;
+        self.change(&sql::TRIALS_WITHDRAW, values![sweep]).await?;
+        self.change(&sql::SWEEP_PROPOSED_BACK, values![sweep]).await?;
         Ok(())
     }
 
-    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()> {
+    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<Vec<Uuid>> {
         let change = self.next_change().await?;
-        self.execute(&sql::TRIALS_CANCEL_WAITING, values![sweep, reason, now_ms, change]).await?;
-        Ok(())
+        let row = values![sweep, reason, now_ms, change];
+        self.fetch(&sql::TRIALS_CANCEL_WAITING, row).await?.iter().map(|row| row.id("id")).collect()
     }
 
     async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>> {
@@ -50,13 +50,13 @@ impl<T: SqlTx> TrialTables for T {
     async fn trial_lease(&mut self, key: AttemptKey, objective: Option<f64>, now_ms: i64) -> Result<()> {
         let change = self.next_change().await?;
         let row = values![key.trial, key.attempt, now_ms, change, objective];
-        self.execute(&sql::TRIAL_LEASE, row).await?;
+        self.change(&sql::TRIAL_LEASE, row).await?;
         Ok(())
     }
 
     async fn trial_running(&mut self, trial: Uuid, objective: Option<f64>) -> Result<()> {
         let change = self.next_change().await?;
-        self.execute(&sql::TRIAL_RUNNING, values![trial, objective, change]).await?;
+        self.change(&sql::TRIAL_RUNNING, values![trial, objective, change]).await?;
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl<T: SqlTx> TrialTables for T {
             millis(end.pause),
             end.now_ms,
         ];
-        self.execute(&sql::TRIAL_MOVE, row).await?;
+        self.change(&sql::TRIAL_MOVE, row).await?;
         Ok(())
     }
 
@@ -82,16 +82,16 @@ impl<T: SqlTx> TrialTables for T {
         // Four at a time: a report has few metrics, and each statement is a way to the database and back.
         let (fours, rest) = rows.as_chunks::<4>();
         for four in fours {
-            self.execute(&sql::METRIC_SET_4, four.concat()).await?;
+            self.change(&sql::METRIC_SET_4, four.concat()).await?;
         }
         for one in rest {
-            self.execute(&sql::METRIC_SET, one.clone()).await?;
+            self.change(&sql::METRIC_SET, one.clone()).await?;
         }
         Ok(())
     }
 
     async fn metrics_forget(&mut self, trial: Uuid) -> Result<()> {
-        self.execute(&sql::METRICS_FORGET, values![trial]).await?;
+        self.change(&sql::METRICS_FORGET, values![trial]).await?;
         Ok(())
     }
 }
