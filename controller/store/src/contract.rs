@@ -66,6 +66,7 @@ macro_rules! cases {
             top_lists_the_best_first
             logs_come_back_in_order
             records_come_back
+            numbers_of_a_record_that_are_not_finite_are_left_out
             odd_characters_are_no_failure
         }
     };

@@ -117,6 +117,25 @@ pub(crate) async fn records_come_back(store: Any) {
     assert_eq!(detail.trial.agent, "box");
 }
 
+pub(crate) async fn numbers_of_a_record_that_are_not_finite_are_left_out(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    let metrics = [("f1", f64::NAN), ("loss", f64::INFINITY), ("auc", 0.5)];
+    let record = Checkpoint {
+        step: 7,
+        epoch: Some(f64::NAN),
+        path: String::new(),
+        metrics: metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        resume: false,
+        stored: false,
+    };
+    let event = Event { at_ms: NOW, kind: EventKind::Checkpoint(record) };
+    scene.store.attempt_report(key, 1, vec![event], NOW).await.expect("stores");
+    let detail = scene.store.trial_get(&TrialName::Id(key.trial)).await.expect("can be read");
+    assert_eq!(detail.checkpoints[0].metrics, BTreeMap::from([("auc".to_owned(), 0.5)]));
+    assert_eq!(detail.checkpoints[0].epoch, None);
+}
+
 /// What programs print and people name may hold characters that one of the databases has no place for.
 pub(crate) async fn odd_characters_are_no_failure(store: Any) {
     let new = NewSweep { name: "a\0b \u{1f600}".to_owned(), ..new_sweep("odd", Some(1)) };

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::standing::unknown;
 use crate::codec::{self, Column, LogRef};
 use crate::port::{AttemptStanding, PackedBatch, Tables};
-use crate::{AttemptKey, Event, EventKind, Facts, Reported, Result, Standing, StoreError};
+use crate::{AttemptKey, Checkpoint, Event, EventKind, Facts, Reported, Result, Standing, StoreError};
 
 /// Renews leases and tells how each attempt stands.
 pub(crate) async fn renew(tx: &mut dyn Tables, keys: &[AttemptKey]) -> Result<Vec<Reported>> {
@@ -122,12 +122,20 @@ async fn store_batch(tx: &mut dyn Tables, key: AttemptKey, batch: &Batch<'_>) ->
     }
     for &(seq, kind) in &batch.others {
         match kind {
-            EventKind::Checkpoint(checkpoint) => tx.checkpoint_insert(key, seq, checkpoint).await?,
+            EventKind::Checkpoint(told) => tx.checkpoint_insert(key, seq, &finite(told)).await?,
             EventKind::Media(media) => tx.media_insert(key, seq, media).await?,
             EventKind::Metrics { .. } | EventKind::Log(_) | EventKind::Facts(_) => {}
         }
     }
     Ok(())
+}
+
+/// A record without numbers that are not finite: tables have no place for them, and as a score they are none.
+fn finite(told: &Checkpoint) -> Checkpoint {
+    let mut checkpoint = told.clone();
+    checkpoint.metrics.retain(|_, value| value.is_finite());
+    checkpoint.epoch = checkpoint.epoch.filter(|epoch| epoch.is_finite());
+    checkpoint
 }
 
 /// Moves the summaries of a trial's metrics; returns its objective after the batch.
