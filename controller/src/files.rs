@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use sweep_core::file::FileRef;
 use sweep_core::retention::Retention;
-use sweep_store::{AttemptKey, CheckpointFiles, Standing, StoreError};
+use sweep_store::{AttemptKey, CheckpointFiles, StoreError};
 use thiserror::Error;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error};
@@ -47,11 +47,8 @@ impl App {
         data: &[u8],
     ) -> Result<Received, FileError> {
         let keeping = self.keeping()?;
-        let standings = self.store.attempts_renew(vec![key]).await?;
-        if let Some(Standing::Lost(reason)) = standings.into_iter().next().map(|told| told.standing) {
-            let (trial, attempt) = (key.trial.to_string(), key.attempt);
-            return Err(StoreError::AttemptStale { trial, attempt, reason }.into());
-        }
+        // Before it is looked for: what is found after this stays until the checkpoint is stored.
+        self.store.files_wanted(key, vec![file.sha256.clone()], now_ms()).await?;
         Ok(keeping.artifacts.put(file, offset, data).await?)
     }
 
@@ -63,6 +60,8 @@ impl App {
         files: Vec<FileRef>,
     ) -> Result<(), FileError> {
         let keeping = self.keeping()?;
+        let contents = files.iter().map(|file| file.sha256.clone()).collect();
+        self.store.files_wanted(key, contents, now_ms()).await?;
         for file in &files {
             if !keeping.artifacts.has(file).await? {
                 return Err(ArtifactError::Missing { sha256: file.sha256.clone() }.into());
@@ -84,8 +83,6 @@ impl App {
 
 /// How often files are looked for that nothing needs.
 const PERIOD: Duration = Duration::from_secs(60);
-/// How long nothing must have needed a file. Until it is really gone, a content that comes back is simply kept.
-const SPARED_MS: i64 = 600_000;
 
 /// Removes what nothing needs until the server stops.
 pub(crate) async fn clean(app: App) {
@@ -97,18 +94,26 @@ pub(crate) async fn clean(app: App) {
             _ = ticks.tick() => {}
             () = app.stop.cancelled() => return,
         }
-        if let Err(cause) = remove_orphans(&app, &keeping, now_ms() - SPARED_MS).await {
+        if let Err(cause) = remove_orphans(&app, &keeping, now_ms()).await {
             error!(error = %cause, "cannot remove files that nothing needs; trying again");
         }
     }
 }
 
-async fn remove_orphans(app: &App, keeping: &Keeping, before_ms: i64) -> Result<(), FileError> {
-    let orphans = app.store.files_orphaned(before_ms).await?;
+/// One controller at a time: what two remove, the slower one might remove after it came back.
+async fn remove_orphans(app: &App, keeping: &Keeping, now_ms: i64) -> Result<(), FileError> {
+    if !app.store.reaper_turn().await? {
+        return Ok(());
+    }
+    let orphans = app.store.files_orphaned(now_ms).await?;
     if orphans.is_empty() {
         return Ok(());
     }
     for sha256 in &orphans {
+        if !app.store.reaper_turn().await? {
+            // The turn was lost on the way; whoever has it now is named these files as well.
+            return Ok(());
+        }
         keeping.artifacts.remove(sha256).await?;
     }
     let count = orphans.len();
@@ -116,3 +121,6 @@ async fn remove_orphans(app: &App, keeping: &Keeping, before_ms: i64) -> Result<
     debug!(count, "removed {count} files that nothing needs");
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

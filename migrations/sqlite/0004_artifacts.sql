@@ -17,12 +17,13 @@ create table checkpoint_file (
 
 create index checkpoint_file_by_content on checkpoint_file (sha256);
 
--- Contents that nothing points to any more and that are still in the artifact store.
+-- Contents that are in the artifact store, or on their way there, and that are removed once their time is over unless
+-- something points to them.
 create table orphan_file (
-    sha256   text primary key,
-    since    integer not null,
+    sha256     text primary key,
+    keep_until integer not null,
     -- a controller is about to remove it: it can no longer be pointed to
-    removing integer not null default 0
+    removing   integer not null default 0
 ) strict, without rowid;
 
 -- the record of the checkpoint it went on from, with resume_step

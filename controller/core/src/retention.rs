@@ -3,7 +3,16 @@
 //! Of a trial: the newest that it can go on from, while it may still have to, and the best. Of a sweep, where it has a
 //! cap: those of the best trials.
 
+use std::time::Duration;
+
 use crate::objective::Goal;
+
+/// How long a content of the artifact store is kept that nothing points to any more: who is fetching it has so long.
+pub const SPARED: Duration = Duration::from_secs(600);
+
+/// How long one is kept that an attempt sends, and that its checkpoint is to point to. The other files of a large
+/// checkpoint may take hours.
+pub const AWAITED: Duration = Duration::from_secs(6 * 3_600);
 
 /// What is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +68,8 @@ pub fn displaced(stored: &[Stored], goal: Goal, retention: Retention) -> Vec<Sto
 
 /// Which checkpoints a trial that will not run again needs no longer: those it could have gone on from. Its models were
 /// weighed when they came.
-pub fn spent(stored: &[Stored]) -> impl Iterator<Item = &Stored> {
-    stored.iter().filter(|one| one.resume)
+pub fn spent(stored: &[Stored]) -> Vec<Stored> {
+    stored.iter().filter(|one| one.resume).copied().collect()
 }
 
 /// The better first; among equals, and without scores, the newer.

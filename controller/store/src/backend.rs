@@ -147,8 +147,12 @@ impl<B: Backend> Store for B {
         write!(self, files, |tx| checkpoints::store(tx, &files, now_ms))
     }
 
-    async fn files_orphaned(&self, before_ms: i64) -> Result<Vec<String>> {
-        self.write(Haste::Bulk, job(move |tx| Box::pin(checkpoints::orphans(tx, before_ms)))).await
+    async fn files_wanted(&self, key: AttemptKey, contents: Vec<String>, now_ms: i64) -> Result<()> {
+        write!(self, contents, |tx| checkpoints::wanted(tx, key, &contents, now_ms))
+    }
+
+    async fn files_orphaned(&self, now_ms: i64) -> Result<Vec<String>> {
+        self.write(Haste::Bulk, job(move |tx| Box::pin(checkpoints::orphans(tx, now_ms)))).await
     }
 
     async fn files_removed(&self, contents: Vec<String>) -> Result<()> {

@@ -57,6 +57,11 @@ macro_rules! cases {
             only_the_current_attempt_stores_what_it_reported
             newer_checkpoints_displace_older_and_orphan_their_files
             an_orphan_that_is_needed_again_is_none
+            a_wanted_file_is_not_removed_before_its_checkpoint_is_stored
+            a_checkpoint_never_points_to_what_was_removed
+            what_is_wanted_again_is_not_forgotten
+            a_shared_file_is_spared_from_when_the_last_lets_go
+            a_file_that_two_let_go_of_at_one_time_is_an_orphan
             a_finished_trial_keeps_its_best_model_only
             a_cap_lets_go_of_the_worst_trials_models
             a_trial_that_gets_on_is_moved_as_often_as_it_takes

@@ -25,8 +25,8 @@ pub enum StoreError {
     /// No such checkpoint was reported.
     #[error("event {seq} of attempt {attempt} of trial {trial} is no checkpoint")]
     CheckpointUnknown { trial: String, attempt: u32, seq: u64 },
-    /// The artifact store is about to lose it: send it again.
-    #[error("the file {sha256} is being removed; send it again")]
+    /// The artifact store has lost it, or is about to: send it again.
+    #[error("the file {sha256} is not kept, or is being removed; send it again")]
     FileGone { sha256: String },
     #[error("agent {agent} is not registered")]
     AgentUnknown { agent: uuid::Uuid },

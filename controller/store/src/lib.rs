@@ -112,14 +112,26 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::AttemptStale`], [`StoreError::SeqGap`] while the record was not reported,
-    /// [`StoreError::CheckpointUnknown`], [`StoreError::FileGone`].
+    /// [`StoreError::CheckpointUnknown`], [`StoreError::FileGone`] for a file that [`Store::files_wanted`] was not told of,
+    /// or so long ago that it was removed.
     async fn checkpoint_store(&self, files: CheckpointFiles, now_ms: i64) -> Result<()>;
 
-    /// Contents (SHA-256) of the artifact store that nothing has pointed to since `before_ms`. Nothing can point to them
-    /// any more until [`Store::files_removed`]; those that were named before and not told removed are named again.
-    async fn files_orphaned(&self, before_ms: i64) -> Result<Vec<String>>;
+    /// Notes that a checkpoint of an attempt is going to point to contents (SHA-256), and renews its lease. What is in the
+    /// artifact store when it is looked for after this, or comes there, is not removed for [`AWAITED`] from `now_ms` on;
+    /// by then [`Store::checkpoint_store`] or this should be told again.
+    ///
+    /// [`AWAITED`]: sweep_core::retention::AWAITED
+    ///
+    /// # Errors
+    /// [`StoreError::AttemptStale`], [`StoreError::FileGone`] while one is being removed.
+    async fn files_wanted(&self, key: AttemptKey, contents: Vec<String>, now_ms: i64) -> Result<()>;
 
-    /// Tells that contents are gone from the artifact store.
+    /// Contents (SHA-256) of the artifact store that nothing points to, and of which nothing was heard for some time.
+    /// Nothing can point to them any more until [`Store::files_removed`]; those that were named before and not told removed
+    /// are named again. To be asked by whose turn it is ([`Store::reaper_turn`]).
+    async fn files_orphaned(&self, now_ms: i64) -> Result<Vec<String>>;
+
+    /// Tells that contents are gone from the artifact store. One that is wanted again is not forgotten.
     async fn files_removed(&self, contents: Vec<String>) -> Result<()>;
 
     /// Every lease in force.
@@ -159,7 +171,7 @@ pub trait Store: Send + Sync + 'static {
     /// Moves after each [`Store::attend`] to the same.
     fn attention(&self, what: Awaited) -> watch::Receiver<u64>;
 
-    /// Whether this controller may take leases away now: of those on one database one may at a time, and keeps its turn
-    /// by asking at least every ten seconds.
+    /// Whether this controller may take leases away and remove files now: of those on one database one may at a time, and
+    /// keeps its turn by asking at least every ten seconds.
     async fn reaper_turn(&self) -> Result<bool>;
 }

@@ -180,17 +180,20 @@ pub(crate) trait CheckpointTables: Send {
         files: &[FileRef],
         now_ms: i64,
     ) -> Result<()>;
-    /// A checkpoint's files are no longer pointed to; contents that nothing else points to are orphans.
-    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, now_ms: i64) -> Result<()>;
+    /// A checkpoint no longer points to its files. They are kept until then at least, and as long as others point to them.
+    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, keep_until_ms: i64) -> Result<()>;
     /// The main file first.
     async fn checkpoint_files(&mut self, key: AttemptKey, seq: u64) -> Result<Vec<FileRef>>;
     /// A trial's checkpoints whose files are stored; scores by their records' value of `metric`.
     async fn checkpoints_stored(&mut self, trial: Uuid, metric: Option<&str>) -> Result<Vec<Stored>>;
     /// Those of a sweep that are models.
     async fn models_stored(&mut self, sweep: &str) -> Result<Vec<StoredModel>>;
-    /// A content is about to be pointed to, so it is no orphan. `false`: it is being removed.
+    /// A content is in the artifact store, or will be, and is kept until then at least. `false`: it is being removed.
+    async fn file_want(&mut self, sha256: &str, keep_until_ms: i64) -> Result<bool>;
+    /// A content is pointed to from now on. `false`: it is being removed, or was; or nobody wanted it.
     async fn file_adopt(&mut self, sha256: &str) -> Result<bool>;
-    /// Orphans since before a moment, and those taken earlier: from now on they are being removed.
-    async fn orphans_take(&mut self, before_ms: i64) -> Result<Vec<String>>;
+    /// Contents that nothing points to and whose time is over, and those taken earlier: from now on they are being removed.
+    async fn orphans_take(&mut self, now_ms: i64) -> Result<Vec<String>>;
+    /// A content was removed; nothing happens if it came back since.
     async fn orphan_forget(&mut self, sha256: &str) -> Result<()>;
 }

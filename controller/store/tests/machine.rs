@@ -272,6 +272,7 @@ impl World {
         self.held[at].seq += 1;
         self.held[at].last_batch = (one.seq + 1, vec![event]);
         let content = Uuid::now_v7().simple().to_string().repeat(2);
+        self.store.files_wanted(one.key, vec![content.clone()], self.now).await.expect("is noted");
         let files = vec![FileRef::new("weights", content, 1).expect("is a file")];
         let told = CheckpointFiles { key: one.key, seq: one.seq + 1, files, retention: Retention::default() };
         self.store.checkpoint_store(told, self.now).await.expect("keeps");

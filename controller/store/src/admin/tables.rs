@@ -166,7 +166,7 @@ pub(super) const TABLES: &[Table] = &[
             ("place", Int),
         ],
     },
-    Table { name: "orphan_file", columns: &[("sha256", Text), ("since", Int), ("removing", Flag)] },
+    Table { name: "orphan_file", columns: &[("sha256", Text), ("keep_until", Int), ("removing", Flag)] },
     Table {
         name: "media",
         columns: &[

@@ -52,6 +52,7 @@ async fn file(folder: &tempfile::TempDir) -> (Location, String) {
     // The second displaces the first, whose file is an orphan then.
     for (seq, content) in [(6, "0a"), (8, "0b")] {
         let files = vec![FileRef::new("größe", content.repeat(32), 1 << 40).expect("is a file")];
+        scene.store.files_wanted(key, vec![content.repeat(32)], NOW).await.expect("is noted");
         let told = CheckpointFiles { key, seq, files, retention: Retention::default() };
         scene.store.checkpoint_store(told, NOW).await.expect("keeps");
     }

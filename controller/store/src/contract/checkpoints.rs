@@ -1,7 +1,7 @@
 //! Checkpoints that are stored, gone on from, and let go of.
 
 use sweep_core::file::FileRef;
-use sweep_core::retention::Retention;
+use sweep_core::retention::{AWAITED, Retention, SPARED};
 
 use super::*;
 
@@ -32,6 +32,23 @@ impl Scene {
         files: &[FileRef],
         retention: Retention,
     ) -> Result<()> {
+        self.want(key, files).await?;
+        self.point_to(key, seq, files, retention).await
+    }
+
+    async fn want(&self, key: AttemptKey, files: &[FileRef]) -> Result<()> {
+        let contents = files.iter().map(|file| file.sha256.clone()).collect();
+        self.store.files_wanted(key, contents, self.now()).await
+    }
+
+    /// Stores a checkpoint whose files nobody announced just before.
+    async fn point_to(
+        &self,
+        key: AttemptKey,
+        seq: u64,
+        files: &[FileRef],
+        retention: Retention,
+    ) -> Result<()> {
         let told = CheckpointFiles { key, seq, files: files.to_vec(), retention };
         self.store.checkpoint_store(told, self.now()).await
     }
@@ -50,10 +67,21 @@ impl Scene {
         }
     }
 
+    /// What may be removed at this moment.
+    async fn due(&self) -> Vec<String> {
+        let mut due = self.store.files_orphaned(self.now()).await.expect("answers");
+        due.sort();
+        due
+    }
+
+    /// What may be removed once the time is over that it is spared.
     async fn orphans(&self) -> Vec<String> {
-        let mut orphans = self.store.files_orphaned(self.now() + 1).await.expect("answers");
-        orphans.sort();
-        orphans
+        self.pass(SPARED);
+        self.due().await
+    }
+
+    fn pass(&self, time: Duration) {
+        self.clock.fetch_add(time.as_millis() as i64, Ordering::SeqCst);
     }
 
     async fn stored_steps(&self, number: u64) -> Vec<u64> {
@@ -136,16 +164,20 @@ pub(crate) async fn newer_checkpoints_displace_older_and_orphan_their_files(stor
     }
     assert_eq!(scene.stored_steps(1).await, [30]);
     let gone = [file("weights", 1).sha256, file("weights", 2).sha256];
-    assert!(scene.store.files_orphaned(scene.now() - 1).await.expect("answers").is_empty(), "too young");
-    assert_eq!(scene.orphans().await, gone);
+    scene.pass(SPARED - Duration::from_millis(1));
+    assert!(scene.due().await.is_empty(), "too young");
+    scene.pass(Duration::from_millis(1));
+    assert_eq!(scene.due().await, gone);
     // They are being removed now: nothing can point to them until they are gone.
     scene.tell(key, 4, checkpoint(40, true, 0.1)).await;
-    let late = scene.keep(key, 4, &[file("weights", 1)]).await;
-    assert!(matches!(late, Err(StoreError::FileGone { .. })), "{late:?}");
-    assert_eq!(scene.orphans().await, gone, "and they are named again until then");
+    let files = [file("weights", 1)];
+    for late in [scene.want(key, &files).await, scene.point_to(key, 4, &files, Retention::default()).await] {
+        assert!(matches!(late, Err(StoreError::FileGone { .. })), "{late:?}");
+    }
+    assert_eq!(scene.due().await, gone, "and they are named again until then");
     scene.store.files_removed(gone.to_vec()).await.expect("forgets");
     assert!(scene.orphans().await.is_empty());
-    scene.keep(key, 4, &[file("weights", 1)]).await.expect("sent again, it counts");
+    scene.keep(key, 4, &files).await.expect("sent again, it counts");
     assert_eq!(scene.stored_steps(1).await, [40]);
 }
 
@@ -157,6 +189,103 @@ pub(crate) async fn an_orphan_that_is_needed_again_is_none(store: Any) {
         scene.keep(key, seq, &[file("weights", content)]).await.expect("keeps");
     }
     assert_eq!(scene.orphans().await, [file("weights", 2).sha256]);
+}
+
+pub(crate) async fn a_wanted_file_is_not_removed_before_its_checkpoint_is_stored(store: Any) {
+    let scene = Scene::new(store, 2).await;
+    let (key, _) = scene.claim().await;
+    for seq in [1, 2] {
+        scene.tell(key, seq, checkpoint(seq * 10, true, 0.1)).await;
+        scene.keep(key, seq, &[file("weights", seq as u8)]).await.expect("keeps");
+    }
+    // The third is the first again, which nothing points to any more; and its agent takes its time.
+    scene.tell(key, 3, checkpoint(30, true, 0.1)).await;
+    let files = [file("weights", 1)];
+    scene.want(key, &files).await.expect("is there");
+    scene.pass(AWAITED - Duration::from_millis(1));
+    assert!(scene.due().await.is_empty());
+    scene.point_to(key, 3, &files, Retention::default()).await.expect("keeps");
+    scene.pass(AWAITED);
+    assert_eq!(scene.due().await, [file("weights", 2).sha256], "what is pointed to stays");
+    // What is never stored, or by an attempt that lost its trial, is removed in the end.
+    let (other, _) = scene.claim().await;
+    scene.want(other, &[file("weights", 7)]).await.expect("is noted");
+    scene.expire(other).await;
+    let late = scene.want(other, &[file("weights", 8)]).await;
+    assert!(matches!(late, Err(StoreError::AttemptStale { .. })), "{late:?}");
+    scene.pass(AWAITED);
+    assert_eq!(scene.due().await, [file("weights", 2).sha256, file("weights", 7).sha256]);
+}
+
+/// The files were found in the artifact store, and then its controller was frozen.
+pub(crate) async fn a_checkpoint_never_points_to_what_was_removed(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    scene.tell(key, 1, checkpoint(10, true, 0.1)).await;
+    let files = [file("weights", 1)];
+    scene.want(key, &files).await.expect("is noted");
+    scene.pass(AWAITED);
+    let due = scene.due().await;
+    assert_eq!(due, [file("weights", 1).sha256]);
+    scene.store.files_removed(due).await.expect("forgets");
+    let late = scene.point_to(key, 1, &files, Retention::default()).await;
+    assert!(matches!(late, Err(StoreError::FileGone { .. })), "{late:?}");
+    assert!(scene.stored_steps(1).await.is_empty());
+    scene.keep(key, 1, &files).await.expect("sent again, it counts");
+}
+
+pub(crate) async fn what_is_wanted_again_is_not_forgotten(store: Any) {
+    let scene = Scene::new(store, 1).await;
+    let (key, _) = scene.claim().await;
+    scene.tell(key, 1, checkpoint(10, true, 0.1)).await;
+    let files = [file("weights", 1)];
+    scene.want(key, &files).await.expect("is noted");
+    scene.pass(AWAITED);
+    let due = scene.due().await;
+    scene.store.files_removed(due.clone()).await.expect("forgets");
+    // Sent again; then a controller that was slow tells of the same removal.
+    scene.want(key, &files).await.expect("is noted again");
+    scene.store.files_removed(due).await.expect("answers");
+    scene.point_to(key, 1, &files, Retention::default()).await.expect("keeps");
+    assert_eq!(scene.stored_steps(1).await, [10]);
+}
+
+/// Trials of two sweeps whose checkpoints share a content; their ends let go of it.
+async fn sharing(scenes: &[Scene; 2], content: u8) -> [AttemptKey; 2] {
+    let keys = [scenes[0].claim().await.0, scenes[1].claim().await.0];
+    for (scene, key) in scenes.iter().zip(keys) {
+        scene.tell(key, 1, checkpoint(10, true, 0.1)).await;
+        scene.keep(key, 1, &[file("weights", content)]).await.expect("keeps");
+    }
+    keys
+}
+
+pub(crate) async fn a_shared_file_is_spared_from_when_the_last_lets_go(store: Any) {
+    let scenes = [Scene::new(Arc::clone(&store), 1).await, Scene::new(store, 1).await];
+    let [first, second] = sharing(&scenes, 1).await;
+    let [one, other] = &scenes;
+    one.finish(first, Outcome::Succeeded, 1).await.expect("ends");
+    assert!(one.orphans().await.is_empty(), "the other points to it");
+    other.pass(SPARED);
+    other.finish(second, Outcome::Succeeded, 1).await.expect("ends");
+    other.pass(SPARED - Duration::from_millis(1));
+    assert!(other.due().await.is_empty(), "too young");
+    other.pass(Duration::from_millis(1));
+    assert_eq!(other.due().await, [file("weights", 1).sha256]);
+}
+
+pub(crate) async fn a_file_that_two_let_go_of_at_one_time_is_an_orphan(store: Any) {
+    let scenes = Arc::new([Scene::new(Arc::clone(&store), 8).await, Scene::new(store, 8).await]);
+    for content in 0..8 {
+        let keys = sharing(&scenes, content).await;
+        at_once(2, |at| {
+            let (scenes, at) = (Arc::clone(&scenes), at as usize);
+            async move { scenes[at].finish(keys[at], Outcome::Succeeded, 1).await.expect("ends") }
+        })
+        .await;
+    }
+    let all: Vec<_> = (0..8).map(|content| file("weights", content).sha256).collect();
+    assert_eq!(scenes[0].orphans().await, all);
 }
 
 pub(crate) async fn a_finished_trial_keeps_its_best_model_only(store: Any) {

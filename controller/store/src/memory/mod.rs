@@ -83,6 +83,13 @@ struct Ended {
     reason: String,
 }
 
+/// A content that is removed once its time is over, unless something points to it.
+#[derive(Clone, Copy, Default)]
+struct Orphan {
+    keep_until_ms: i64,
+    removing: bool,
+}
+
 /// A sweep's id and a trial's number.
 type Place = (String, u64);
 /// A trial and an attempt.
@@ -109,8 +116,7 @@ struct State {
     batches: Table<Seq, PackedBatch>,
     checkpoints: Table<Seq, Checkpoint>,
     files: Table<Seq, Vec<FileRef>>,
-    /// Since when, and whether it is being removed.
-    orphans: Table<String, (i64, bool)>,
+    orphans: Table<String, Orphan>,
     media: Table<Seq, Media>,
 }
 

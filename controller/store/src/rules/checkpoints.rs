@@ -1,9 +1,10 @@
 //! Checkpoints: stored, kept or displaced, gone on from; and the files that nothing needs any more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use sweep_core::objective::{Goal, Summary};
-use sweep_core::retention::{Weight, displaced, over_cap, spent, to_resume};
+use sweep_core::retention::{AWAITED, SPARED, Stored, Weight, displaced, over_cap, spent, to_resume};
 use uuid::Uuid;
 
 use super::reads;
@@ -31,19 +32,16 @@ pub(crate) async fn store(tx: &mut dyn Tables, told: &CheckpointFiles, now_ms: i
             seq: *seq,
         });
     }
-    for file in files {
-        if !tx.file_adopt(&file.sha256).await? {
-            return Err(StoreError::FileGone { sha256: file.sha256.clone() });
+    for sha256 in in_order(files.iter().map(|file| &file.sha256)) {
+        if !tx.file_adopt(sha256).await? {
+            return Err(StoreError::FileGone { sha256: sha256.clone() });
         }
     }
     tx.checkpoint_stored(*key, *seq, files, now_ms).await?;
     tx.attempt_renew(*key).await?;
     let goal = goal(known.target.as_ref());
     let stored = tx.checkpoints_stored(key.trial, metric(known.target.as_ref())).await?;
-    for gone in displaced(&stored, goal, *retention) {
-        let of = AttemptKey { trial: key.trial, attempt: gone.attempt };
-        tx.checkpoint_unstore(of, gone.seq, now_ms).await?;
-    }
+    let_go(tx, key.trial, &displaced(&stored, goal, *retention), now_ms).await?;
     match retention.sweep_bytes {
         Some(cap) => keep_cap(tx, &known.sweep, goal, cap, now_ms).await,
         None => Ok(()),
@@ -54,10 +52,24 @@ pub(crate) async fn store(tx: &mut dyn Tables, told: &CheckpointFiles, now_ms: i
 /// may want it again.
 pub(super) async fn over(tx: &mut dyn Tables, trial: Uuid, now_ms: i64) -> Result<()> {
     let stored = tx.checkpoints_stored(trial, None).await?;
-    for gone in spent(&stored) {
-        tx.checkpoint_unstore(AttemptKey { trial, attempt: gone.attempt }, gone.seq, now_ms).await?;
+    let_go(tx, trial, &spent(&stored), now_ms).await
+}
+
+async fn let_go(tx: &mut dyn Tables, trial: Uuid, gone: &[Stored], now_ms: i64) -> Result<()> {
+    for one in gone {
+        let of = AttemptKey { trial, attempt: one.attempt };
+        tx.checkpoint_unstore(of, one.seq, later(now_ms, SPARED)).await?;
     }
     Ok(())
+}
+
+/// Each hash once, in the order in which rows are locked.
+fn in_order<'a>(contents: impl Iterator<Item = &'a String>) -> BTreeSet<&'a String> {
+    contents.collect()
+}
+
+fn later(now_ms: i64, by: Duration) -> i64 {
+    now_ms.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
 }
 
 async fn keep_cap(tx: &mut dyn Tables, sweep: &str, goal: Goal, cap: u64, now_ms: i64) -> Result<()> {
@@ -69,7 +81,7 @@ async fn keep_cap(tx: &mut dyn Tables, sweep: &str, goal: Goal, cap: u64, now_ms
     }
     let gone = over_cap(&weights.into_values().collect::<Vec<_>>(), goal, cap);
     for model in models.iter().filter(|model| gone.contains(&model.number)) {
-        tx.checkpoint_unstore(model.key, model.seq, now_ms).await?;
+        tx.checkpoint_unstore(model.key, model.seq, later(now_ms, SPARED)).await?;
     }
     Ok(())
 }
@@ -115,9 +127,27 @@ fn metric(target: Option<&Objective>) -> Option<&str> {
     target.map(|target| target.name.as_str())
 }
 
-/// Contents that nothing has pointed to since `before_ms`: from now on nothing can, and they may be removed.
-pub(crate) async fn orphans(tx: &mut dyn Tables, before_ms: i64) -> Result<Vec<String>> {
-    tx.orphans_take(before_ms).await
+/// Notes that an attempt is about to point to contents: nothing removes them meanwhile.
+pub(crate) async fn wanted(
+    tx: &mut dyn Tables,
+    key: AttemptKey,
+    contents: &[String],
+    now_ms: i64,
+) -> Result<()> {
+    // Counted first: should the lease be taken away at this moment, what is read after it says so.
+    tx.attempt_renew(key).await?;
+    tx.attempt(key).await?.ok_or_else(|| unknown(key))?.refuse_stale(key)?;
+    for sha256 in in_order(contents.iter()) {
+        if !tx.file_want(sha256, later(now_ms, AWAITED)).await? {
+            return Err(StoreError::FileGone { sha256: sha256.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Contents that nothing points to and whose time is over: from now on nothing can, and they may be removed.
+pub(crate) async fn orphans(tx: &mut dyn Tables, now_ms: i64) -> Result<Vec<String>> {
+    tx.orphans_take(now_ms).await
 }
 
 /// Forgets contents that were removed.

@@ -210,10 +210,11 @@ statements! { ALL:
         place) values ($1, $2, $3, $4, $5, $6, $7) on conflict (trial_id, attempt, seq, name) do nothing";
     CHECKPOINT_FILES, "reading a checkpoint" = "select name, sha256, size from checkpoint_file where trial_id = $1 \
         and attempt = $2 and seq = $3 order by place";
-    CHECKPOINT_ORPHANS, "letting go of a checkpoint" = "insert into orphan_file (sha256, since) select distinct f.sha256, \
-        cast($4 as bigint) from checkpoint_file f where f.trial_id = $1 and f.attempt = $2 and f.seq = $3 and not exists \
-        (select 1 from checkpoint_file o where o.sha256 = f.sha256 and (o.trial_id <> f.trial_id or o.attempt <> f.attempt \
-        or o.seq <> f.seq)) on conflict (sha256) do nothing";
+    // In the order of their hashes, so that none waits for another in a circle.
+    CHECKPOINT_ORPHANS, "letting go of a checkpoint" = "insert into orphan_file (sha256, keep_until) \
+        select distinct sha256, cast($4 as bigint) from checkpoint_file where trial_id = $1 and attempt = $2 and seq = $3 \
+        order by sha256 on conflict (sha256) do update set keep_until = excluded.keep_until \
+        where orphan_file.keep_until < excluded.keep_until";
     CHECKPOINT_FILES_DELETE, "letting go of a checkpoint" = "delete from checkpoint_file where trial_id = $1 \
         and attempt = $2 and seq = $3";
     CHECKPOINT_UNSTORED, "letting go of a checkpoint" = "update checkpoint set stored_at = null where trial_id = $1 \
@@ -224,11 +225,13 @@ statements! { ALL:
     MODELS_STORED, "reading models" = concat!("select c.trial_id, c.attempt, c.seq, t.number, t.objective, ",
         checkpoint_size!(), "from trial t join checkpoint c on c.trial_id = t.id where t.sweep_id = $1 \
         and c.stored_at is not null and not c.resume order by t.number, c.attempt, c.seq");
+    FILE_WANT, "announcing a file" = "insert into orphan_file (sha256, keep_until) values ($1, $2) \
+        on conflict (sha256) do update set keep_until = excluded.keep_until where not orphan_file.removing";
     FILE_ADOPT, "pointing to a file" = "delete from orphan_file where sha256 = $1 and not removing";
-    FILE_REMOVING, "pointing to a file" = "select sha256 from orphan_file where sha256 = $1";
-    ORPHANS_TAKE, "finding orphans" = "update orphan_file set removing = true where removing or (since < $1 and not exists \
+    FILE_POINTED_TO, "pointing to a file" = "select sha256 from checkpoint_file where sha256 = $1 limit 1";
+    ORPHANS_TAKE, "finding orphans" = "update orphan_file set removing = true where removing or (keep_until <= $1 and not exists \
         (select 1 from checkpoint_file f where f.sha256 = orphan_file.sha256)) returning sha256";
-    ORPHAN_FORGET, "forgetting an orphan" = "delete from orphan_file where sha256 = $1";
+    ORPHAN_FORGET, "forgetting an orphan" = "delete from orphan_file where sha256 = $1 and removing";
     MEDIA_INSERT, "storing a record" = "insert into media (trial_id, attempt, seq, name, step, value) \
         values ($1, $2, $3, $4, $5, $6)";
     MEDIA_OF_TRIAL, "reading a trial" = "select name, step, value from media where trial_id = $1 order by attempt, seq";

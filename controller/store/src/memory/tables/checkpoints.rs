@@ -5,7 +5,7 @@ use sweep_core::file::FileRef;
 use sweep_core::retention::Stored;
 use uuid::Uuid;
 
-use crate::memory::Held;
+use crate::memory::{Held, Orphan};
 use crate::port::{CheckpointTables, StoredModel};
 use crate::{AttemptKey, Checkpoint, Result};
 
@@ -35,15 +35,15 @@ impl CheckpointTables for Held {
         Ok(())
     }
 
-    async fn checkpoint_unstore(&mut self, of: AttemptKey, seq: u64, now_ms: i64) -> Result<()> {
+    async fn checkpoint_unstore(&mut self, of: AttemptKey, seq: u64, keep_until_ms: i64) -> Result<()> {
         let place = (of.trial, of.attempt, seq);
         let gone = self.files.get(&place).cloned().unwrap_or_default();
         self.files.remove(&place);
         self.checkpoints.update(&place, |row| row.stored = false);
-        for file in gone {
-            if !self.is_pointed_to(&file.sha256) && self.orphans.get(&file.sha256).is_none() {
-                self.orphans.set(file.sha256, (now_ms, false));
-            }
+        for FileRef { sha256, .. } in gone {
+            let mut orphan = self.orphans.get(&sha256).copied().unwrap_or_default();
+            orphan.keep_until_ms = orphan.keep_until_ms.max(keep_until_ms);
+            self.orphans.set(sha256, orphan);
         }
         Ok(())
     }
@@ -83,29 +83,44 @@ impl CheckpointTables for Held {
         Ok(models)
     }
 
-    async fn file_adopt(&mut self, sha256: &str) -> Result<bool> {
-        match self.orphans.get(&sha256.to_owned()) {
-            Some((_, true)) => return Ok(false),
-            Some((_, false)) => self.orphans.remove(&sha256.to_owned()),
-            None => {}
+    async fn file_want(&mut self, sha256: &str, keep_until_ms: i64) -> Result<bool> {
+        let sha256 = sha256.to_owned();
+        let is_removing = self.orphans.get(&sha256).is_some_and(|held| held.removing);
+        if !is_removing {
+            self.orphans.set(sha256, Orphan { keep_until_ms, removing: false });
         }
-        Ok(true)
+        Ok(!is_removing)
     }
 
-    async fn orphans_take(&mut self, before_ms: i64) -> Result<Vec<String>> {
-        let due = |(sha256, &(since, removing)): (&String, &(i64, bool))| {
-            let due = removing || (since < before_ms && !self.is_pointed_to(sha256));
+    async fn file_adopt(&mut self, sha256: &str) -> Result<bool> {
+        let sha256 = sha256.to_owned();
+        match self.orphans.get(&sha256) {
+            Some(Orphan { removing: true, .. }) => Ok(false),
+            Some(Orphan { removing: false, .. }) => {
+                self.orphans.remove(&sha256);
+                Ok(true)
+            }
+            None => Ok(self.is_pointed_to(&sha256)),
+        }
+    }
+
+    async fn orphans_take(&mut self, now_ms: i64) -> Result<Vec<String>> {
+        let due = |(sha256, held): (&String, &Orphan)| {
+            let due = held.removing || (held.keep_until_ms <= now_ms && !self.is_pointed_to(sha256));
             due.then(|| sha256.clone())
         };
         let taken: Vec<String> = self.orphans.range(..).filter_map(due).collect();
         for sha256 in &taken {
-            self.orphans.update(sha256, |row| row.1 = true);
+            self.orphans.update(sha256, |held| held.removing = true);
         }
         Ok(taken)
     }
 
     async fn orphan_forget(&mut self, sha256: &str) -> Result<()> {
-        self.orphans.remove(&sha256.to_owned());
+        let sha256 = sha256.to_owned();
+        if self.orphans.get(&sha256).is_some_and(|held| held.removing) {
+            self.orphans.remove(&sha256);
+        }
         Ok(())
     }
 }

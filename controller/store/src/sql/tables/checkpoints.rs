@@ -47,8 +47,8 @@ impl<T: SqlTx> CheckpointTables for T {
         Ok(())
     }
 
-    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, now_ms: i64) -> Result<()> {
-        self.execute(&sql::CHECKPOINT_ORPHANS, values![key.trial, key.attempt, seq, now_ms]).await?;
+    async fn checkpoint_unstore(&mut self, key: AttemptKey, seq: u64, keep_until_ms: i64) -> Result<()> {
+        self.execute(&sql::CHECKPOINT_ORPHANS, values![key.trial, key.attempt, seq, keep_until_ms]).await?;
         self.execute(&sql::CHECKPOINT_FILES_DELETE, values![key.trial, key.attempt, seq]).await?;
         self.execute(&sql::CHECKPOINT_UNSTORED, values![key.trial, key.attempt, seq]).await?;
         Ok(())
@@ -68,13 +68,17 @@ impl<T: SqlTx> CheckpointTables for T {
         self.fetch(&sql::MODELS_STORED, values![sweep]).await?.iter().map(rows::stored_model).collect()
     }
 
-    async fn file_adopt(&mut self, sha256: &str) -> Result<bool> {
-        self.execute(&sql::FILE_ADOPT, values![sha256]).await?;
-        Ok(self.fetch_optional(&sql::FILE_REMOVING, values![sha256]).await?.is_none())
+    async fn file_want(&mut self, sha256: &str, keep_until_ms: i64) -> Result<bool> {
+        Ok(self.execute(&sql::FILE_WANT, values![sha256, keep_until_ms]).await? == 1)
     }
 
-    async fn orphans_take(&mut self, before_ms: i64) -> Result<Vec<String>> {
-        let found = self.fetch(&sql::ORPHANS_TAKE, values![before_ms]).await?;
+    async fn file_adopt(&mut self, sha256: &str) -> Result<bool> {
+        let was_wanted = self.execute(&sql::FILE_ADOPT, values![sha256]).await? == 1;
+        Ok(was_wanted || self.fetch_optional(&sql::FILE_POINTED_TO, values![sha256]).await?.is_some())
+    }
+
+    async fn orphans_take(&mut self, now_ms: i64) -> Result<Vec<String>> {
+        let found = self.fetch(&sql::ORPHANS_TAKE, values![now_ms]).await?;
         found.iter().map(|row| rows::text(row, "sha256")).collect()
     }
 
