@@ -62,6 +62,7 @@ macro_rules! cases {
             what_is_wanted_again_is_not_forgotten
             a_shared_file_is_spared_from_when_the_last_lets_go
             a_file_that_two_let_go_of_at_one_time_is_an_orphan
+            a_sweep_that_is_over_lets_go_of_what_waiting_trials_could_go_on_from
             a_finished_trial_keeps_its_best_model_only
             a_cap_lets_go_of_the_worst_trials_models
             a_trial_that_gets_on_is_moved_as_often_as_it_takes

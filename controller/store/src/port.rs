@@ -110,8 +110,8 @@ pub(crate) trait TrialTables: Send {
     async fn trials_insert(&mut self, sweep: &str, trials: &[NewTrial], now_ms: i64) -> Result<()>;
     /// Deletes queued trials that never ran; the sweep's last proposal is the highest that is left.
     async fn trials_withdraw(&mut self, sweep: &str) -> Result<()>;
-    /// Cancels what is queued or paused.
-    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()>;
+    /// Cancels what is queued or paused; which trials that were.
+    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<Vec<Uuid>>;
     /// The next queued trial whose pause is over, for this transaction alone: those that ran before first, then by number.
     async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>>;
     /// Gives a queued trial away: it is leased, with the objective it has so far.

@@ -288,6 +288,24 @@ pub(crate) async fn a_file_that_two_let_go_of_at_one_time_is_an_orphan(store: An
     assert_eq!(scenes[0].orphans().await, all);
 }
 
+pub(crate) async fn a_sweep_that_is_over_lets_go_of_what_waiting_trials_could_go_on_from(store: Any) {
+    for (content, verb) in [(1, SweepEvent::Cancel), (2, SweepEvent::Stop)] {
+        let scene = Scene::new(Arc::clone(&store), 1).await;
+        let (key, _) = scene.claim().await;
+        scene.tell(key, 1, checkpoint(10, true, 0.1)).await;
+        scene.keep(key, 1, &[file("weights", content)]).await.expect("keeps");
+        scene.tell(key, 2, checkpoint(10, false, 0.1)).await;
+        scene.keep(key, 2, &[file("model", 10 + content)]).await.expect("keeps");
+        scene.expire(key).await;
+        assert_eq!(scene.trial(1).await.state, TrialState::Queued);
+        store.sweep_change(&scene.sweep, verb, scene.now()).await.expect("ends");
+        assert_eq!(scene.trial(1).await.state, TrialState::Cancelled);
+        let gone = scene.orphans().await;
+        assert_eq!(gone, [file("weights", content).sha256], "after {verb:?} it keeps its model only");
+        store.files_removed(gone).await.expect("forgets");
+    }
+}
+
 pub(crate) async fn a_finished_trial_keeps_its_best_model_only(store: Any) {
     let scene = Scene::new(store, 1).await;
     let (key, _) = scene.claim().await;

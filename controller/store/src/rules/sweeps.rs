@@ -3,7 +3,7 @@
 use sweep_core::breaker::sweep_breaker;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
 
-use super::reads;
+use super::{checkpoints, reads};
 use crate::port::{Lock, SweepStanding, Tables};
 use crate::{NewSweep, NewTrial, Result, StoreError, Sweep};
 
@@ -45,7 +45,9 @@ pub(crate) async fn change(tx: &mut dyn Tables, id: &str, event: SweepEvent, now
         // Proposals never started vanish (they are made again, the same, should the sweep go on), trials that ran
         // before are cancelled.
         tx.trials_withdraw(id).await?;
-        tx.trials_cancel_waiting(id, "the sweep is over", now_ms).await?;
+        for trial in tx.trials_cancel_waiting(id, "the sweep is over", now_ms).await? {
+            checkpoints::over(tx, trial, now_ms).await?;
+        }
     }
     reads::sweep(tx.rows(), id).await
 }

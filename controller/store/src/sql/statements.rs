@@ -136,7 +136,7 @@ statements! { ALL:
     SWEEP_PROPOSED_BACK, "withdrawing queued trials" = "update sweep set proposed = coalesce((select max(number) from trial \
         where sweep_id = $1), 0), exhausted = false where id = $1";
     TRIALS_CANCEL_WAITING, "withdrawing queued trials" = "update trial set state = 'cancelled', reason = $2, \
-        finished_at = $3, changed = $4 where sweep_id = $1 and state in ('queued', 'paused')";
+        finished_at = $3, changed = $4 where sweep_id = $1 and state in ('queued', 'paused') returning id";
     TRIAL_NEXT, "claiming a trial" = trial_next!();
     TRIAL_LEASE, "leasing a trial" = "update trial set state = 'leased', reason = '', attempt = $2, objective = $5, \
         started_at = $3, finished_at = null, changed = $4 where id = $1 and state = 'queued'";

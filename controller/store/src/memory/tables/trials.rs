@@ -62,20 +62,20 @@ impl TrialTables for Held {
         Ok(())
     }
 
-    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()> {
+    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<Vec<Uuid>> {
         let waiting: Vec<_> = self
             .of_sweep(sweep)
             .filter(|row| matches!(row.trial.state, TrialState::Queued | TrialState::Paused))
             .map(|row| row.trial.id)
             .collect();
-        for id in waiting {
+        for &id in &waiting {
             self.update_trial(id, |row| {
                 row.trial.state = TrialState::Cancelled;
                 reason.clone_into(&mut row.trial.reason);
                 row.trial.finished_at_ms = Some(now_ms);
             });
         }
-        Ok(())
+        Ok(waiting)
     }
 
     async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>> {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{json, millis};
 use crate::port::{QueuedTrial, TrialMove, TrialTables};
-use crate::sql::{SqlTx, Value, rows, statements as sql, values};
+use crate::sql::{SqlRow as _, SqlTx, Value, rows, statements as sql, values};
 use crate::{AttemptKey, NewTrial, Result};
 
 #[async_trait]
@@ -35,10 +35,10 @@ impl<T: SqlTx> TrialTables for T {
         Ok(())
     }
 
-    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<()> {
+    async fn trials_cancel_waiting(&mut self, sweep: &str, reason: &str, now_ms: i64) -> Result<Vec<Uuid>> {
         let change = self.next_change().await?;
-        self.execute(&sql::TRIALS_CANCEL_WAITING, values![sweep, reason, now_ms, change]).await?;
-        Ok(())
+        let row = values![sweep, reason, now_ms, change];
+        self.fetch(&sql::TRIALS_CANCEL_WAITING, row).await?.iter().map(|row| row.id("id")).collect()
     }
 
     async fn trial_next(&mut self, sweep: &str, now_ms: i64) -> Result<Option<QueuedTrial>> {
