@@ -89,6 +89,12 @@ macro_rules! store_contract {
             let (_guard, store) = $make.await;
             crate::contract::a_failed_job_leaves_nothing_behind(&store).await;
         }
+
+        #[tokio::test]
+        async fn a_failed_job_takes_no_number() {
+            let (_guard, store) = $make.await;
+            crate::contract::a_failed_job_takes_no_number(&store).await;
+        }
     };
     ($make:expr; $($name:ident)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::{Connection as _, Executor as _};
 use sweep_core::file::FileRef;
@@ -176,14 +177,18 @@ async fn a_backup_beside_a_writing_controller_is_whole() {
     let scene = Arc::new(Scene::of(location.open().await.expect("opens"), new_sweep("busy", None), 1).await);
     let (key, _) = scene.claim().await;
     scene.report(key, 1, &[0.5]).await.expect("stores");
-    let writer = Arc::clone(&scene);
+    let over = Arc::new(AtomicBool::new(false));
+    let (writer, stop) = (Arc::clone(&scene), Arc::clone(&over));
     let writing = tokio::spawn(async move {
-        for seq in 2..400 {
+        let mut seq = 1;
+        while !stop.load(Ordering::SeqCst) {
+            seq += 1;
             writer.report(key, seq, &[0.5]).await.expect("stores");
         }
     });
     let copy = folder.path().join("copy.db");
     backup(&location, &copy).await.expect("backs up");
+    over.store(true, Ordering::SeqCst);
     writing.await.expect("runs");
     let store = Location::Sqlite(copy).open().await.expect("opens");
     let points = store.curves(key.trial, &["f1".to_owned()]).await.expect("reads").remove(0).1.len() as u64;
