@@ -19,8 +19,10 @@ pub(crate) struct Fault {
 
 macro_rules! kinds {
     ($($name:ident = $weight:literal, $words:literal;)*) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) enum Kind { $($name,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
+        pub(crate) enum Kind {
+            $(#[doc = $words] $name,)*
+        }
 
         impl Kind {
             pub(crate) const ALL: &[(Self, u32)] = &[$((Self::$name, $weight)),*];
@@ -49,11 +51,12 @@ kinds! {
     DatabaseRestarted = 2, "PostgreSQL restarted at once, as by a crash";
 }
 
-/// The next fault. `database`: whether there is one to be restarted.
-pub(crate) fn next(rng: &mut ChaCha8Rng, database: bool) -> Fault {
+/// The next fault, of any kind or of one. `database`: whether there is one to be restarted.
+pub(crate) fn next(rng: &mut ChaCha8Rng, only: Option<Kind>, database: bool) -> Fault {
     let kinds: Vec<Kind> = Kind::ALL
         .iter()
         .filter(|(kind, _)| database || *kind != Kind::DatabaseRestarted)
+        .filter(|(kind, _)| only.is_none_or(|only| only == *kind))
         .flat_map(|(kind, weight)| std::iter::repeat_n(*kind, *weight as usize))
         .collect();
     let kind = *kinds.choose(rng).unwrap_or(&Kind::Cut);
@@ -77,13 +80,14 @@ mod tests {
     fn a_seed_is_a_course_of_faults_and_every_kind_comes() {
         let course = |seed| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            (0..300).map(|_| next(&mut rng, true)).collect::<Vec<_>>()
+            (0..300).map(|_| next(&mut rng, None, true)).collect::<Vec<_>>()
         };
         assert_eq!(course(1), course(1));
         assert_ne!(course(1), course(2));
         let kinds: BTreeSet<Kind> = course(1).iter().map(|fault| fault.kind).collect();
         assert_eq!(kinds.len(), Kind::ALL.len());
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert!((0..300).all(|_| next(&mut rng, false).kind != Kind::DatabaseRestarted));
+        assert!((0..300).all(|_| next(&mut rng, None, false).kind != Kind::DatabaseRestarted));
+        assert!((0..30).all(|_| next(&mut rng, Some(Kind::Cut), false).kind == Kind::Cut));
     }
 }

@@ -45,6 +45,22 @@ pub(crate) struct Chaos {
     #[arg(long)]
     trials: Option<u64>,
 
+    /// Only faults of this kind
+    #[arg(long, value_enum, value_name = "KIND")]
+    only: Option<Kind>,
+
+    /// How long each fault lasts [default: by the seed]
+    #[arg(long, value_name = "SECONDS")]
+    last: Option<f64>,
+
+    /// Time before each fault [default: by the seed]
+    #[arg(long, value_name = "SECONDS")]
+    rest: Option<f64>,
+
+    /// Milliseconds between two points of a program [default: 20 to 60, by the seed]
+    #[arg(long, value_name = "MS")]
+    pace: Option<f64>,
+
     /// A Postgres database to use in place of SQLite
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
@@ -107,7 +123,7 @@ impl Chaos {
         }
         // A machine ends a trial in some five seconds while all is well, and less than half of the time all is.
         let cap = self.trials.unwrap_or((self.minutes * 60.0 * self.machines as f64 / 12.0).ceil() as u64);
-        let text = file(&programs.sim, cap);
+        let text = file(&programs.sim, cap, self.pace);
         let (sweep, text) = create(&controllers[0], text).await?;
         let servers: Vec<_> = controllers.iter().map(|controller| controller.address).collect();
         let mut machines = Vec::new();
@@ -130,11 +146,12 @@ impl Chaos {
     }
 }
 
-fn file(sim: &Path, cap: u64) -> String {
+fn file(sim: &Path, cap: u64, pace: Option<f64>) -> String {
+    let pace = pace.map_or("min: 20.0, max: 60.0".to_owned(), |pace| format!("value: {pace:?}"));
     let command = serde_json::json!([sim, "trial", "${args}"]);
     format!(
         "command: {command}\nmethod: random\nseed: 11\nrun_cap: {cap}\nretries: 1000\ninfrastructure_retries: 1000\n\
-         metric: {{name: value, goal: maximize}}\nparameters:\n  start: {{min: -1.0, max: 1.0}}\n  pace: {{min: 20.0, max: 60.0}}\n"
+         metric: {{name: value, goal: maximize}}\nparameters:\n  start: {{min: -1.0, max: 1.0}}\n  pace: {{{pace}}}\n"
     )
 }
 
@@ -157,10 +174,14 @@ impl Run<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.chaos.seed);
         let end = Instant::now() + time;
         while Instant::now() < end {
-            let fault = fault::next(&mut rng, self.chaos.restart_postgres.is_some());
+            let rest = Duration::from_millis(rng.random_range(0..1_500));
+            sleep(self.chaos.rest.map_or(rest, Duration::from_secs_f64)).await;
+            let mut fault = fault::next(&mut rng, self.chaos.only, self.chaos.restart_postgres.is_some());
+            if let Some(seconds) = self.chaos.last {
+                fault.time = Duration::from_secs_f64(seconds);
+            }
             *self.times.entry(fault.kind).or_default() += 1;
             self.befall(&fault).await?;
-            sleep(Duration::from_millis(rng.random_range(0..1_500))).await;
             self.tend()?;
         }
         Ok(())
