@@ -20,7 +20,9 @@ import tempfile
 import postgres
 
 PROCESSES = 8
-AGENTS = 16
+# Agents that claim and finish, and those that report.
+FLEETS = (16, 64, 256)
+REPORTERS = 16
 
 
 def main():
@@ -54,28 +56,29 @@ def compare(name, engine, options):
         print(f"{name}: Optuna is left out: this Python has none (pip install optuna psycopg2-binary)")
     ours, theirs = [], []
     for _ in range(options.rounds):
-        cell = ("--json", "--agents", str(AGENTS), "--kind", "trials", "--kind", "points")
-        trials, points = map(json.loads, run_sim(options, engine.fresh_for_sweep(), *cell).splitlines())
-        ours.append((trials["trials_per_s"], points["points_per_s"], trials["load1"]))
+        fleets = [argument for agents in FLEETS for argument in ("--agents", str(agents))]
+        told = run_sim(options, engine.fresh_for_sweep(), "--json", *fleets, "--kind", "trials")
+        told += run_sim(options, engine.fresh_for_sweep(), "--json", "--agents", str(REPORTERS), "--kind", "points")
+        cells = [json.loads(line) for line in told.splitlines()]
+        ours.append([cell["points_per_s" if cell["kind"] == "points" else "trials_per_s"] for cell in cells])
+        loads = [cell["load1"] for cell in cells]
         if optuna:
             script = pathlib.Path(__file__).with_name("optuna_storage.py")
             command = [sys.executable, script, engine.fresh_for_optuna(), str(PROCESSES), str(options.seconds)]
             answer = subprocess.run(command, check=True, capture_output=True, text=True)
             theirs.append(json.loads(answer.stdout))
-    middle = statistics.median
-    rates = [middle(rate) for rate in list(zip(*ours))[:2]]
-    print(
-        f"{name}, {AGENTS} agents, medians of {options.rounds} rounds: {rates[0]:.0f} trials/s, {rates[1]:.0f} points/s "
-        f"(load {min(one[2] for one in ours):.1f} to {max(one[2] for one in ours):.1f})"
-    )
-    if theirs:
-        trials = middle(one["trials_per_s"] for one in theirs)
-        reports = middle(one["reports_per_s"] for one in theirs)
-        print(
-            f"{name}, Optuna with {PROCESSES} processes: {trials:.1f} trials/s, {reports:.1f} reports/s; ratios: "
-            f"trials {rates[0] / trials:.0f} (bar 50), points {rates[1] / reports:.0f} (bar 100)",
-            flush=True,
-        )
+    *trials, points = map(statistics.median, zip(*ours))
+    print(f"{name}, medians of {options.rounds} rounds (load {min(loads):.1f} to {max(loads):.1f} in the last):")
+    for agents, rate in zip(FLEETS, trials):
+        print(f"  {agents} agents: {rate:.0f} trials/s{ratio(rate, theirs, 'trials_per_s', 50)}")
+    print(f"  {REPORTERS} agents: {points:.0f} points/s{ratio(points, theirs, 'reports_per_s', 100)}", flush=True)
+
+
+def ratio(rate, theirs, key, bar):
+    if not theirs:
+        return ""
+    other = statistics.median(one[key] for one in theirs)
+    return f", {rate / other:.0f} times the {other:.1f} of Optuna with {PROCESSES} processes (bar {bar})"
 
 
 class Sqlite:

@@ -96,8 +96,6 @@ pub(crate) trait SweepTables: Send {
         reason: &str,
         ended: Option<i64>,
     ) -> Result<()>;
-    /// Marks a sweep as changed.
-    async fn sweep_touch(&mut self, sweep: &str) -> Result<()>;
     /// Moves the last proposed number; `exhausted`: it is the last there will be.
     async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()>;
     /// The reason of the trial that failed last.

@@ -96,6 +96,8 @@ pub(crate) struct AttemptStanding {
     pub(crate) agent: Uuid,
     pub(crate) facts: Option<Facts>,
     pub(crate) sweep_state: SweepState,
+    /// Nothing is left to propose.
+    pub(crate) exhausted: bool,
     pub(crate) target: Option<Objective>,
     /// How often a program that failed is run again.
     pub(crate) retries: u32,

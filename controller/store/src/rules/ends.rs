@@ -14,8 +14,8 @@ use crate::{AttemptKey, Finish, Finished, Result, StoreError};
 
 /// Ends an attempt as its agent tells.
 pub(crate) async fn finish(tx: &mut dyn Tables, finish: &Finish, now_ms: i64) -> Result<Finished> {
-    let known = locked(tx, finish.key).await?;
     let end = End::Told(finish.outcome);
+    let known = locked(tx, finish.key, end).await?;
     if known.end == Some(end) {
         // The same end told again: the reply was lost, the end was not.
         return Ok(Finished { sweep: known.sweep, state: known.state, pause: Duration::ZERO, frees: false });
@@ -40,7 +40,7 @@ pub(crate) async fn expire(
     lease: &Lease<AttemptKey>,
     now_ms: i64,
 ) -> Result<Option<Finished>> {
-    let known = locked(tx, lease.key).await?;
+    let known = locked(tx, lease.key, End::AgentLost).await?;
     if known.stale(lease.key).is_some() || known.renewals != lease.renewals {
         return Ok(None);
     }
@@ -52,14 +52,14 @@ pub(crate) async fn expire(
     end(tx, &known, lease.key, &attempt_end).await.map(Some)
 }
 
-/// An attempt, its sweep and its trial locked: the end of the last trial is the end of the sweep, and two last ones at
-/// a time must see each other.
-async fn locked(tx: &mut dyn Tables, key: AttemptKey) -> Result<AttemptStanding> {
+/// An attempt, its sweep and its trial locked. Ends go side by side while nothing is counted at them.
+async fn locked(tx: &mut dyn Tables, key: AttemptKey, end: End) -> Result<AttemptStanding> {
     let seen = tx.attempt(key).await?.ok_or_else(|| unknown(key))?;
     if tx.is_alone() {
         return Ok(seen);
     }
-    tx.sweep_lock(&seen.sweep, Lock::Exclusive).await?;
+    let counts = seen.exhausted || seen.fails_non_finite || end.is_fault();
+    tx.sweep_lock(&seen.sweep, if counts { Lock::Exclusive } else { Lock::Shared }).await?;
     tx.attempt_locked(key).await?.ok_or_else(|| unknown(key))
 }
 
@@ -91,7 +91,13 @@ async fn end(
         checkpoints::over(tx, key.trial, end.at_ms).await?;
     }
     remember(tx, known, judged, &detail, end.at_ms).await?;
-    let sweep = sweeps::standing(tx, &known.sweep).await?;
+    let mut sweep = sweeps::standing(tx, &known.sweep).await?;
+    if sweep.exhausted || to == TrialState::Failed {
+        // The last end is the end of the sweep, and two last ones at a time must see each other. Where that was known
+        // before, the sweep is locked so already.
+        tx.sweep_lock(&known.sweep, Lock::Exclusive).await?;
+        sweep = sweeps::standing(tx, &known.sweep).await?;
+    }
     tx.attempt_end(key, end).await?;
     tx.trial_move(&TrialMove {
         trial: key.trial,

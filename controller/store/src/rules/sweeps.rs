@@ -107,10 +107,7 @@ pub(super) async fn settle(
             set_state(tx, id, state, &reason, now_ms).await?;
             Ok(SweepStanding { state, reason, ..standing })
         }
-        None => {
-            tx.sweep_touch(id).await?;
-            Ok(standing)
-        }
+        None => Ok(standing),
     }
 }
 

@@ -231,6 +231,7 @@ pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
         agent: row.id("agent_id")?,
         facts: facts(row)?,
         sweep_state: sweep_state(row, "sweep_state")?,
+        exhausted: row.flag("exhausted")?,
         target: objective(row)?,
         retries: small(row, "retries")?,
         infrastructure_retries: small(row, "infrastructure_retries")?,

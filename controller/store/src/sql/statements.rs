@@ -83,7 +83,7 @@ macro_rules! agent_standing {
 macro_rules! attempt_standing {
     () => {
         "select t.sweep_id, t.number, t.state, t.attempt as current, t.objective, t.user_faults, \
-         t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.outcome, a.facts, s.state as sweep_state, \
+         t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.outcome, a.facts, s.state as sweep_state, s.exhausted, \
          s.objective_name, s.goal, s.retries, s.infrastructure_retries, s.fails_non_finite, a.agent_id \
          from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
          where a.trial_id = $1 and a.number = $2"
@@ -137,7 +137,6 @@ statements! { ALL:
     SWEEP_STANDING, "reading a sweep's state" = "select state, reason, proposed, exhausted, max_parallel, \
         objective_name, goal from sweep where id = $1";
     SWEEP_MOVE, "moving a sweep" = "update sweep set state = $2, reason = $3, ended_at = $4, changed = $5 where id = $1";
-    SWEEP_TOUCH, "touching a sweep" = "update sweep set changed = $2 where id = $1";
     SWEEP_PROPOSED, "queueing proposals" = "update sweep set proposed = $2, exhausted = $3, changed = $4 where id = $1";
     SWEEP_COUNTS, "counting trials" = "select state, count(*) as count from trial where sweep_id = $1 \
         and state in ('queued', 'leased', 'running', 'paused') group by state \

@@ -91,6 +91,7 @@ impl AttemptTables for Held {
                 agent: attempt.agent,
                 facts: attempt.facts.clone(),
                 sweep_state: sweep.sweep.state,
+                exhausted: sweep.sweep.exhausted,
                 target: sweep.sweep.objective.clone(),
                 retries: sweep.retries,
                 infrastructure_retries: sweep.infrastructure_retries,

@@ -85,11 +85,6 @@ impl SweepTables for Held {
         Ok(())
     }
 
-    async fn sweep_touch(&mut self, sweep: &str) -> Result<()> {
-        self.update_sweep(sweep, |_| ());
-        Ok(())
-    }
-
     async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()> {
         self.update_sweep(sweep, |sweep| {
             sweep.proposed = last;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sweep_core::sweep::SweepState;
 use tokio::sync::Barrier;
 
 use super::*;
@@ -12,7 +13,7 @@ fn touching(sweep: &str, touched: &Arc<Barrier>, may_end: &Arc<Barrier>) -> Job<
     Box::new(move |tx: &mut dyn Tables| {
         let (sweep, touched, may_end) = given.clone();
         Box::pin(async move {
-            tx.sweep_touch(&sweep).await?;
+            tx.sweep_move(&sweep, SweepState::Pending, "", None).await?;
             let number = tx.rows().change().await?;
             touched.wait().await;
             may_end.wait().await;

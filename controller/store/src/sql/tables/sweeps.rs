@@ -72,12 +72,6 @@ impl<T: SqlTx> SweepTables for T {
         Ok(())
     }
 
-    async fn sweep_touch(&mut self, sweep: &str) -> Result<()> {
-        let change = self.next_change().await?;
-        self.change(&sql::SWEEP_TOUCH, values![sweep, change]).await?;
-        Ok(())
-    }
-
     async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()> {
         let change = self.next_change().await?;
         self.change(&sql::SWEEP_PROPOSED, values![sweep, last, exhausted, change]).await?;
