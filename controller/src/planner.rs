@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
-use sweep_core::search::Proposer;
+use sweep_core::search::{History, Proposer};
 use sweep_store::{NewTrial, StoreError};
 use tokio::sync::Notify;
 use tracing::{debug, error};
@@ -81,19 +81,21 @@ async fn plan(app: &App, proposers: &mut Proposers, id: &str) -> Result<(), Stor
         return Ok(());
     }
     let spec = app.spec(id).await?;
+    // Methods that need one are refused when a sweep is created.
+    let history = History::default();
     let proposer = proposers.entry(id.to_owned()).or_default();
     let numbers = sweep.proposed + 1..=sweep.proposed + wanted;
     let trials: Vec<_> = numbers
         .map_while(|number| {
-            proposer.propose(&spec, sweep.seed, number).map(|params| NewTrial {
+            proposer.propose(&spec, sweep.seed, number, &history).map(|proposal| NewTrial {
                 id: Uuid::now_v7(),
                 number,
-                params,
+                params: proposal.params,
             })
         })
         .collect();
     let last = sweep.proposed + trials.len() as u64;
-    let exhausted = proposer.propose(&spec, sweep.seed, last + 1).is_none();
+    let exhausted = proposer.propose(&spec, sweep.seed, last + 1, &history).is_none();
     let count = trials.len();
     if app.store.trials_enqueue(id, sweep.proposed, trials, exhausted, now_ms()).await? {
         debug!(sweep.id = %id, count, exhausted, "proposed {count} trials of sweep {id}");

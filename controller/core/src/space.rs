@@ -4,6 +4,11 @@ use serde_json::{Number, Value};
 use statrs::distribution::{Beta, ContinuousCDF as _};
 use statrs::function::erf::erfc_inv;
 
+mod quantile;
+
+pub(crate) use quantile::normal_share;
+pub use quantile::Misfit;
+
 /// Which scale a range is uniform on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
@@ -215,7 +220,7 @@ impl Step {
 const SMALLEST: f64 = 1.0 / (1_u64 << 54) as f64;
 
 /// The quantile of the standard normal distribution, finite also at the ends.
-fn standard_normal(u: f64) -> f64 {
+pub(crate) fn standard_normal(u: f64) -> f64 {
     let u = u.clamp(SMALLEST, 1.0 - SMALLEST);
     -std::f64::consts::SQRT_2 * erfc_inv(2.0 * u)
 }

@@ -5,14 +5,12 @@ use serde_json::Value;
 use super::field::{boolean, filled, find, mapping, number, whole, word};
 use super::problem::Problem;
 use super::yaml::{Entry, Kind};
-use super::{EarlyTerminate, Metric, NonFinite};
+use super::{EarlyTerminate, Impute, Metric, NonFinite};
 use crate::objective::Goal;
 
 pub(super) const METRIC: [&str; 6] =
     ["name", "goal", "target", "impute", "impute_while_running", "non_finite"];
 pub(super) const HYPERBAND: [&str; 6] = ["type", "min_iter", "max_iter", "s", "eta", "strict"];
-/// What an unfinished or failed trial counts as.
-const IMPUTED: [&str; 3] = ["worst", "best", "latest"];
 /// Successive halving's usual rate, and W&B's.
 const ETA: f64 = 3.0;
 
@@ -32,13 +30,13 @@ pub(super) fn metric(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Metri
         }
     };
     let target = get("target").and_then(|inner| number(inner, problems));
-    if let Some(inner) = get("impute") {
-        word(inner, &IMPUTED, problems);
-    }
+    let named = |word: &str| Impute::ALL.into_iter().find(|impute| impute.word() == word);
+    let impute = get("impute").and_then(|inner| word(inner, &Impute::ALL.map(Impute::word), problems));
+    let impute = impute.and_then(named).unwrap_or_default();
     // Where W&B's default is the text "false", a boolean false is meant as well.
-    if let Some(inner) = get("impute_while_running").filter(|inner| inner.node.to_value() != false) {
-        word(inner, &["false", "latest", "best", "worst"], problems);
-    }
+    let running = get("impute_while_running").filter(|inner| inner.node.to_value() != false);
+    let running = running.and_then(|inner| word(inner, &["false", "latest", "best", "worst"], problems));
+    let impute_while_running = running.and_then(named);
     let non_finite = get("non_finite").and_then(|inner| word(inner, &["keep", "fail"], problems));
     let non_finite = if non_finite == Some("fail") { NonFinite::Fail } else { NonFinite::Keep };
     let Some(name) = get("name") else {
@@ -49,7 +47,7 @@ pub(super) fn metric(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Metri
         return None;
     };
     let name = filled(name, problems)?;
-    Some(Metric { name, goal: goal?, target, non_finite })
+    Some(Metric { name, goal: goal?, target, impute, impute_while_running, non_finite })
 }
 
 /// W&B's hyperband (the reference's section 1.7), checked so that it stops something somewhere.

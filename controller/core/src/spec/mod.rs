@@ -68,20 +68,42 @@ pub struct SweepSpec {
 pub enum Method {
     Grid,
     Random,
-    /// Known, and refused by [`SweepSpec::unbuilt`].
+    /// Quasi-random.
+    Sobol,
+    /// A Gaussian process.
     Bayes,
+    /// A tree-structured Parzen estimator.
+    Tpe,
+    /// Covariance matrix adaptation.
+    Cmaes,
+    /// The model that fits the space and the history.
+    Auto,
 }
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 3] = [Self::Grid, Self::Random, Self::Bayes];
+    pub const ALL: [Self; 7] =
+        [Self::Grid, Self::Random, Self::Sobol, Self::Bayes, Self::Tpe, Self::Cmaes, Self::Auto];
 
     /// The word in the sweep file.
     pub fn word(self) -> &'static str {
         match self {
             Self::Grid => "grid",
             Self::Random => "random",
+            Self::Sobol => "sobol",
             Self::Bayes => "bayes",
+            Self::Tpe => "tpe",
+            Self::Cmaes => "cmaes",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// Whether a proposal depends on what the trials before it came to. The others can be planned ahead, and need no
+    /// metric.
+    pub fn needs_history(self) -> bool {
+        match self {
+            Self::Grid | Self::Random | Self::Sobol => false,
+            Self::Bayes | Self::Tpe | Self::Cmaes | Self::Auto => true,
         }
     }
 }
@@ -93,8 +115,38 @@ pub struct Metric {
     pub goal: Goal,
     /// A value that is good enough to end the sweep. Refused by [`SweepSpec::unbuilt`].
     pub target: Option<f64>,
+    /// What a failed trial counts as, to methods that learn.
+    pub impute: Impute,
+    /// What a trial that waits or runs counts as; `None`: nothing yet.
+    pub impute_while_running: Option<Impute>,
     /// What becomes of a trial whose program ends well without one finite value of it.
     pub non_finite: NonFinite,
+}
+
+/// What a trial without an objective counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Impute {
+    /// The worst objective of the finished trials.
+    #[default]
+    Worst,
+    /// Its own best value so far; without one, as [`Self::Worst`].
+    Best,
+    /// Its own last value; without one, as [`Self::Worst`].
+    Latest,
+}
+
+impl Impute {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Worst, Self::Best, Self::Latest];
+
+    /// The word in the sweep file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Worst => "worst",
+            Self::Best => "best",
+            Self::Latest => "latest",
+        }
+    }
 }
 
 /// What becomes of a trial whose objective never was a finite number.
@@ -244,8 +296,8 @@ impl SweepSpec {
     /// What the file asks for that is not built yet, by name. Such a sweep is refused rather than run otherwise.
     pub fn unbuilt(&self) -> Vec<String> {
         let mut names = Vec::new();
-        if self.method == Method::Bayes {
-            names.push("method: bayes (use random or grid)".to_owned());
+        if self.method.needs_history() {
+            names.push(format!("method: {} (use random, sobol or grid)", self.method.word()));
         }
         if self.metric.as_ref().is_some_and(|metric| metric.target.is_some()) {
             names.push("metric.target (leave it out, and stop the sweep by hand)".to_owned());
@@ -267,8 +319,7 @@ impl SweepSpec {
     pub fn planned_trials(&self) -> Option<u64> {
         let points = match self.method {
             Method::Grid => crate::search::grid_points(self),
-            Method::Random => crate::search::finite_points(self),
-            Method::Bayes => None,
+            _ => crate::search::finite_points(self),
         };
         match (points, self.run_cap) {
             (Some(cells), Some(cap)) => Some(cells.min(cap)),

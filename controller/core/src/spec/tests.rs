@@ -66,7 +66,7 @@ fn what_is_not_built_is_named() {
     let spec = parse("program: p\nmethod: bayes\nmetric: {name: loss}\nearly_terminate: {type: hyperband, min_iter: 3}\nparameters: {a: {min: 0, max: 1}}\n").spec;
     assert_eq!(
         spec.expect("is valid").unbuilt(),
-        ["method: bayes (use random or grid)", "early_terminate: hyperband (leave it out)"]
+        ["method: bayes (use random, sobol or grid)", "early_terminate: hyperband (leave it out)"]
     );
 }
 

@@ -46,6 +46,25 @@ const FOREIGN: [(&str, &str, &str); 4] = [
     ("metrics", "several objectives", "choose one: metric: {name: val_loss, goal: minimize}"),
 ];
 
+/// What other tools call methods.
+const OTHER_METHODS: [(&str, &str); 15] = [
+    ("gp", "bayes"),
+    ("bo", "bayes"),
+    ("gaussianprocess", "bayes"),
+    ("bayesopt", "bayes"),
+    ("skopt", "bayes"),
+    ("parzen", "tpe"),
+    ("hyperopt", "tpe"),
+    ("motpe", "tpe"),
+    ("cma", "cmaes"),
+    ("evolution", "cmaes"),
+    ("qmc", "sobol"),
+    ("quasirandom", "sobol"),
+    ("halton", "sobol"),
+    ("optuna", "auto"),
+    ("default", "auto"),
+];
+
 pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpec> {
     let Kind::Mapping(entries) = &root.kind else {
         problems.push(
@@ -179,10 +198,10 @@ fn is_known(key: &str) -> bool {
 
 fn needs_metric(entries: &[Entry], method: Option<Method>, problems: &mut Vec<Problem>) {
     const FIX: &str = "add metric: {name: val_loss, goal: minimize}";
-    if let (Some(Method::Bayes), Some(entry)) = (method, find(entries, "method")) {
-        problems.push(
-            Problem::error(entry.node.place, "bayes needs a `metric`, to know what to optimise").fix(FIX),
-        );
+    if let (Some(method), Some(entry)) = (method.filter(|method| method.needs_history()), find(entries, "method"))
+    {
+        let message = format!("{} needs a `metric`, to know what to optimise", method.word());
+        problems.push(Problem::error(entry.node.place, message).fix(FIX));
     }
     if let Some(entry) = find(entries, "early_terminate") {
         problems
@@ -207,8 +226,15 @@ fn method(entries: &[Entry], top: Place, problems: &mut Vec<Problem>) -> Option<
                 entry.node.place,
                 "`custom` leaves the search to an external scheduler of W&B's, which Sweep does not have",
             )
-            .fix("use grid, random or bayes"),
+            .fix("use auto, or another of its methods by name: sweep-ctl explain method"),
         );
+        return None;
+    }
+    let value = entry.node.to_value();
+    let other = value.as_str().map(|word| word.to_lowercase().replace(['-', '_', ' '], ""));
+    if let Some((_, known)) = OTHER_METHODS.iter().find(|(name, _)| other.as_deref() == Some(name)) {
+        let message = format!("`{}` is not a method here", value.as_str().unwrap_or_default());
+        problems.push(Problem::error(entry.node.place, message).fix(format!("did you mean `{known}`?")));
         return None;
     }
     let word = word(entry, &Method::ALL.map(Method::word), problems)?;
