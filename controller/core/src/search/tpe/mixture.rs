@@ -3,6 +3,8 @@
 //! Everything is a flat array by kernel, axis after axis, and a density relative to the prior: an axis on which a kernel
 //! is the prior adds nothing.
 
+use std::collections::HashMap;
+
 use rand_chacha::ChaCha8Rng;
 
 use super::Kernel;
@@ -13,8 +15,6 @@ use crate::search::random::unit;
 use crate::space::{normal_share, standard_normal};
 use crate::spec::SweepSpec;
 
-/// The bandwidth of one trial on one axis, in parts of the axis; it shrinks with their number.
-const BANDWIDTH: f64 = 0.2;
 /// The weight of the prior among kernels of weight 1.
 const PRIOR: f64 = 1.0;
 /// No bandwidth is smaller than this part of an axis.
@@ -34,14 +34,13 @@ enum Factor {
     /// Normal distributions, cut to [0, 1].
     Normal {
         centres: Vec<f64>,
-        width: f64,
         /// 1 / width; 0 where the parameter does not exist.
         inverse: Vec<f64>,
         /// Logarithms of what the densities integrate to.
         log_mass: Vec<f64>,
     },
-    /// Cells of normal distributions: `log_ratio` has a row for each cell that a kernel may be centred in.
-    Cells { cells: Vec<u32>, log_ratio: Vec<f64>, shares: Vec<f64> },
+    /// Cells of normal distributions: each kernel has a row of `log_ratio`, and kernels of one cell and width the same.
+    Cells { rows: Vec<u32>, log_ratio: Vec<f64>, shares: Vec<f64> },
     /// Categories: the kernel's own is likelier than the prior by `log_hit`, the others less likely by `log_miss`, which
     /// is 0 where the parameter does not exist.
     Categories { cells: Vec<u32>, log_hit: Vec<f64>, log_miss: Vec<f64>, shares: Vec<f64>, blend: f64 },
@@ -63,11 +62,7 @@ impl Mixture {
             }
         };
         let rows: Vec<&[f64]> = kernels.iter().map(row).collect();
-        let width = bandwidth(&rows);
-        let factor = |(at, axis): (usize, &Axis)| {
-            let centres: Vec<f64> = rows.iter().map(|row| row[at]).collect();
-            Factor::of(axis, centres, width)
-        };
+        let factor = |(at, axis): (usize, &Axis)| Factor::of(axis, rows.iter().map(|row| row[at]).collect());
         let factors = cube.axes.iter().enumerate().map(factor).collect();
         Self { weights, log_weights, factors }
     }
@@ -99,38 +94,69 @@ impl Mixture {
     }
 }
 
-/// The bandwidth for trials of which these are the rows: as Optuna's, with as many dimensions as they have on average.
-fn bandwidth(rows: &[&[f64]]) -> f64 {
-    let count = rows.len().max(1) as f64;
-    let present: usize = rows.iter().map(|row| row.iter().filter(|at| !at.is_nan()).count()).sum();
-    let dimensions = present as f64 / count;
-    // The "magic clip": few trials say little of what lies between them.
-    let narrowest = 1.0 / f64::min(NARROWEST, rows.len() as f64 + 2.0);
-    (BANDWIDTH * count.powf(-1.0 / (dimensions + 4.0))).clamp(narrowest, 1.0)
+/// The width of each kernel on an axis, as Optuna's: as far as to the farther of its neighbours, the ends of the axis not
+/// counted where there are two; but no less than an even part of the axis, because few trials say little of what lies
+/// between them ("magic clip").
+fn widths(centres: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..centres.len()).filter(|&at| !centres[at].is_nan()).collect();
+    order.sort_by(|&a, &b| centres[a].total_cmp(&centres[b]).then(a.cmp(&b)));
+    let count = order.len();
+    let narrowest = 1.0 / f64::min(NARROWEST, count as f64 + 2.0);
+    let mut widths = vec![1.0; centres.len()];
+    for (place, &at) in order.iter().enumerate() {
+        let here = centres[at];
+        let below = place.checked_sub(1).map(|place| here - centres[order[place]]);
+        let above = order.get(place + 1).map(|&next| centres[next] - here);
+        let farther = match (below, above) {
+            (Some(below), Some(above)) => below.max(above),
+            (Some(only), None) | (None, Some(only)) => only,
+            (None, None) => here.max(1.0 - here),
+        };
+        widths[at] = farther.clamp(narrowest, 1.0);
+    }
+    widths
 }
 
 impl Factor {
-    fn of(axis: &Axis, centres: Vec<f64>, width: f64) -> Self {
-        let cells = || -> Vec<u32> {
-            let cell = |&at: &f64| if at.is_nan() { ABSENT } else { axis.cell(at) as u32 };
-            centres.iter().map(cell).collect()
-        };
+    fn of(axis: &Axis, centres: Vec<f64>) -> Self {
         match axis.kind {
-            Kind::Unordered { count } => Self::categories(cells(), count, &axis.shares),
-            Kind::Ordered { cells: Some(count) } => {
-                Self::Cells { cells: cells(), log_ratio: log_ratios(axis, count, width), shares: axis.shares.clone() }
+            Kind::Unordered { count } => {
+                let cell = |&at: &f64| if at.is_nan() { ABSENT } else { axis.cell(at) as u32 };
+                Self::categories(centres.iter().map(cell).collect(), count, &axis.shares)
             }
-            Kind::Continuous | Kind::Ordered { cells: None } => {
-                let whole = (width * (2.0 * std::f64::consts::PI).sqrt()).ln();
-                let mass = |&centre: &f64| {
-                    if centre.is_nan() { 0.0 } else { whole + inside(centre, width).ln() }
-                };
-                let log_mass = centres.iter().map(mass).collect();
-                let inverse = centres.iter().map(|centre| if centre.is_nan() { 0.0 } else { 1.0 / width }).collect();
-                let centres = centres.iter().map(|centre| if centre.is_nan() { 0.0 } else { *centre }).collect();
-                Self::Normal { centres, width, inverse, log_mass }
-            }
+            Kind::Ordered { cells: Some(_) } => Self::cells(axis, &centres),
+            Kind::Continuous | Kind::Ordered { cells: None } => Self::normal(centres),
         }
+    }
+
+    fn normal(mut centres: Vec<f64>) -> Self {
+        let root = (2.0 * std::f64::consts::PI).sqrt();
+        let widths = widths(&centres);
+        let mass = |(&centre, &width): (&f64, &f64)| {
+            if centre.is_nan() { 0.0 } else { (root * width * inside(centre, width)).ln() }
+        };
+        let log_mass = centres.iter().zip(&widths).map(mass).collect();
+        let inverse = |(centre, width): (&f64, &f64)| if centre.is_nan() { 0.0 } else { 1.0 / width };
+        let inverse = centres.iter().zip(&widths).map(inverse).collect();
+        centres.iter_mut().filter(|centre| centre.is_nan()).for_each(|centre| *centre = 0.0);
+        Self::Normal { centres, inverse, log_mass }
+    }
+
+    fn cells(axis: &Axis, centres: &[f64]) -> Self {
+        let mut log_ratio = Vec::new();
+        let mut known: HashMap<(u64, u64), u32> = HashMap::new();
+        let row = |(&centre, width): (&f64, f64)| {
+            if centre.is_nan() {
+                return ABSENT;
+            }
+            let next = known.len() as u32;
+            *known.entry((centre.to_bits(), width.to_bits())).or_insert_with(|| {
+                log_ratio.extend(log_ratios(axis, centre, width));
+                next
+            })
+        };
+        let rows = centres.iter().zip(widths(centres)).map(row).collect();
+        Self::Cells { rows, log_ratio, shares: axis.shares.clone() }
     }
 
     /// Each kernel is its own category, blended with as much of the prior as that has weight among all kernels.
@@ -151,11 +177,11 @@ impl Factor {
                     *sum -= 0.5 * far * far + mass;
                 }
             }
-            Self::Cells { cells, log_ratio, shares } => {
+            Self::Cells { rows, log_ratio, shares } => {
                 let here = axis.cell(at);
-                for (sum, &cell) in sums.iter_mut().zip(cells) {
-                    if cell != ABSENT {
-                        *sum += log_ratio[cell as usize * shares.len() + here];
+                for (sum, &row) in sums.iter_mut().zip(rows) {
+                    if row != ABSENT {
+                        *sum += log_ratio[row as usize * shares.len() + here];
                     }
                 }
             }
@@ -171,14 +197,15 @@ impl Factor {
     /// The coordinate at a quantile of one kernel; `None`: it is the prior on this axis.
     fn quantile(&self, axis: &Axis, kernel: usize, quantile: f64) -> Option<f64> {
         match self {
-            Self::Normal { centres, width, inverse, .. } => {
+            Self::Normal { centres, inverse, .. } => {
                 let centre = Some(centres[kernel]).filter(|_| inverse[kernel] > 0.0)?;
+                let width = 1.0 / inverse[kernel];
                 let (from, to) = (normal_share(-centre / width), normal_share((1.0 - centre) / width));
                 Some((centre + width * standard_normal(from + quantile * (to - from))).clamp(0.0, 1.0))
             }
-            Self::Cells { cells, log_ratio, shares } => {
-                let cell = Some(cells[kernel]).filter(|&cell| cell != ABSENT)? as usize;
-                let ratios = &log_ratio[cell * shares.len()..(cell + 1) * shares.len()];
+            Self::Cells { rows, log_ratio, shares } => {
+                let row = Some(rows[kernel]).filter(|&row| row != ABSENT)? as usize;
+                let ratios = &log_ratio[row * shares.len()..(row + 1) * shares.len()];
                 let chances: Vec<f64> =
                     ratios.iter().zip(shares).map(|(ratio, share)| ratio.exp() * share).collect();
                 Some(axis.centre(pick(&chances, quantile)))
@@ -195,19 +222,58 @@ impl Factor {
     }
 }
 
-/// For kernels centred in each cell: how much likelier each cell is than under the prior, as logarithms.
-fn log_ratios(axis: &Axis, count: usize, width: f64) -> Vec<f64> {
-    let mut out = Vec::with_capacity(count * count);
-    for centre in (0..count).map(|cell| axis.centre(cell)) {
-        let below: Vec<f64> = axis.edges.iter().map(|edge| normal_share((edge - centre) / width)).collect();
-        let whole = below[count] - below[0];
-        let chance = |cell: usize| ((below[cell + 1] - below[cell]) / whole).max(f64::MIN_POSITIVE);
-        out.extend((0..count).map(|cell| (chance(cell) / axis.shares[cell]).ln()));
-    }
-    out
+/// How much likelier each cell is by a normal distribution than under the prior, as logarithms.
+fn log_ratios(axis: &Axis, centre: f64, width: f64) -> Vec<f64> {
+    let below: Vec<f64> = axis.edges.iter().map(|edge| normal_share((edge - centre) / width)).collect();
+    let whole = below[below.len() - 1] - below[0];
+    let chance = |pair: &[f64]| ((pair[1] - pair[0]) / whole).max(f64::MIN_POSITIVE);
+    below.windows(2).zip(&axis.shares).map(|(pair, share)| (chance(pair) / share).ln()).collect()
 }
 
 /// The share of a normal distribution that lies in [0, 1].
 fn inside(centre: f64, width: f64) -> f64 {
     normal_share((1.0 - centre) / width) - normal_share(-centre / width)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_are_as_wide_as_their_neighbours_are_far() {
+        let found = widths(&[0.5, 0.1, f64::NAN, 0.4, 0.9]);
+        let expected = [0.4, 0.3, 1.0, 0.3, 0.4];
+        assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12), "{found:?}");
+        assert_eq!(widths(&[0.3]), [0.7]);
+        // Equal ones keep a sixth of the axis.
+        assert_eq!(widths(&[0.3; 4]), [1.0 / 6.0; 4]);
+    }
+
+    #[test]
+    fn each_factor_is_a_density_beside_the_prior() {
+        let spec = crate::spec::parse("program: p\nmethod: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {values: [1, 2, 5]}, c: {values: [x, y], probabilities: [0.9, 0.1]}}\n");
+        let cube = Cube::of(&spec.spec.expect("is valid"));
+        let data = Data {
+            axes: 3,
+            numbers: vec![1, 2],
+            rows: vec![0.2, 0.5, 0.25, 0.9, f64::NAN, 0.75],
+            scores: vec![0.0, 1.0],
+            ..Data::default()
+        };
+        let kernels = [Kernel { place: 0, weight: 1.0 }, Kernel { place: 1, weight: 0.5 }];
+        let mixture = Mixture::of(&cube, &data, &kernels);
+        let mut whole = 0.0;
+        let steps = 2_000;
+        for (b, share) in [1.0 / 6.0, 0.5, 5.0 / 6.0].into_iter().map(|b| (b, 1.0 / 3.0)) {
+            for (c, chance) in [(0.25, 0.9), (0.75, 0.1)] {
+                for step in 0..steps {
+                    let a = (f64::from(step) + 0.5) / f64::from(steps);
+                    whole += mixture.log_density(&[a, b, c], &cube).exp() * share * chance / f64::from(steps);
+                }
+            }
+        }
+        assert!((whole - 1.0).abs() < 1e-6, "{whole}");
+        let far = mixture.log_density(&[0.6, 0.5, 0.25], &cube);
+        assert!(mixture.log_density(&[0.2, 0.5, 0.25], &cube) > far);
+    }
 }
