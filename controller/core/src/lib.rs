@@ -12,6 +12,7 @@ pub mod fault;
 pub mod file;
 pub mod lease;
 pub mod objective;
+pub mod pareto;
 pub mod report;
 pub mod retention;
 pub mod search;
