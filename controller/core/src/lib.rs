@@ -10,6 +10,7 @@ pub mod curve;
 pub mod expr;
 pub mod fault;
 pub mod file;
+pub mod gp;
 pub mod lease;
 pub mod objective;
 pub mod pareto;
