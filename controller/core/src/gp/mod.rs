@@ -23,7 +23,7 @@ mod kernel;
 mod lbfgs;
 mod matrix;
 mod model;
-mod normal;
+pub(crate) mod normal;
 mod output;
 mod posterior;
 mod subset;

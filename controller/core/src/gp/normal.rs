@@ -17,12 +17,12 @@ fn density(z: f64) -> f64 {
 }
 
 /// The probability of being below.
-pub(super) fn below(z: f64) -> f64 {
+pub(crate) fn below(z: f64) -> f64 {
     0.5 * libm::erfc(-z * FRAC_1_SQRT_2)
 }
 
 /// The quantile of `p` in (0, 1): a rational approximation (Abramowitz and Stegun 26.2.23), then Halley's steps.
-pub(super) fn quantile(p: f64) -> f64 {
+pub(crate) fn quantile(p: f64) -> f64 {
     let p = p.clamp(1e-300, 1.0 - f64::EPSILON / 2.0);
     let tail = p.min(1.0 - p);
     let t = (-2.0 * libm::log(tail)).sqrt();

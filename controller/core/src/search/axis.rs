@@ -7,14 +7,10 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use crate::space::{Domain, Misfit};
+use crate::space::{Domain, LARGEST, Misfit};
 
-/// Most values whose cells are listed: a range of more is a continuum to the models, and rounded afterwards.
+/// Most ordered values whose cells models look at: more are a continuum to them, and rounded afterwards.
 const MOST_CELLS: usize = 64;
-/// Most values of a list.
-const MOST_LISTED: usize = usize::MAX;
-/// The largest coordinate: 1 is no quantile.
-const LARGEST: f64 = 1.0 - f64::EPSILON / 2.0;
 
 /// How near coordinates are to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +41,7 @@ pub(crate) struct Axis {
 impl Axis {
     /// `None`: the parameter has one value only.
     pub(crate) fn of(domain: &Domain) -> Option<Self> {
-        let most = if matches!(domain, Domain::Categorical { .. }) { MOST_LISTED } else { MOST_CELLS };
+        let most = if matches!(domain, Domain::Categorical { .. }) { usize::MAX } else { MOST_CELLS };
         let Some(mut support) = domain.support(most) else {
             let stepped = matches!(
                 domain,
@@ -72,7 +68,10 @@ impl Axis {
         }
         let count = support.len();
         let (values, shares): (Vec<Value>, Vec<f64>) = support.into_iter().unzip();
-        let kind = if ordered { Kind::Ordered { cells: Some(count) } } else { Kind::Unordered { count } };
+        let kind = match ordered {
+            true => Kind::Ordered { cells: Some(count).filter(|&count| count <= MOST_CELLS) },
+            false => Kind::Unordered { count },
+        };
         let edges = if ordered {
             let sums = shares.iter().scan(0.0, |sum, share| {
                 *sum += share;
@@ -92,9 +91,10 @@ impl Axis {
             return Ok(f64::midpoint(from, to).min(LARGEST));
         }
         let cell = match value.as_f64() {
-            Some(number) if !self.numbers.is_empty() => {
-                self.numbers.binary_search_by(|other| other.partial_cmp(&number).unwrap_or(Ordering::Less)).ok()
-            }
+            Some(number) if !self.numbers.is_empty() => self
+                .numbers
+                .binary_search_by(|other| other.partial_cmp(&number).unwrap_or(Ordering::Less))
+                .ok(),
             _ => self.values.iter().position(|other| crate::spec::same(other, value)),
         };
         match cell {

@@ -8,7 +8,8 @@ use super::axis::Axis;
 use super::random::unit;
 use crate::expr::Undecided;
 use crate::space::Misfit;
-use crate::spec::{Constraint, SweepSpec};
+use crate::spec::{Constraint, Parameter, SweepSpec};
+use crate::value::Params;
 
 /// The axes of a spec's space, in the order of its parameters. A row has one coordinate for each; NaN: the parameter
 /// does not exist there.
@@ -17,6 +18,8 @@ pub(crate) struct Cube {
     pub(crate) axes: Vec<Axis>,
     /// The axis of each parameter that varies.
     of: Vec<Option<usize>>,
+    /// Of each axis, whether it exists under a condition only.
+    pub(crate) conditional: Vec<bool>,
 }
 
 /// A point that conditions and constraints allow.
@@ -44,14 +47,15 @@ pub enum Foreign {
 
 impl Cube {
     pub(crate) fn of(spec: &SweepSpec) -> Self {
-        let mut axes = Vec::new();
+        let (mut axes, mut conditional) = (Vec::new(), Vec::new());
         let of = spec.parameters.iter().map(|parameter| {
             let axis = Axis::of(&parameter.domain)?;
             axes.push(axis);
+            conditional.push(!parameter.when.is_empty());
             Some(axes.len() - 1)
         });
         let of = of.collect();
-        Self { axes, of }
+        Self { axes, of, conditional }
     }
 
     /// The row of a trial's values.
@@ -122,22 +126,29 @@ pub(crate) fn key(row: &[f64]) -> u64 {
 }
 
 impl SweepSpec {
-    /// The values of a trial's parameters, one a parameter in order, as methods are shown them; an error: they are no
-    /// point of this space, as those of an earlier sweep may be. The inverse of how parameters are put together.
-    pub fn values_of(&self, params: &crate::value::Params) -> Result<Vec<Option<Value>>, Foreign> {
-        let mut known: HashSet<&str> = HashSet::new();
-        let mut values = Vec::with_capacity(self.parameters.len());
-        for parameter in &self.parameters {
-            known.insert(parameter.path[0].as_str());
+    /// The values of a trial's parameters, one a parameter in order, as methods are shown them: the inverse of how
+    /// parameters are put together. Nothing is checked.
+    pub fn values_of(&self, params: &Params) -> Vec<Option<Value>> {
+        let value = |parameter: &Parameter| {
             let mut found = params.get(&parameter.path[0]);
             for name in &parameter.path[1..] {
                 found = found.and_then(|group| group.get(name.as_str()));
             }
-            values.push(found.cloned());
-        }
+            found.cloned()
+        };
+        self.parameters.iter().map(value).collect()
+    }
+
+    /// As [`Self::values_of`], of a trial of an earlier sweep, whose space may have been another.
+    ///
+    /// # Errors
+    /// [`Foreign`]: the values are no point of this space, and why.
+    pub fn admit(&self, params: &Params) -> Result<Vec<Option<Value>>, Foreign> {
+        let known: HashSet<&str> = self.parameters.iter().map(|one| one.path[0].as_str()).collect();
         if let Some(other) = params.keys().find(|name| !known.contains(name.as_str())) {
             return Err(Foreign::Unknown(other.clone()));
         }
+        let values = self.values_of(params);
         Cube::of(self).encode(self, &values)?;
         let broken = |constraint: &&Constraint| {
             !matches!(constraint.decide(&values), Ok(true) | Err(Undecided::Absent))

@@ -51,7 +51,7 @@ impl Finite {
             .points
             .iter()
             .enumerate()
-            .map(|(at, (_, weight))| (-(1.0 - unit(stream)).ln() / weight, at))
+            .map(|(at, (_, weight))| (-libm::log(1.0 - unit(stream)) / weight, at))
             .filter(|&(_, at)| !data.has(&self.points[at].0.row))
             .collect();
         keyed.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

@@ -19,7 +19,8 @@ pub struct History {
 pub struct Past {
     /// Its number in its sweep; 0: it is of an earlier one.
     pub number: u64,
-    /// One a parameter, in the order of the spec ([`SweepSpec::values_of`]); `None`: it does not exist in this trial.
+    /// One a parameter, in the order of the spec ([`SweepSpec::values_of`]; of an earlier sweep
+    /// [`SweepSpec::admit`]); `None`: it does not exist in this trial.
     pub values: Vec<Option<Value>>,
     pub outcome: Outcome,
 }
@@ -48,6 +49,8 @@ pub struct Reported {
 #[derive(Debug, Default)]
 pub(crate) struct Data {
     pub(crate) axes: usize,
+    /// Whether scores are objectives upside down.
+    pub(crate) flipped: bool,
     pub(crate) numbers: Vec<u64>,
     /// The rows of trials with a score, one after another.
     pub(crate) rows: Vec<f64>,
@@ -65,10 +68,13 @@ impl Data {
         let running = spec.metric.as_ref().and_then(|metric| metric.impute_while_running);
         let less = |value: f64| if goal == Goal::Maximize { -value } else { value };
         let done = |past: &Past| match &past.outcome {
-            Outcome::Done(objectives) => objectives.first().copied().filter(|value| value.is_finite()).map(less),
+            Outcome::Done(objectives) => {
+                objectives.first().copied().filter(|value| value.is_finite()).map(less)
+            }
             Outcome::Pending(_) | Outcome::Failed(_) => None,
         };
-        let points = history.trials.iter().filter_map(|past| Some((past, cube.encode(spec, &past.values).ok()?)));
+        let points =
+            history.trials.iter().filter_map(|past| Some((past, cube.encode(spec, &past.values).ok()?)));
         let points: Vec<(&Past, Vec<f64>)> = points.collect();
         let worst = points.iter().filter_map(|(past, _)| done(past)).max_by(f64::total_cmp);
         let imputed = |reported: Reported, impute: Impute| {
@@ -93,7 +99,7 @@ impl Data {
             let score = |trial: &Trial| trial.score.unwrap_or(f64::INFINITY);
             (a.number, a.key).cmp(&(b.number, b.key)).then(score(a).total_cmp(&score(b)))
         });
-        let mut data = Self { axes: cube.axes.len(), ..Self::default() };
+        let mut data = Self { axes: cube.axes.len(), flipped: goal == Goal::Maximize, ..Self::default() };
         for trial in trials {
             data.seen.insert(trial.key);
             match trial.score {
@@ -118,6 +124,11 @@ impl Data {
     /// The row of a trial with a score.
     pub(crate) fn row(&self, at: usize) -> &[f64] {
         &self.rows[at * self.axes..(at + 1) * self.axes]
+    }
+
+    /// A score as the objective that it stands for.
+    pub(crate) fn objective(&self, score: f64) -> f64 {
+        if self.flipped { -score } else { score }
     }
 
     pub(crate) fn has(&self, row: &[f64]) -> bool {
@@ -147,7 +158,9 @@ mod tests {
     use super::*;
 
     fn spec(metric: &str) -> SweepSpec {
-        let text = format!("program: p\nmethod: tpe\nmetric: {{name: loss, {metric}}}\nparameters: {{a: {{min: 0.0, max: 1.0}}, b: {{min: 0.0, max: 1.0, when: {{c: [1]}}}}, c: {{values: [1, 2]}}}}\n");
+        let text = format!(
+            "program: p\nmethod: tpe\nmetric: {{name: loss, {metric}}}\nparameters: {{a: {{min: 0.0, max: 1.0}}, b: {{min: 0.0, max: 1.0, when: {{c: [1]}}}}, c: {{values: [1, 2]}}}}\n"
+        );
         crate::spec::parse(&text).spec.expect("is valid")
     }
 
@@ -206,7 +219,10 @@ mod tests {
         let one = Data::of(&spec, &cube, &History { trials: trials.clone() });
         trials.reverse();
         let other = Data::of(&spec, &cube, &History { trials });
-        assert_eq!(format!("{:?}", (&one.numbers, &one.rows, &one.scores)), format!("{:?}", (&other.numbers, &other.rows, &other.scores)));
+        assert_eq!(
+            format!("{:?}", (&one.numbers, &one.rows, &one.scores)),
+            format!("{:?}", (&other.numbers, &other.rows, &other.scores))
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod auto;
 mod axis;
+mod bayes;
 mod cmaes;
 mod cube;
 mod finite;
@@ -97,7 +98,13 @@ impl Proposer {
     ///
     /// `history` has the trials that the sweep has, those that wait or run too: a method that learns repeats none of
     /// their points. Methods that do not ([`Method::needs_history`]) do not look at it.
-    pub fn propose(&mut self, spec: &SweepSpec, seed: u64, number: u64, history: &History) -> Option<Proposal> {
+    pub fn propose(
+        &mut self,
+        spec: &SweepSpec,
+        seed: u64,
+        number: u64,
+        history: &History,
+    ) -> Option<Proposal> {
         if number == 0 || spec.run_cap.is_some_and(|most| number > most) {
             return None;
         }
@@ -112,7 +119,12 @@ impl Proposer {
         Some(Proposal { params: spec.assemble(values), why })
     }
 
-    fn quasi_random(&mut self, spec: &SweepSpec, seed: u64, number: u64) -> Option<(Vec<Option<Value>>, Why)> {
+    fn quasi_random(
+        &mut self,
+        spec: &SweepSpec,
+        seed: u64,
+        number: u64,
+    ) -> Option<(Vec<Option<Value>>, Why)> {
         let ground = self.ground.get_or_insert_with(|| Ground::of(spec));
         let Some(finite) = &ground.finite else {
             let (point, why) = sobol::point(spec, &ground.cube, seed, number - 1)?;
@@ -138,6 +150,7 @@ impl Proposer {
         let task = Task { spec, cube, finite: finite.as_ref(), data: &data, seed, number };
         let mut stream = random::stream(seed, number);
         let found = match spec.method {
+            Method::Bayes => bayes::propose(&task, &mut stream),
             Method::Tpe => tpe::propose(&task, &mut stream),
             Method::Cmaes => cmaes::propose(&task, &mut stream),
             _ => auto::propose(&task, &mut stream),

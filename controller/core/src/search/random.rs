@@ -107,7 +107,7 @@ impl<'s> Points<'s> {
             .iter()
             .enumerate()
             // 1 - u is above 0, so that the logarithm is finite.
-            .map(|(at, (_, weight))| (-(1.0 - unit(&mut keys)).ln() / weight, at))
+            .map(|(at, (_, weight))| (-libm::log(1.0 - unit(&mut keys)) / weight, at))
             .collect();
         let (_, &mut (_, at), _) =
             order.select_nth_unstable_by(place, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

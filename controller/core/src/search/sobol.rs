@@ -38,8 +38,10 @@ impl Order {
             }
         }
         let mut keys = stream(seed, u64::MAX);
-        let mut rest: Vec<(f64, usize)> =
-            (0..finite.len()).map(|place| (unit(&mut keys), place)).filter(|&(_, place)| !seen[place]).collect();
+        let mut rest: Vec<(f64, usize)> = (0..finite.len())
+            .map(|place| (unit(&mut keys), place))
+            .filter(|&(_, place)| !seen[place])
+            .collect();
         rest.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         order.extend(rest.into_iter().map(|(_, place)| (place, Why::Random)));
         Self(order)

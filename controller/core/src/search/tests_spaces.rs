@@ -31,8 +31,12 @@ pub(crate) fn domains() -> impl Strategy<Value = Domain> {
         (-1_000..1_000_i64, 1..5_000_i64).prop_map(|(min, width)| Domain::Integer { min, max: min + width }),
         (scales.clone(), 0.001..10.0_f64, 0.5..100.0_f64, steps())
             .prop_map(|(scale, min, width, step)| Domain::Real { scale, min, max: min + width, step }),
-        (scales, -3.0..3.0_f64, 0.1..2.0_f64, steps())
-            .prop_map(|(scale, mu, sigma, step)| Domain::Normal { scale, mu, sigma, step }),
+        (scales, -3.0..3.0_f64, 0.1..2.0_f64, steps()).prop_map(|(scale, mu, sigma, step)| Domain::Normal {
+            scale,
+            mu,
+            sigma,
+            step
+        }),
         (0.5..5.0_f64, 0.5..5.0_f64, steps()).prop_map(|(a, b, step)| Domain::Beta { a, b, step }),
     ]
 }
@@ -67,7 +71,9 @@ pub(crate) fn files(method: &'static str) -> impl Strategy<Value = SweepSpec> {
             text.push_str(&format!("  p{at}: {}{condition}\n", definition.trim_end_matches('}')));
         }
         if constrained {
-            text.push_str("  low: {min: 0.0, max: 1.0}\n  high: {min: 0.0, max: 1.0, when: {branch: right}}\n");
+            text.push_str(
+                "  low: {min: 0.0, max: 1.0}\n  high: {min: 0.0, max: 1.0, when: {branch: right}}\n",
+            );
             text.push_str("constraints: [low + 0.1 < high, low < 0.8]\n");
         }
         let parsed = crate::spec::parse(&text);

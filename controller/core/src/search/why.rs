@@ -28,11 +28,30 @@ pub enum Why {
     Start { index: u64 },
     /// Tree-structured Parzen estimator: `ratio` is the logarithm of how much likelier the point is among the `good` best
     /// trials than among the `bad` others. `auto`, here and below: why that method chose this one.
-    Tpe { ratio: f64, good: u64, bad: u64, #[serde(default, skip_serializing_if = "Option::is_none")] auto: Option<String> },
+    Tpe {
+        ratio: f64,
+        good: u64,
+        bad: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        auto: Option<String>,
+    },
     /// Covariance matrix adaptation: drawn in generation `generation` with step size `sigma`, after so many restarts.
-    Cmaes { generation: u64, sigma: f64, restarts: u64, #[serde(default, skip_serializing_if = "Option::is_none")] auto: Option<String> },
+    Cmaes {
+        generation: u64,
+        sigma: f64,
+        restarts: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        auto: Option<String>,
+    },
     /// Gaussian process: its logarithm of the expected improvement, and the mean and spread that it predicts.
-    Gp { log_ei: f64, mean: f64, spread: f64, seen: u64, #[serde(default, skip_serializing_if = "Option::is_none")] auto: Option<String> },
+    Gp {
+        log_ei: f64,
+        mean: f64,
+        spread: f64,
+        seen: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        auto: Option<String>,
+    },
     /// A draw from the distributions, because no point that the method chose was new and allowed.
     Instead { of: String },
 }
@@ -70,7 +89,10 @@ impl fmt::Display for Why {
                 auto
             }
             Self::Gp { log_ei, mean, spread, seen, auto } => {
-                write!(f, "gp: {mean:.4} ± {spread:.4} predicted from {seen}, log expected improvement {log_ei:.2}")?;
+                write!(
+                    f,
+                    "gp: {mean:.4} ± {spread:.4} predicted from {seen}, log expected improvement {log_ei:.2}"
+                )?;
                 auto
             }
         };
@@ -97,11 +119,16 @@ mod tests {
                 "tpe: 4.482 times likelier among the best 3 than among 27 others",
             ),
             (
-                Why::Cmaes { generation: 2, sigma: 0.125, restarts: 0, auto: None }.chosen("many trials".to_owned()),
+                Why::Cmaes { generation: 2, sigma: 0.125, restarts: 0, auto: None }
+                    .chosen("many trials".to_owned()),
                 r#"{"by":"cmaes","generation":2,"sigma":0.125,"restarts":0,"auto":"many trials"}"#,
                 "cmaes: generation 2, step 0.125 (auto: many trials)",
             ),
-            (Why::Instead { of: "tpe".to_owned() }, r#"{"by":"instead","of":"tpe"}"#, "a draw: tpe had nothing new"),
+            (
+                Why::Instead { of: "tpe".to_owned() },
+                r#"{"by":"instead","of":"tpe"}"#,
+                "a draw: tpe had nothing new",
+            ),
         ] {
             assert_eq!(serde_json::to_string(&why).expect("is JSON"), json);
             assert_eq!(serde_json::from_str::<Why>(json).expect("is a reason"), why);

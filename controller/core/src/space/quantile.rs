@@ -1,9 +1,8 @@
 //! From a value back to its quantiles: the inverse of [`Domain::at`].
 
 use serde_json::Value;
-use statrs::function::erf::erfc;
 
-use super::{Domain, SMALLEST, Scale, Step, beta_share};
+use super::{Domain, LARGEST, SMALLEST, Scale, Step, beta_share, normal};
 
 /// Why a value is none of a domain's.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -30,8 +29,7 @@ impl Domain {
             Self::Constant(only) if same(only) => Ok((0.0, 1.0)),
             Self::Constant(_) => Err(Misfit::Unlisted(value.clone())),
             Self::Categorical { values, weights } => {
-                let at =
-                    values.iter().position(same).ok_or_else(|| Misfit::Unlisted(value.clone()))?;
+                let at = values.iter().position(same).ok_or_else(|| Misfit::Unlisted(value.clone()))?;
                 let Some(weights) = weights else {
                     let count = values.len() as f64;
                     return Ok((at as f64 / count, (at + 1) as f64 / count));
@@ -55,7 +53,8 @@ impl Domain {
             Self::Real { scale, min, max, step } => {
                 let (low, high) = (scale.forth(*min), scale.forth(*max));
                 let width = (high - low).max(f64::MIN_POSITIVE);
-                let share = |value: f64| ((scale.forth(value.clamp(*min, *max)) - low) / width).clamp(0.0, 1.0);
+                let share =
+                    |value: f64| ((scale.forth(value.clamp(*min, *max)) - low) / width).clamp(0.0, 1.0);
                 let number = number(value)?;
                 match step {
                     Some(step) => step.quantiles(number, (*min, *max), &share),
@@ -145,7 +144,7 @@ fn inside(value: f64, (min, max): (f64, f64), slack: f64) -> Result<(), Misfit> 
 
 /// The share of the standard normal distribution below a value, inside of (0, 1).
 pub(crate) fn normal_share(value: f64) -> f64 {
-    (0.5 * erfc(-value / std::f64::consts::SQRT_2)).clamp(SMALLEST, 1.0 - SMALLEST)
+    normal::below(value).clamp(SMALLEST, LARGEST)
 }
 
 #[cfg(test)]
@@ -162,7 +161,7 @@ mod tests {
             let value = domain.at(u);
             let (from, to) = domain.quantiles(&value).expect("is one of its values");
             prop_assert!(from - 1e-6 <= u && u <= to + 1e-6, "{domain:?}: {value} has {from} to {to}, not {u}");
-            let again = domain.at(f64::midpoint(from, to).min(1.0 - SMALLEST));
+            let again = domain.at(f64::midpoint(from, to).min(LARGEST));
             match (again.as_f64(), value.as_f64()) {
                 (Some(again), Some(value)) if from == to => {
                     prop_assert!((again - value).abs() <= 1e-6 * value.abs().max(1e-6), "{domain:?}: {again} for {value}");

@@ -198,7 +198,8 @@ fn is_known(key: &str) -> bool {
 
 fn needs_metric(entries: &[Entry], method: Option<Method>, problems: &mut Vec<Problem>) {
     const FIX: &str = "add metric: {name: val_loss, goal: minimize}";
-    if let (Some(method), Some(entry)) = (method.filter(|method| method.needs_history()), find(entries, "method"))
+    if let (Some(method), Some(entry)) =
+        (method.filter(|method| method.needs_history()), find(entries, "method"))
     {
         let message = format!("{} needs a `metric`, to know what to optimise", method.word());
         problems.push(Problem::error(entry.node.place, message).fix(FIX));

@@ -99,9 +99,8 @@ fn mixed10(params: &Params) -> anyhow::Result<f64> {
     let mut error = 0.05 + if d <= 0.0 { 0.06 * d * d } else { 0.10 * d * d };
     error += 0.25 * (-0.9 * (capacity - 2.5)).exp();
     let decay = if matches!(optimizer, "sgd" | "adamw") { 1.0 } else { 0.5 };
-    let regular = 2.0 * get("dropout")?
-        + (get("weight_decay")?.log10() + 6.0) / 5.0 * decay
-        + 1.5 * smoothing;
+    let regular =
+        2.0 * get("dropout")? + (get("weight_decay")?.log10() + 6.0) / 5.0 * decay + 1.5 * smoothing;
     let room = f64::max(0.0, capacity - 4.0);
     error += 0.03 * f64::max(0.0, room - 0.8 * regular).powi(2);
     error += 0.03 * f64::max(0.0, regular - 1.2 - 0.5 * room).powi(2);

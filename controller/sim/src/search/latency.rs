@@ -22,11 +22,13 @@ pub(crate) fn run(methods: &[String]) -> anyhow::Result<()> {
     for number in 1..=HISTORIES[2] {
         let params = propose(&random, 7, number).context("a random trial")?;
         let outcome = Outcome::Done(vec![(objective.value)(&params)?]);
-        trials.push(Past { number, values: random.values_of(&params)?, outcome });
+        trials.push(Past { number, values: random.values_of(&params), outcome });
     }
     let mut table = Table::new();
     table.load_style(comfy_table::presets::ASCII_MARKDOWN);
-    table.set_header(["median / slowest ms".to_owned()].into_iter().chain(HISTORIES.map(|count| count.to_string())));
+    table.set_header(
+        ["median / slowest ms".to_owned()].into_iter().chain(HISTORIES.map(|count| count.to_string())),
+    );
     for method in methods {
         let spec = objective.spec(method)?;
         let mut row = vec![method.clone()];

@@ -127,10 +127,10 @@ impl Objective {
 
     fn spec(&self, method: &str) -> anyhow::Result<SweepSpec> {
         let lines: String = self.parameters.lines().map(|line| format!("  {line}\n")).collect();
-        let text =
-            format!("program: p\nmethod: {method}\nmetric: {{name: loss}}\nparameters:\n{lines}");
+        let text = format!("program: p\nmethod: {method}\nmetric: {{name: loss}}\nparameters:\n{lines}");
         let parsed = spec::parse(&text);
-        let problems = || parsed.problems.iter().map(|problem| problem.render("bench", &text)).collect::<String>();
+        let problems =
+            || parsed.problems.iter().map(|problem| problem.render("bench", &text)).collect::<String>();
         parsed.spec.clone().with_context(problems)
     }
 }
@@ -171,7 +171,8 @@ impl Search {
         objectives.retain(|objective| self.objective.is_empty() || self.objective.contains(&objective.name));
         let runs = self.play(&objectives)?;
         if let Some(path) = &self.csv {
-            std::fs::write(path, report::csv(&runs)).with_context(|| format!("writing {}", path.display()))?;
+            std::fs::write(path, report::csv(&runs))
+                .with_context(|| format!("writing {}", path.display()))?;
         }
         crate::print(&report::tables(&runs, &recorded))
     }

@@ -88,7 +88,7 @@ impl Sweep<'_> {
         self.played.asks.push(began.elapsed());
         let Some(proposal) = proposal else { return Ok(None) };
         self.values.push((self.objective.value)(&proposal.params)?);
-        let values = self.spec.values_of(&proposal.params).context("a proposal outside of its space")?;
+        let values = self.spec.admit(&proposal.params).context("a proposal outside of its space")?;
         self.history.trials.push(Past { number, values, outcome: Outcome::Pending(Reported::default()) });
         Ok(Some(self.values.len() - 1))
     }

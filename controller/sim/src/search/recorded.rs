@@ -34,3 +34,19 @@ fn parse(line: &str) -> Option<Recorded> {
         bests: std::array::from_fn(best),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_may_have_ended_before_the_last_budget() {
+        let run = parse("optuna-tpe,branin,par8,3,50,0.75,0.5,,1.9").expect("is a run");
+        assert_eq!(
+            (run.method.as_str(), run.objective.as_str(), run.mode),
+            ("optuna-tpe", "branin", Mode::Par8)
+        );
+        assert_eq!(run.bests, [Some(0.75), Some(0.5), None]);
+        assert!(parse("optuna-tpe,branin,par9,3,50,0.75,0.5,,1.9").is_none());
+    }
+}

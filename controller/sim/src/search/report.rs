@@ -155,8 +155,7 @@ pub(crate) fn csv(runs: &[Run]) -> String {
         let mut asks = run.played.asks.clone();
         asks.sort();
         let median = asks.get(asks.len() / 2).map_or(0.0, |ask| ask.as_secs_f64() * 1e3);
-        let bests: Vec<String> =
-            BUDGETS.iter().map(|&budget| run.played.best(budget).to_string()).collect();
+        let bests: Vec<String> = BUDGETS.iter().map(|&budget| run.played.best(budget).to_string()).collect();
         let job = &run.job;
         let _infallible = writeln!(
             out,
@@ -170,4 +169,35 @@ pub(crate) fn csv(runs: &[Run]) -> String {
         );
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_linear_between_values() {
+        let sorted = [1.0, 2.0, 4.0, 8.0];
+        assert_eq!(
+            [0.0, 0.25, 0.5, 1.0].map(|share| quantile(&sorted, share)),
+            [Some(1.0), Some(1.75), Some(3.0), Some(8.0)]
+        );
+        assert_eq!(quantile(&[], 0.5), None);
+    }
+
+    #[test]
+    fn rows_are_judged_by_medians_of_enough_seeds() {
+        let bests = |ours: bool, values: [f64; 3]| Bests { ours, at: values.map(|value| vec![value; 5]) };
+        let few = Bests { ours: false, at: [vec![0.0], vec![0.0], vec![0.0]] };
+        let methods = BTreeMap::from([
+            ("auto", bests(true, [3.0, 2.0, 1.0])),
+            ("random", bests(true, [2.5, 2.5, 2.5])),
+            ("rival", bests(false, [3.0, 1.0, 1.5])),
+            ("rs-left-out", bests(false, [0.0; 3])),
+            ("seldom", few),
+        ]);
+        let groups = BTreeMap::from([((Mode::Seq, "f"), methods)]);
+        let page = verdict(&groups, &BTreeMap::from([("f", 0.0)]));
+        assert!(page.contains("Of 3 rows 2 are no worse (67 %), 1 better; 1 are behind random."), "{page}");
+    }
 }

@@ -52,7 +52,9 @@ fn look_up(table: &Table, cells: &[f64], params: &Params) -> anyhow::Result<f64>
     let mut cell = 0;
     for (axis, values) in &table.axes {
         let value = params.get(axis).with_context(|| format!("no {axis} in {params:?}"))?;
-        let at = values.iter().position(|other| other == value || other.as_f64().is_some() && other.as_f64() == value.as_f64());
+        let at = values
+            .iter()
+            .position(|other| other == value || other.as_f64().is_some() && other.as_f64() == value.as_f64());
         cell = cell * values.len() + at.with_context(|| format!("{axis} is never {value}"))?;
     }
     Ok(cells[cell])
@@ -65,9 +67,14 @@ mod tests {
     #[test]
     fn a_table_is_read_by_the_order_of_its_axes() {
         let folder = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("is written");
-        write("tables.json", br#"{"t": {"axes": {"b": [1, 10, 100], "a": ["x", "y"]}, "metric": "loss", "sign": 1}}"#);
-        let cells: Vec<u8> = [0.0, 1.0, 2.0, 10.0, 11.0, 12.0_f64].iter().flat_map(|cell| cell.to_le_bytes()).collect();
+        let write =
+            |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("is written");
+        write(
+            "tables.json",
+            br#"{"t": {"axes": {"b": [1, 10, 100], "a": ["x", "y"]}, "metric": "loss", "sign": 1}}"#,
+        );
+        let cells: Vec<u8> =
+            [0.0, 1.0, 2.0, 10.0, 11.0, 12.0_f64].iter().flat_map(|cell| cell.to_le_bytes()).collect();
         write("t.f64le", &cells);
         let tables = all(folder.path()).expect("is read");
         let params = Params::from([("a".to_owned(), "y".into()), ("b".to_owned(), 100.0.into())]);

@@ -7,8 +7,8 @@ use crate::search::history::Data;
 use crate::search::random::{stream, unit};
 use crate::space::standard_normal;
 
-/// The first step size, in parts of an axis.
-const SIGMA: f64 = 0.2;
+/// The first step size, in parts of an axis: three of them reach its ends from the centre.
+const SIGMA: f64 = 1.0 / 6.0;
 /// A step size times the longest axis of the distribution below which it has converged.
 const CONVERGED: f64 = 1e-5;
 /// A distribution that is so much longer than broad is worn out.
@@ -68,10 +68,11 @@ struct Rates {
 impl Rates {
     fn of(dimensions: usize, restarts: u64) -> Self {
         let d = dimensions.max(1) as f64;
-        let population = (4 + (3.0 * d.ln()).floor() as usize) << restarts.min(DOUBLINGS);
+        let population = (4 + (3.0 * libm::log(d)).floor() as usize) << restarts.min(DOUBLINGS);
         let better = population / 2;
-        let raw: Vec<f64> =
-            (1..=better).map(|rank| ((population as f64 + 1.0) / 2.0).ln() - (rank as f64).ln()).collect();
+        let raw: Vec<f64> = (1..=better as u32)
+            .map(|rank| libm::log((population as f64 + 1.0) / 2.0) - libm::log(f64::from(rank)))
+            .collect();
         let sum: f64 = raw.iter().sum();
         let weights: Vec<f64> = raw.iter().map(|weight| weight / sum).collect();
         let effective = 1.0 / weights.iter().map(|weight| weight * weight).sum::<f64>();
@@ -185,7 +186,8 @@ impl State {
             *path = (1.0 - rates.step) * *path + pull * step;
         }
         let norm = self.step_path.iter().map(|at| at * at).sum::<f64>().sqrt();
-        let expected = (1.0 - (1.0 - rates.step).powi(2 * i32::try_from(self.age).unwrap_or(i32::MAX))).sqrt();
+        let expected =
+            (1.0 - (1.0 - rates.step).powi(2 * i32::try_from(self.age).unwrap_or(i32::MAX))).sqrt();
         // Far too long a path means that the step size lags: the covariance waits for it.
         let stalled = norm / expected >= (1.4 + 2.0 / (d as f64 + 1.0)) * rates.length;
         let pull = if stalled { 0.0 } else { (rates.path * (2.0 - rates.path) * rates.effective).sqrt() };
@@ -199,7 +201,7 @@ impl State {
             self.covariance.add_outer(rates.rank * weight, step);
         }
         let change = (rates.step / rates.damping) * (norm / rates.length - 1.0);
-        self.sigma = (self.sigma * change.min(1.0).exp()).min(WIDEST);
+        self.sigma = (self.sigma * libm::exp(change.min(1.0))).min(WIDEST);
         match self.covariance.cholesky() {
             Some(factor) => self.factor = factor,
             // Rounding ate a direction: begin anew from here.
@@ -267,8 +269,8 @@ impl State {
         let spreads = (0..self.mean.len()).map(|at| self.covariance.at(at, at).sqrt());
         let longest = spreads.fold(0.0, f64::max);
         let diagonal = (0..self.mean.len()).map(|at| self.factor.at(at, at));
-        let (least, most) =
-            diagonal.fold((f64::INFINITY, 0.0), |(least, most), at| (f64::min(least, at), f64::max(most, at)));
+        let (least, most) = diagonal
+            .fold((f64::INFINITY, 0.0), |(least, most), at| (f64::min(least, at), f64::max(most, at)));
         let moves = self.shape.cells.iter().any(|&width| width == 0.0);
         !self.mean.is_empty() && moves && (self.sigma * longest < CONVERGED || most > least * WORN)
     }
@@ -280,12 +282,8 @@ mod tests {
 
     /// Minimises a function over the cube by itself, generation by generation.
     fn minimise(axes: usize, trials: usize, seed: u64, f: impl Fn(&[f64]) -> f64) -> f64 {
-        let shape = Shape {
-            axes,
-            numeric: (0..axes).collect(),
-            cells: vec![0.0; axes],
-            categories: Vec::new(),
-        };
+        let shape =
+            Shape { axes, numeric: (0..axes).collect(), cells: vec![0.0; axes], categories: Vec::new() };
         let mut data = Data { axes, ..Data::default() };
         for number in 1..=trials as u64 {
             let state = State::replay(shape.clone(), &data, seed);
@@ -301,7 +299,10 @@ mod tests {
     fn an_ellipsoid_off_the_centre_is_minimised() {
         for seed in 0..3 {
             let best = minimise(5, 1_200, seed, |row| {
-                row.iter().enumerate().map(|(at, x)| 10_f64.powi(at as i32) * (x - 0.3 - 0.1 * at as f64).powi(2)).sum()
+                row.iter()
+                    .enumerate()
+                    .map(|(at, x)| 10_f64.powi(at as i32) * (x - 0.3 - 0.1 * at as f64).powi(2))
+                    .sum()
             });
             assert!(best < 1e-3, "{best}");
         }
@@ -324,8 +325,12 @@ mod tests {
 
     #[test]
     fn categories_move_to_the_better_and_keep_a_margin() {
-        let shape =
-            Shape { axes: 1, numeric: vec![], cells: vec![], categories: vec![(0, vec![0.25, 0.25, 0.25, 0.25])] };
+        let shape = Shape {
+            axes: 1,
+            numeric: vec![],
+            cells: vec![],
+            categories: vec![(0, vec![0.25, 0.25, 0.25, 0.25])],
+        };
         let rows: Vec<f64> = (0..400).map(|at| (f64::from(at % 4) + 0.5) / 4.0).collect();
         let scores: Vec<f64> = (0..400).map(|at| f64::from((at + 2) % 4)).collect();
         let data = Data { axes: 1, numbers: (1..=400).collect(), rows, scores, ..Data::default() };

@@ -7,7 +7,8 @@ fn row(spec: &SweepSpec, seed: u64, number: u64) -> Vec<f64> {
 
 #[test]
 fn the_sequence_fills_the_square_more_evenly_than_chance() {
-    let spec = spec("program: p\nmethod: sobol\nparameters: {a: {min: 0.0, max: 1.0}, b: {min: 0.0, max: 1.0}}\n");
+    let spec =
+        spec("program: p\nmethod: sobol\nparameters: {a: {min: 0.0, max: 1.0}, b: {min: 0.0, max: 1.0}}\n");
     for seed in [1, 2, 3] {
         let mut boxes = HashSet::new();
         for number in 1..=64 {
@@ -22,7 +23,8 @@ fn the_sequence_fills_the_square_more_evenly_than_chance() {
 
 #[test]
 fn a_long_sequence_goes_on_and_never_repeats() {
-    let spec = spec("program: p\nmethod: sobol\nparameters: {a: {min: 0.0, max: 1.0}, b: {min: 0.0, max: 1.0}}\n");
+    let spec =
+        spec("program: p\nmethod: sobol\nparameters: {a: {min: 0.0, max: 1.0}, b: {min: 0.0, max: 1.0}}\n");
     let points: HashSet<_> = (65_530..65_550).map(|number| format!("{:?}", row(&spec, 7, number))).collect();
     assert_eq!(points.len(), 20);
     assert_eq!(row(&spec, 7, 10_000_000_000), row(&spec, 7, 10_000_000_000));
@@ -34,8 +36,10 @@ fn forbidden_points_come_from_another_scrambling_and_the_others_stay() {
     let (free, bound) = (spec(free), spec(&format!("{free}constraints: [a + b < 0.8]\n")));
     let mut kept = 0;
     for number in 1..=100 {
-        let proposal = Proposer::default().propose(&bound, 7, number, &History::default()).expect("is proposed");
-        let point: Vec<f64> = proposal.params.values().map(|value| value.as_f64().expect("is a number")).collect();
+        let proposal =
+            Proposer::default().propose(&bound, 7, number, &History::default()).expect("is proposed");
+        let point: Vec<f64> =
+            proposal.params.values().map(|value| value.as_f64().expect("is a number")).collect();
         assert!(point[0] + point[1] < 0.8);
         let Why::Sobol { index, copy } = proposal.why else { panic!("{:?}", proposal.why) };
         assert_eq!(index, number - 1);

@@ -51,7 +51,7 @@ impl Mixture {
         let total: f64 = kernels.iter().map(|kernel| kernel.weight).sum::<f64>() + PRIOR;
         let weights: Vec<f64> =
             kernels.iter().map(|kernel| kernel.weight).chain([PRIOR]).map(|weight| weight / total).collect();
-        let log_weights = weights.iter().map(|weight| weight.ln()).collect();
+        let log_weights = weights.iter().map(|weight| libm::log(*weight)).collect();
         let row = |kernel: &Kernel| {
             let place = kernel.place;
             if place < data.len() {
@@ -74,7 +74,11 @@ impl Mixture {
         let quantiles: Vec<f64> = self.factors.iter().map(|_| unit(stream)).collect();
         let prior = kernel + 1 == self.weights.len();
         cube.point(spec, |axis, _| {
-            let inner = if prior { None } else { self.factors[axis].quantile(&cube.axes[axis], kernel, quantiles[axis]) };
+            let inner = if prior {
+                None
+            } else {
+                self.factors[axis].quantile(&cube.axes[axis], kernel, quantiles[axis])
+            };
             inner.unwrap_or_else(|| cube.axes[axis].draw(quantiles[axis]))
         })
     }
@@ -89,8 +93,9 @@ impl Mixture {
             }
         }
         let most = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = sums.iter().filter(|&&term| term > most - 40.0).map(|term| (term - most).exp()).sum();
-        most + sum.ln()
+        let sum: f64 =
+            sums.iter().filter(|&&term| term > most - 40.0).map(|term| libm::exp(term - most)).sum();
+        most + libm::log(sum)
     }
 }
 
@@ -133,7 +138,7 @@ impl Factor {
         let root = (2.0 * std::f64::consts::PI).sqrt();
         let widths = widths(&centres);
         let mass = |(&centre, &width): (&f64, &f64)| {
-            if centre.is_nan() { 0.0 } else { (root * width * inside(centre, width)).ln() }
+            if centre.is_nan() { 0.0 } else { libm::log(root * width * inside(centre, width)) }
         };
         let log_mass = centres.iter().zip(&widths).map(mass).collect();
         let inverse = |(centre, width): (&f64, &f64)| if centre.is_nan() { 0.0 } else { 1.0 / width };
@@ -162,8 +167,9 @@ impl Factor {
     /// Each kernel is its own category, blended with as much of the prior as that has weight among all kernels.
     fn categories(cells: Vec<u32>, count: usize, shares: &[f64]) -> Self {
         let blend = PRIOR * count as f64 / (cells.len() + 1) as f64;
-        let log_hit = shares.iter().map(|share| ((1.0 + blend * share) / ((1.0 + blend) * share)).ln()).collect();
-        let miss = (blend / (1.0 + blend)).ln();
+        let log_hit =
+            shares.iter().map(|share| libm::log((1.0 + blend * share) / ((1.0 + blend) * share))).collect();
+        let miss = libm::log(blend / (1.0 + blend));
         let log_miss = cells.iter().map(|&cell| if cell == ABSENT { 0.0 } else { miss }).collect();
         Self::Categories { cells, log_hit, log_miss, shares: shares.to_vec(), blend }
     }
@@ -172,7 +178,9 @@ impl Factor {
     fn add(&self, axis: &Axis, at: f64, sums: &mut [f64]) {
         match self {
             Self::Normal { centres, inverse, log_mass, .. } => {
-                for (((sum, centre), inverse), mass) in sums.iter_mut().zip(centres).zip(inverse).zip(log_mass) {
+                for (((sum, centre), inverse), mass) in
+                    sums.iter_mut().zip(centres).zip(inverse).zip(log_mass)
+                {
                     let far = (at - centre) * inverse;
                     *sum -= 0.5 * far * far + mass;
                 }
@@ -207,7 +215,7 @@ impl Factor {
                 let row = Some(rows[kernel]).filter(|&row| row != ABSENT)? as usize;
                 let ratios = &log_ratio[row * shares.len()..(row + 1) * shares.len()];
                 let chances: Vec<f64> =
-                    ratios.iter().zip(shares).map(|(ratio, share)| ratio.exp() * share).collect();
+                    ratios.iter().zip(shares).map(|(ratio, share)| libm::exp(*ratio) * share).collect();
                 Some(axis.centre(pick(&chances, quantile)))
             }
             Self::Categories { cells, shares, blend, .. } => {
@@ -227,7 +235,7 @@ fn log_ratios(axis: &Axis, centre: f64, width: f64) -> Vec<f64> {
     let below: Vec<f64> = axis.edges.iter().map(|edge| normal_share((edge - centre) / width)).collect();
     let whole = below[below.len() - 1] - below[0];
     let chance = |pair: &[f64]| ((pair[1] - pair[0]) / whole).max(f64::MIN_POSITIVE);
-    below.windows(2).zip(&axis.shares).map(|(pair, share)| (chance(pair) / share).ln()).collect()
+    below.windows(2).zip(&axis.shares).map(|(pair, share)| libm::log(chance(pair) / share)).collect()
 }
 
 /// The share of a normal distribution that lies in [0, 1].
@@ -243,7 +251,10 @@ mod tests {
     fn kernels_are_as_wide_as_their_neighbours_are_far() {
         let found = widths(&[0.5, 0.1, f64::NAN, 0.4, 0.9]);
         let expected = [0.4, 0.3, 1.0, 0.3, 0.4];
-        assert!(found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12), "{found:?}");
+        assert!(
+            found.iter().zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-12),
+            "{found:?}"
+        );
         assert_eq!(widths(&[0.3]), [0.7]);
         // Equal ones keep a sixth of the axis.
         assert_eq!(widths(&[0.3; 4]), [1.0 / 6.0; 4]);
@@ -251,7 +262,9 @@ mod tests {
 
     #[test]
     fn each_factor_is_a_density_beside_the_prior() {
-        let spec = crate::spec::parse("program: p\nmethod: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {values: [1, 2, 5]}, c: {values: [x, y], probabilities: [0.9, 0.1]}}\n");
+        let spec = crate::spec::parse(
+            "program: p\nmethod: random\nparameters: {a: {min: 0.0, max: 1.0}, b: {values: [1, 2, 5]}, c: {values: [x, y], probabilities: [0.9, 0.1]}}\n",
+        );
         let cube = Cube::of(&spec.spec.expect("is valid"));
         let data = Data {
             axes: 3,

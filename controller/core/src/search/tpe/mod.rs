@@ -59,7 +59,8 @@ pub(super) fn model(task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Why)
         let more = finite.untried(CANDIDATES - candidates.len(), task.data, stream);
         candidates.extend(more.into_iter().cloned());
     }
-    let ratio = |point: &Point| good.log_density(&point.row, task.cube) - bad.log_density(&point.row, task.cube);
+    let ratio =
+        |point: &Point| good.log_density(&point.row, task.cube) - bad.log_density(&point.row, task.cube);
     let scored = candidates.into_iter().map(|point| (ratio(&point), point));
     let (ratio, point) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     Some((point, Why::Tpe { ratio, good: good_count, bad: bad_count, auto: None }))
