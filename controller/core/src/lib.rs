@@ -18,6 +18,7 @@ pub mod search;
 pub mod space;
 pub mod spec;
 pub mod stdout;
+pub mod stop;
 pub mod sweep;
 pub mod trial;
 pub mod value;

@@ -49,6 +49,17 @@ fn errors() -> Vec<(&'static str, String)> {
         ("`early_terminate` without a metric", with("early_terminate: {type: hyperband, min_iter: 3}\n")),
         ("hyperband without bands", with("metric: {name: loss}\nearly_terminate: {type: hyperband}\n")),
         (
+            "A rung that is none, and a resource that is none",
+            with("metric: {name: loss}\nearly_terminate: {type: asha, resource: epochs, min: 0, max: 27}\n"),
+        ),
+        (
+            "A key of another rule",
+            with(
+                "metric: {name: loss}\nearly_terminate: {type: patience, resource: epoch, patience: 5, eta: 3}\n",
+            ),
+        ),
+        ("A deadline without its zone", with("stop: {deadline: 2030-01-31 18:00}\n")),
+        (
             "A grid over a continuous range",
             "program: train.py\nmethod: grid\nparameters:\n  lr: {min: 0.0, max: 1.0}\n".to_owned(),
         ),

@@ -8,6 +8,7 @@ mod command_line;
 mod condition;
 mod constraint;
 mod distribution;
+mod early_terminate;
 mod field;
 mod metric;
 mod names;
@@ -15,6 +16,7 @@ mod parameter;
 mod problem;
 mod range;
 mod schema;
+mod stop;
 mod top;
 mod yaml;
 
@@ -30,6 +32,7 @@ use crate::expr::{Expr, Undecided};
 use crate::fault::INFRASTRUCTURE_RETRIES;
 use crate::objective::Goal;
 use crate::space::Domain;
+use crate::stop::{Judge, Rule, SweepRule};
 use crate::value::Params;
 
 /// A checked sweep file.
@@ -57,8 +60,10 @@ pub struct SweepSpec {
     /// The most trials there will be.
     pub run_cap: Option<u64>,
     pub limits: Limits,
-    /// Refused by [`SweepSpec::unbuilt`].
-    pub early_terminate: Option<EarlyTerminate>,
+    /// Which trials are stopped early. Refused by [`SweepSpec::unbuilt`].
+    pub early_terminate: Option<Rule>,
+    /// What ends the sweep besides its cap, `metric.target` among it. Refused by [`SweepSpec::unbuilt`].
+    pub stop: SweepRule,
     /// Which lines of a program's output are points: `json`, or a regular expression ([`crate::stdout`]).
     pub stdout_rule: Option<String>,
 }
@@ -132,15 +137,6 @@ impl Default for Limits {
             stop_grace: None,
         }
     }
-}
-
-/// W&B's hyperband (the reference's section 1.7), with counts of values of the metric.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EarlyTerminate {
-    /// Bands at `min_iter`, times `eta` each.
-    HyperbandMin { min_iter: u64, eta: f64, strict: bool },
-    /// `s` bands below `max_iter`, each `eta` times smaller.
-    HyperbandMax { max_iter: u64, s: u64, eta: f64, strict: bool },
 }
 
 /// One parameter; nested ones have a path of several names.
@@ -247,13 +243,23 @@ impl SweepSpec {
         if self.method == Method::Bayes {
             names.push("method: bayes (use random or grid)".to_owned());
         }
-        if self.metric.as_ref().is_some_and(|metric| metric.target.is_some()) {
-            names.push("metric.target (leave it out, and stop the sweep by hand)".to_owned());
-        }
-        if self.early_terminate.is_some() {
-            names.push("early_terminate: hyperband (leave it out)".to_owned());
-        }
+        // Built here, in `stop`; this line goes when the controller obeys it.
+        names.extend(self.stops().map(|key| format!("{key} (leave it out)")));
         names
+    }
+
+    /// The keys by which the file stops trials or the sweep.
+    fn stops(&self) -> impl Iterator<Item = String> {
+        let rule = self.early_terminate.map(|rule| format!("early_terminate: {}", rule.word()));
+        let target = self.stop.target.map(|_| "metric.target".to_owned());
+        let stop = SweepRule { target: None, ..self.stop.clone() };
+        let stop = (stop != SweepRule::default()).then(|| "stop".to_owned());
+        [target, rule, stop].into_iter().flatten()
+    }
+
+    /// By what its trials are judged while they run.
+    pub fn judge(&self) -> Option<Judge> {
+        Some(Judge::new(self.early_terminate?, self.metric.as_ref()?.goal))
     }
 
     /// The number of cells of the grid; `None`: infinitely many, or more than can be counted.

@@ -10,7 +10,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::{distribution, metric, parameter, top};
+    use super::super::{distribution, early_terminate, metric, parameter, stop, top};
     use super::SCHEMA;
 
     fn keys(pointer: &str) -> BTreeSet<String> {
@@ -27,7 +27,8 @@ mod tests {
     fn the_schema_has_the_keys_that_are_read() {
         assert_eq!(keys("/properties"), set(top::KNOWN.into_iter().chain(top::IGNORED)));
         assert_eq!(keys("/properties/metric/properties"), set(metric::METRIC));
-        assert_eq!(keys("/properties/early_terminate/properties"), set(metric::HYPERBAND));
+        assert_eq!(keys("/properties/early_terminate/properties"), set(early_terminate::KEYS));
+        assert_eq!(keys("/properties/stop/properties"), set(stop::KEYS));
         assert_eq!(keys("/definitions/parameter/properties"), set(parameter::KEYS));
     }
 

@@ -6,13 +6,15 @@ use super::parameter::Lowered;
 use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
 use super::{
-    Limits, Method, Severity, SweepSpec, advice, command_line, condition, constraint, metric, parameter,
+    Limits, Method, Severity, SweepSpec, advice, command_line, condition, constraint, early_terminate,
+    metric, parameter, stop,
 };
 use crate::fault::INFRASTRUCTURE_RETRIES;
 use crate::stdout::StdoutRule;
+use crate::stop::SweepRule;
 
 /// Keys that mean something here.
-pub(super) const KNOWN: [&str; 18] = [
+pub(super) const KNOWN: [&str; 19] = [
     "method",
     "parameters",
     "metric",
@@ -22,6 +24,7 @@ pub(super) const KNOWN: [&str; 18] = [
     "seed",
     "run_cap",
     "early_terminate",
+    "stop",
     "description",
     "project",
     "constraints",
@@ -73,7 +76,10 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
     if get("metric").is_none() && !nearly(entries, "metric") {
         needs_metric(entries, method, problems);
     }
-    let early_terminate = get("early_terminate").and_then(|entry| metric::early_terminate(entry, problems));
+    let early_terminate =
+        get("early_terminate").and_then(|entry| early_terminate::early_terminate(entry, problems));
+    let stop = get("stop").and_then(|entry| stop::stop(entry, problems)).unwrap_or_default();
+    let target = metric.as_ref().and_then(|metric| metric.target);
     let mut words = |key: &str| get(key).and_then(|entry| text(entry, problems)).unwrap_or_default();
     let (name, description, project) = (words("name"), words("description"), words("project"));
     let program = get("program").and_then(|entry| filled(entry, problems)).unwrap_or_default();
@@ -96,6 +102,7 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
         run_cap: get("run_cap").and_then(|entry| whole(entry, 1, problems)),
         limits: limits(entries, problems),
         early_terminate,
+        stop: SweepRule { target, ..stop },
         stdout_rule: get("report").and_then(|entry| stdout_rule(entry, problems)),
     };
     let sound = !problems.iter().any(|problem| problem.severity == Severity::Error);
@@ -187,6 +194,15 @@ fn needs_metric(entries: &[Entry], method: Option<Method>, problems: &mut Vec<Pr
     if let Some(entry) = find(entries, "early_terminate") {
         problems
             .push(Problem::error(entry.key_place, "early_terminate needs a `metric` to judge by").fix(FIX));
+    }
+    if let Some(stop) = find(entries, "stop")
+        && let Kind::Mapping(keys) = &stop.node.kind
+        && let Some(entry) = find(keys, "no_improvement")
+    {
+        problems.push(
+            Problem::error(entry.key_place, "no_improvement needs a `metric`, to know what is better")
+                .fix(FIX),
+        );
     }
 }
 
