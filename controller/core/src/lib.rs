@@ -15,6 +15,7 @@ pub mod objective;
 pub mod report;
 pub mod retention;
 pub mod search;
+pub mod simulate;
 pub mod space;
 pub mod spec;
 pub mod stdout;
