@@ -10,6 +10,7 @@ pub mod curve;
 pub mod expr;
 pub mod fault;
 pub mod file;
+pub mod importance;
 pub mod lease;
 pub mod objective;
 pub mod report;
