@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::stop::{Asha, Promote, Resource, Rule};
+use crate::stop::{Asha, Bands, Hyperband, Median, Patience, Promote, Resource, Rule};
 use crate::value::Params;
 
 /// A curve with a point each so many seconds.
@@ -194,6 +194,71 @@ fn whatever_the_order_all_rows_are_played_once() {
         let out = play(&Setup::new(Goal::Minimize, 9), &mut rows.unused(), &mut propose);
         assert_eq!((out.trials.len(), out.best_after(4), out.used), (4, Some(1.0), 4.0));
     }
+}
+
+/// Made-up trials of 27 epochs: noisy power laws, whose ends are hinted at from the beginning.
+fn power_laws(count: u64) -> Rows {
+    let mut state = 7_u64;
+    // SplitMix64.
+    let mut unit = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    let mut row = |_: u64| {
+        let (end, fall, speed) = (unit(), 0.3 + 0.5 * unit(), 0.5 + unit());
+        let values = (1..=27).map(|epoch| end + fall * f64::from(epoch).powf(-speed) + 0.04 * (unit() - 0.5));
+        let values: Vec<f64> = values.collect();
+        (Params::new(), curve(1.0, &values))
+    };
+    Rows::new((0..count).map(&mut row).collect())
+}
+
+/// Device time until the best value that plain random search finds is seen, as a share of what it needs: the median of
+/// 21 orders of the rows.
+fn share_of_time(rows: &Rows, rule: Rule) -> f64 {
+    let play = |turn: usize, judge: Option<Judge>| {
+        let count = rows.len();
+        let mut propose = |_: &[Trial<usize>], number: u64| Some((number as usize * 37 + turn * 13) % count);
+        let setup = Setup { workers: 4, judge, ..Setup::new(Goal::Minimize, count as u64) };
+        play(&setup, &mut rows.unused(), &mut propose)
+    };
+    let mut shares: Vec<f64> = (0..21)
+        .map(|turn| {
+            let plain = play(turn, None);
+            // As good as that, give or take half the noise.
+            let best = plain.improvements.last().map_or(f64::NAN, |one| one.value) + 0.02;
+            let ruled = play(turn, Some(Judge::new(rule, Goal::Minimize)));
+            let time = |out: &Outcome<usize>| out.device_seconds_to(best).unwrap_or(f64::INFINITY);
+            time(&ruled) / time(&plain)
+        })
+        .collect();
+    shares.sort_by(f64::total_cmp);
+    shares[10]
+}
+
+#[test]
+fn rules_find_as_good_a_trial_in_less_device_time() {
+    let rows = power_laws(81);
+    let asha = |promote, brackets| {
+        let (resource, min, max, eta, grace) = (Resource::Epoch, 1.0, 27.0, 3.0, 0.0);
+        Rule::Asha(Asha { resource, min, max, eta, grace, brackets, promote })
+    };
+    let resource = Resource::Epoch;
+    let shares = [
+        asha(Promote::Stop, 1),
+        asha(Promote::Pause, 1),
+        asha(Promote::Pause, 3),
+        Rule::Hyperband(Hyperband { bands: Bands::From { min_iter: 1 }, eta: 3.0, strict: true }),
+        Rule::Median(Median { resource, interval: 1.0, grace: 2.0, min_trials: 5 }),
+        Rule::Patience(Patience { resource, patience: 3.0, min_delta: 0.0, grace: 0.0 }),
+    ]
+    .map(|rule| share_of_time(&rows, rule));
+    let [stop, pause, brackets, hyperband, median, patience] = shares;
+    assert!(stop < 0.25 && pause < 0.25 && hyperband < 0.25, "{shares:?}");
+    // Brackets hedge, for a price.
+    assert!(brackets < 1.0 && median < 0.6 && patience < 0.8, "{shares:?}");
 }
 
 proptest! {
