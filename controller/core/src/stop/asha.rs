@@ -125,9 +125,10 @@ impl Rungs {
             let count = rung.entries.len();
             let keep = quota(count, rule.eta).max(usize::from(closing && count > 0));
             let room = keep.saturating_sub(rung.passed());
-            let waiting = rung.entries.iter().filter(move |entry| {
-                !entry.passed && self.is_held_at(entry.trial, rung.number) && paused(entry.trial)
-            });
+            let waiting = rung
+                .entries
+                .iter()
+                .filter(move |entry| self.is_held_at(entry.trial, rung.number) && paused(entry.trial));
             waiting.take(room).map(move |entry| Promotion {
                 trial: entry.trial,
                 standing: standing(judge, rule, rung, entry.value, keep),

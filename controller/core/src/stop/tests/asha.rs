@@ -224,6 +224,18 @@ fn one_that_ran_on_while_it_was_held_counts_where_it_is() {
     rungs.promote(&judge, 2);
     assert_eq!(word(&rungs.report(&judge, 2, &[at(2.0, 0.6)])), "pause");
     assert_eq!(promotable(&judge, &rungs, 9, false), [1]);
+    // A third one runs on and is the best there: it is let past by a promotion, not by itself.
+    assert_eq!(word(&rungs.report(&judge, 3, &curve(&[0.7, 0.1]))), "pause");
+    assert_eq!(promotable(&judge, &rungs, 9, false), [3]);
+}
+
+#[test]
+fn one_that_ran_on_after_it_was_stopped_is_told_why_it_was() {
+    let judge = judge(asha(3.0, 27.0, Promote::Stop));
+    let mut rungs = Rungs::default();
+    rungs.report(&judge, 1, &curve(&[0.1, 0.1, 0.1]));
+    let told = rungs.report(&judge, 2, &curve(&[0.2]));
+    assert_eq!(rungs.report(&judge, 2, &[at(3.0, 0.3), at(99.0, 0.3)]), told);
 }
 
 #[test]
