@@ -79,7 +79,7 @@ pub enum Granted {
 /// What a claim found.
 enum Looked {
     Granted(Box<sweep_store::Assignment>),
-    Nothing(Nothing),
+    Nothing { nothing: Nothing, benched: bool },
 }
 
 impl App {
@@ -186,17 +186,20 @@ impl App {
         // Subscribed before looking: what happens in between is not missed.
         let mut attention = self.store.attention(Awaited::Trial);
         let mut looked = false;
+        let mut waiting = None;
         loop {
             let heard = *attention.borrow_and_update();
             // The first look is always made: the request may have been granted already.
             let known = door.nothing(heard).filter(|_| looked);
-            let nothing = match known {
-                Some(nothing) => nothing,
+            let (nothing, benched) = match known {
+                Some(nothing) => (nothing, false),
                 None => match self.look(&claim, &door, &mut attention, looked).await? {
                     Looked::Granted(assignment) => return Ok(Granted::Trial { assignment, spec }),
-                    Looked::Nothing(nothing) => nothing,
+                    Looked::Nothing { nothing, benched } => (nothing, benched),
                 },
             };
+            // Who would get none anyway is nobody to propose for.
+            waiting = if benched { None } else { waiting.or_else(|| Some(door.wait())) };
             let Nothing { state, reason } = nothing;
             if state.is_over() {
                 return Ok(Granted::Over { state, reason });
@@ -221,7 +224,7 @@ impl App {
         let _place = door.enter().await;
         let heard = *attention.borrow_and_update();
         if looked && let Some(nothing) = door.nothing(heard) {
-            return Ok(Looked::Nothing(nothing));
+            return Ok(Looked::Nothing { nothing, benched: false });
         }
         match self.store.trial_claim(claim.clone(), now_ms()).await? {
             Claimed::Granted(assignment) => {
@@ -229,19 +232,20 @@ impl App {
                 Ok(Looked::Granted(assignment))
             }
             Claimed::Nothing { state, reason, exhausted, benched } => {
-                if !exhausted && !state.is_over() {
-                    self.planner.wake(&claim.sweep);
+                if !exhausted && !benched && !state.is_over() {
+                    self.planner.ask(&claim.sweep);
                 }
                 let nothing = Nothing { state, reason };
                 if !benched {
                     door.found_nothing(heard, nothing.clone());
                 }
-                Ok(Looked::Nothing(nothing))
+                Ok(Looked::Nothing { nothing, benched })
             }
         }
     }
 
-    fn door(&self, sweep: &str) -> Arc<Door> {
+    /// Where the claims of a sweep wait.
+    pub(crate) fn door(&self, sweep: &str) -> Arc<Door> {
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(doors.entry(sweep.to_owned()).or_default())
     }

@@ -3,6 +3,7 @@
 //! Whatever happens wakes all of them, and each look is a transaction. So a few look at a time, and what one did not find
 //! the others need not look for until something else happens.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use sweep_core::sweep::SweepState;
@@ -24,11 +25,22 @@ pub(crate) struct Door {
     places: Semaphore,
     /// The last look that found nothing, and what had happened by then, as a count.
     empty: Mutex<Option<(u64, Nothing)>>,
+    waiting: AtomicU64,
+}
+
+/// A claim that waits for a trial, as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Waiting<'a>(&'a AtomicU64);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Default for Door {
     fn default() -> Self {
-        Self { places: Semaphore::new(ABREAST), empty: Mutex::default() }
+        Self { places: Semaphore::new(ABREAST), empty: Mutex::default(), waiting: AtomicU64::new(0) }
     }
 }
 
@@ -37,6 +49,17 @@ impl Door {
     pub(crate) async fn enter(&self) -> Option<SemaphorePermit<'_>> {
         // It is never closed.
         self.places.acquire().await.ok()
+    }
+
+    /// One more waits here.
+    pub(crate) fn wait(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        Waiting(&self.waiting)
+    }
+
+    /// How many claims wait for a trial.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Acquire)
     }
 
     /// What a claim would not find, by what had happened when it last heard.

@@ -1,12 +1,14 @@
 //! Keeps the queues filled, so that a claim only pops.
 //!
-//! Grid and random need no history, so their trials are proposed ahead of the claims.
+//! Grid, random and Sobol' need no history, so their trials are proposed ahead of the claims. Methods that learn are asked
+//! for as many trials as claims wait for, with all that ended by then; what is queued or runs is shown to them as pending.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sweep_core::search::Proposer;
-use sweep_store::{Awaited, NewTrial, StoreError};
+use sweep_core::search::{History, Origin, Proposal, Proposer};
+use sweep_core::spec::SweepSpec;
+use sweep_store::{Awaited, NewTrial, StoreError, Sweep};
 use tokio::sync::Notify;
 use tracing::{debug, error};
 use uuid::Uuid;
@@ -20,18 +22,29 @@ const AHEAD: u64 = 16;
 /// Sweeps to look at, each at most once.
 #[derive(Debug, Default)]
 pub(crate) struct Wakeup {
-    waiting: Mutex<BTreeSet<String>>,
+    /// Whether a claim found nothing.
+    waiting: Mutex<BTreeMap<String, bool>>,
     notify: Notify,
 }
 
 impl Wakeup {
     /// Asks for a look at a sweep.
     pub(crate) fn wake(&self, sweep: &str) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(sweep.to_owned());
+        self.add(sweep, false);
+    }
+
+    /// Asks for a trial of a sweep, for a claim that found none.
+    pub(crate) fn ask(&self, sweep: &str) {
+        self.add(sweep, true);
+    }
+
+    fn add(&self, sweep: &str, asked: bool) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        *waiting.entry(sweep.to_owned()).or_default() |= asked;
         self.notify.notify_one();
     }
 
-    async fn next(&self) -> BTreeSet<String> {
+    async fn next(&self) -> BTreeMap<String, bool> {
         loop {
             let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
             if !waiting.is_empty() {
@@ -59,8 +72,8 @@ pub(crate) async fn run(app: App) {
             waiting = app.planner.next() => waiting,
             () = app.stop.cancelled() => return,
         };
-        for sweep in waiting {
-            if let Err(cause) = plan(&app, &mut proposers, &sweep).await {
+        for (sweep, asked) in waiting {
+            if let Err(cause) = plan(&app, &mut proposers, &sweep, asked).await {
                 error!(sweep.id = %sweep, error = %cause, "cannot plan trials of sweep {sweep}; the next claim tries again");
             }
         }
@@ -70,37 +83,82 @@ pub(crate) async fn run(app: App) {
 /// How far each sweep's search has walked. Losing it costs time and nothing else.
 type Proposers = HashMap<String, Proposer>;
 
-async fn plan(app: &App, proposers: &mut Proposers, id: &str) -> Result<(), StoreError> {
+async fn plan(app: &App, proposers: &mut Proposers, id: &str, asked: bool) -> Result<(), StoreError> {
     let sweep = app.store.sweep_find(id).await?;
     if sweep.exhausted || !sweep.state.hands_out() {
         proposers.remove(id);
         return Ok(());
     }
-    // Twice as many as are held, and some, for the next planning takes about as long as a claim and an end; filled up once
-    // half of it is gone.
-    let full = 2 * sweep.counts.active + AHEAD;
-    if sweep.counts.queued * 2 > full {
+    let spec = app.spec(id).await?;
+    let learns = spec.method.needs_history();
+    let claims = app.door(id).waiting().max(asked.into());
+    let wanted = if learns { on_demand(&sweep, &spec, claims) } else { ahead(&sweep) };
+    if wanted == 0 {
         return Ok(());
     }
-    let wanted = full - sweep.counts.queued;
-    let spec = app.spec(id).await?;
-    let proposer = proposers.entry(id.to_owned()).or_default();
-    let numbers = sweep.proposed + 1..=sweep.proposed + wanted;
-    let trials: Vec<_> = numbers
-        .map_while(|number| {
-            proposer.propose(&spec, sweep.seed, number).map(|params| NewTrial {
-                id: Uuid::now_v7(),
-                number,
-                params,
-            })
-        })
-        .collect();
-    let last = sweep.proposed + trials.len() as u64;
-    let exhausted = proposer.propose(&spec, sweep.seed, last + 1).is_none();
+    let history =
+        if learns { History::of(&spec, &app.store.trials_recorded(id).await?) } else { History::default() };
+    let (seed, after) = (sweep.seed, sweep.proposed);
+    let mut proposer = proposers.remove(id).unwrap_or_default();
+    // Models are fitted there, and long grids walked.
+    let proposing = tokio::task::spawn_blocking(move || {
+        let (trials, exhausted) = propose(&mut proposer, &spec, seed, after, wanted, history);
+        (proposer, trials, exhausted)
+    });
+    let (proposer, trials, exhausted) = match proposing.await {
+        Ok(proposed) => proposed,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    proposers.insert(id.to_owned(), proposer);
     let count = trials.len();
-    if app.store.trials_enqueue(id, sweep.proposed, trials, exhausted, now_ms()).await? {
+    if app.store.trials_enqueue(id, after, trials, exhausted, now_ms()).await? {
         debug!(sweep.id = %id, count, exhausted, "proposed {count} trials of sweep {id}");
         app.store.attend(Awaited::Trial);
     }
     Ok(())
+}
+
+/// How many trials to propose where nothing is to be learnt.
+fn ahead(sweep: &Sweep) -> u64 {
+    // Twice as many as are held, and some, for the next planning takes about as long as a claim and an end; filled up once
+    // half of it is gone.
+    let full = 2 * sweep.counts.active + AHEAD;
+    if sweep.counts.queued * 2 > full { 0 } else { full - sweep.counts.queued }
+}
+
+/// How many to propose for so many claims: the later a trial is proposed, the more is known.
+fn on_demand(sweep: &Sweep, spec: &SweepSpec, claims: u64) -> u64 {
+    let held = sweep.counts.active + sweep.counts.queued;
+    let places = spec.limits.max_parallel.map_or(u64::MAX, |most| u64::from(most).saturating_sub(held));
+    claims.saturating_sub(sweep.counts.queued).min(places)
+}
+
+/// Trials after `after`, and whether they are the last.
+fn propose(
+    proposer: &mut Proposer,
+    spec: &Arc<SweepSpec>,
+    seed: u64,
+    after: u64,
+    wanted: u64,
+    mut history: History,
+) -> (Vec<NewTrial>, bool) {
+    let mut trials = Vec::new();
+    for number in after + 1..=after + wanted {
+        let Some(Proposal { params, why }) = proposer.propose(spec, seed, number, &history) else {
+            return (trials, true);
+        };
+        let origin = Origin { why, pending: history.pending(spec) };
+        if spec.method.needs_history() {
+            history.add_pending(spec, number, &params);
+        }
+        trials.push(NewTrial { id: Uuid::now_v7(), number, params, origin });
+    }
+    // Whether there is another is asked ahead where that is cheap; a model need not be fitted for it.
+    let last = after + wanted;
+    let exhausted = if spec.method.needs_history() {
+        spec.run_cap.is_some_and(|most| last >= most)
+    } else {
+        proposer.propose(spec, seed, last + 1, &history).is_none()
+    };
+    (trials, exhausted)
 }

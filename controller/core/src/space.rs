@@ -1,8 +1,16 @@
 //! What a parameter may be: W&B's distributions (the reference's section 1.4) as functions of one number in [0, 1).
+//!
+//! Logarithms and exponentials are `libm`'s, so that a proposal has the same bits on any machine.
 
 use serde_json::{Number, Value};
 use statrs::distribution::{Beta, ContinuousCDF as _};
-use statrs::function::erf::erfc_inv;
+
+use crate::gp::normal;
+
+mod quantile;
+
+pub use quantile::Misfit;
+pub(crate) use quantile::normal_share;
 
 /// Which scale a range is uniform on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,11 +24,11 @@ pub enum Scale {
 impl Scale {
     /// From a value onto the scale.
     fn forth(self, value: f64) -> f64 {
-        if self == Self::Log { value.ln() } else { value }
+        if self == Self::Log { libm::log(value) } else { value }
     }
 
     fn back(self, on_scale: f64) -> f64 {
-        if self == Self::Log { on_scale.exp() } else { on_scale }
+        if self == Self::Log { libm::exp(on_scale) } else { on_scale }
     }
 }
 
@@ -214,10 +222,13 @@ impl Step {
 /// The smallest quantile that is told from 0: the random stream's own resolution.
 const SMALLEST: f64 = 1.0 / (1_u64 << 54) as f64;
 
+/// The largest quantile: 1 is none.
+pub(crate) const LARGEST: f64 = 1.0 - f64::EPSILON / 2.0;
+
 /// The quantile of the standard normal distribution, finite also at the ends.
-fn standard_normal(u: f64) -> f64 {
-    let u = u.clamp(SMALLEST, 1.0 - SMALLEST);
-    -std::f64::consts::SQRT_2 * erfc_inv(2.0 * u)
+pub(crate) fn standard_normal(u: f64) -> f64 {
+    let u = u.clamp(SMALLEST, LARGEST);
+    normal::quantile(u)
 }
 
 /// The shapes of a beta distribution whose quantiles are found soon: the search for them may not end for others.

@@ -45,9 +45,21 @@ fn errors() -> Vec<(&'static str, String)> {
             "`log_uniform` with values for exponents",
             parameters("  lr: {distribution: log_uniform, min: 0.0001, max: 0.1}\n"),
         ),
+        ("A method by another tool's name", format!("program: train.py\nmethod: qmc\n{PARAMETERS}")),
         ("bayes without a metric", format!("program: train.py\nmethod: bayes\n{PARAMETERS}")),
         ("`early_terminate` without a metric", with("early_terminate: {type: hyperband, min_iter: 3}\n")),
         ("hyperband without bands", with("metric: {name: loss}\nearly_terminate: {type: hyperband}\n")),
+        (
+            "A rung that is none, and a resource that is none",
+            with("metric: {name: loss}\nearly_terminate: {type: asha, resource: epochs, min: 0, max: 27}\n"),
+        ),
+        (
+            "A key of another rule",
+            with(
+                "metric: {name: loss}\nearly_terminate: {type: patience, resource: epoch, patience: 5, eta: 3}\n",
+            ),
+        ),
+        ("A deadline without its zone", with("stop: {deadline: 2030-01-31 18:00}\n")),
         (
             "A grid over a continuous range",
             "program: train.py\nmethod: grid\nparameters:\n  lr: {min: 0.0, max: 1.0}\n".to_owned(),
@@ -87,6 +99,10 @@ fn warnings() -> Vec<(&'static str, String)> {
             parameters("  lr: {distribution: log_uniform, min: -5, max: -1}\n"),
         ),
         ("A goal that contradicts the name", with("metric: {name: val_loss, goal: maximize}\n")),
+        (
+            "cmaes for categories",
+            "program: train.py\nmethod: cmaes\nmetric: {name: loss}\nparameters: {opt: {values: [sgd, adam]}}\n".to_owned(),
+        ),
         ("`value` with a list", parameters("  depth: {value: [18, 50]}\n")),
         (
             "A misspelt macro, an unknown one, one inside a word",

@@ -8,6 +8,7 @@ use sweep_core::command::{Source, expand};
 use sweep_core::search::propose;
 use sweep_core::space::Domain;
 use sweep_core::spec::{NonFinite, Parameter, Parsed, Severity, SweepSpec, parse};
+use sweep_core::stop::SweepRule;
 
 /// What a heading may call a case.
 fn verdict(parsed: &Parsed) -> &'static str {
@@ -69,6 +70,9 @@ fn meaning(spec: &SweepSpec) -> String {
     }
     if let Some(rule) = &spec.early_terminate {
         line("stops", format!("{rule:?}"));
+    }
+    if spec.stop != (SweepRule { target: spec.stop.target, ..SweepRule::default() }) {
+        line("ends", format!("{:?}", spec.stop));
     }
     if let Some(rule) = &spec.stdout_rule {
         line("report", rule.clone());

@@ -134,6 +134,11 @@ pub(crate) enum Command {
         #[arg(default_value = "-")]
         sweep: String,
     },
+    /// Propose every trial of a sweep again from what is recorded, and compare.
+    Replay {
+        #[arg(default_value = "-")]
+        sweep: String,
+    },
     /// Print the curves of a trial, also while it runs.
     Metrics(MetricsArgs),
     /// Print the log of a trial.

@@ -11,7 +11,7 @@ use crate::args::{Cli, Command, Format, MetricsArgs};
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::table::{Column, Sheet, object, put, render, say};
-use crate::{explain, local, set, show, watch};
+use crate::{explain, local, replay, set, show, watch};
 
 type Done = Result<(), Failure>;
 
@@ -51,6 +51,12 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Show { what } => show_sweep(&mut client, output, what).await,
         Command::Trials { sweep, top, state } => trials(&mut client, output, sweep, top, &state).await,
         Command::Best { sweep } => best(&mut client, output, sweep).await,
+        Command::Replay { sweep } => {
+            let sweep = get_sweep(&mut client, sweep).await?;
+            let request = v1::ListTrialsRequest { sweep: sweep.id.clone(), ..Default::default() };
+            let trials = list_trials(&mut client, request).await?;
+            replay::replay(output, &sweep, &trials)
+        }
         Command::Metrics(args) => metrics(&mut client, output, args).await,
         Command::Logs { trial, tail, attempt } => logs(&mut client, output, trial, tail, attempt).await,
         Command::Watch { sweep } => watch::run(&mut client, output, sweep).await,
@@ -181,7 +187,11 @@ async fn show_trial(client: &mut Client, output: Format, trial: String) -> Done 
     if !trial.reason.is_empty() {
         text.push_str(&format!(" ({})", trial.reason));
     }
-    text.push_str(&format!("\nobjective {}\n\nparameters\n", show::optional(trial.objective)));
+    text.push_str(&format!("\nobjective {}\n", show::optional(trial.objective)));
+    if !trial.why.is_empty() {
+        text.push_str(&format!("proposed {}\n", trial.why));
+    }
+    text.push_str("\nparameters\n");
     for (name, value) in show::params(&trial) {
         text.push_str(&format!("  {name}: {}\n", sweep_core::value::python_str(&value)));
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sweep_core::command::{self, Source};
-use sweep_core::search;
+use sweep_core::search::{History, Proposal, Proposer};
 use sweep_core::spec::{self, Parsed, Problem, Severity, SweepSpec};
 use sweep_core::value::Params;
 use uuid::Uuid;
@@ -154,9 +154,16 @@ pub(crate) fn plan(
     }
     let given = seed.or(spec.seed);
     let seed = given.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0 >> 32);
+    if spec.method.needs_history() {
+        say(&format!("{} learns from trials that ended: these are what it begins with", spec.method.word()));
+    }
     let mut rows = Vec::new();
+    let (mut proposer, mut history) = (Proposer::default(), History::default());
     for number in 1..=count {
-        let Some(params) = search::propose(&spec, seed, number) else { break };
+        let Some(Proposal { params, .. }) = proposer.propose(&spec, seed, number, &history) else { break };
+        if spec.method.needs_history() {
+            history.add_pending(&spec, number, &params);
+        }
         let command = argv(&spec, &params)
             .map_err(|error| Failure::new(Exit::Usage, format!("{file_name}: {error}")))?;
         rows.push(Planned { number, params, command });

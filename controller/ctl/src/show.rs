@@ -157,6 +157,7 @@ pub(crate) fn trial_json(trial: &v1::Trial) -> Value {
         ("started_at", text_or_null(time(trial.started_at_ms))),
         ("finished_at", text_or_null(time(trial.finished_at_ms))),
         ("reason", trial.reason.clone().into()),
+        ("why", if trial.why.is_empty() { Value::Null } else { trial.why.clone().into() }),
         ("facts", trial.facts.as_ref().map_or(Value::Null, facts_json)),
     ])
 }

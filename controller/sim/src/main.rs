@@ -5,6 +5,7 @@ mod bench;
 mod chaos;
 mod fleet;
 mod latency;
+mod search;
 mod server;
 
 use std::io::Write as _;
@@ -24,6 +25,7 @@ struct Args {
 enum Command {
     Control(bench::Bench),
     Chaos(chaos::Chaos),
+    Search(search::Search),
     #[command(hide = true)]
     Trial(chaos::trial::Trial),
 }
@@ -31,6 +33,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
         Command::Control(bench) => bench.run().map(|()| ExitCode::SUCCESS),
+        Command::Search(search) => search.run().map(|()| ExitCode::SUCCESS),
         Command::Chaos(chaos) => Ok(if chaos.run()? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Command::Trial(trial) => trial.run().map(|()| ExitCode::SUCCESS),
     }

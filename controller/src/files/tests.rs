@@ -3,6 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sweep_core::retention::SPARED;
+use sweep_core::search::{Origin, Why};
 use sweep_core::value::Params;
 use sweep_proto::content;
 use sweep_store::{
@@ -27,7 +28,12 @@ async fn scene(store: Arc<dyn Store>, place: &Path) -> (App, AttemptKey) {
         file_name: String::new(),
     };
     let sweep = app.create(creation).await.unwrap().0.id;
-    let trial = NewTrial { id: Uuid::now_v7(), number: 1, params: Params::default() };
+    let trial = NewTrial {
+        id: Uuid::now_v7(),
+        number: 1,
+        params: Params::default(),
+        origin: Origin { why: Why::Random, pending: Vec::new() },
+    };
     assert!(app.store.trials_enqueue(&sweep, 0, vec![trial], true, now_ms()).await.unwrap());
     let agent = Agent {
         id: Uuid::now_v7(),

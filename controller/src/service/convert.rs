@@ -75,6 +75,8 @@ pub(super) fn sweep(sweep: Sweep) -> v1::Sweep {
 }
 
 pub(super) fn trial(trial: Trial) -> v1::Trial {
+    let why = trial.origin.as_ref().map(|origin| origin.why.to_string()).unwrap_or_default();
+    let origin_json = trial.origin.as_ref().map(json).unwrap_or_default();
     let metrics = trial
         .metrics
         .into_iter()
@@ -95,6 +97,8 @@ pub(super) fn trial(trial: Trial) -> v1::Trial {
         state: v1::TrialState::from(trial.state).into(),
         reason: trial.reason,
         params_json: json(&trial.params),
+        why,
+        origin_json,
         metrics,
         objective: trial.objective,
         attempt: trial.attempt,
@@ -106,9 +110,9 @@ pub(super) fn trial(trial: Trial) -> v1::Trial {
     }
 }
 
-/// Parameters are JSON values by name, which always print.
-pub(super) fn json(params: &sweep_core::value::Params) -> String {
-    serde_json::to_string(params).unwrap_or_default()
+/// Of what always prints: maps by name, and structures of plain values.
+pub(super) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn facts(facts: Facts) -> v1::AttemptFacts {

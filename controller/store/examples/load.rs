@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sweep_core::objective::Goal;
+use sweep_core::search::{Origin, Why};
 use sweep_core::trial::{Outcome, TrialState};
 use sweep_core::value::Params;
 use sweep_store::{
@@ -88,6 +89,7 @@ async fn plan(store: Arc<dyn Store>, id: String, ahead: u64, most: u64) {
                 id: Uuid::now_v7(),
                 number,
                 params: Params::from([("lr".to_owned(), (number as f64).sqrt().into())]),
+                origin: Origin { why: Why::Random, pending: Vec::new() },
             })
             .collect();
         assert!(store.trials_enqueue(&id, proposed, some, last == most, NOW).await.unwrap());

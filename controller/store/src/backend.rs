@@ -7,6 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
+use sweep_core::search::Recorded;
 use sweep_core::sweep::SweepEvent;
 use sweep_core::trial::TrialState;
 use tokio::sync::watch;
@@ -185,6 +186,10 @@ impl<B: Backend> Store for B {
 
     fn feed(&self) -> watch::Receiver<u64> {
         self.changes()
+    }
+
+    async fn trials_recorded(&self, sweep: &str) -> Result<Vec<Recorded>> {
+        self.read().await?.trials_recorded(sweep).await
     }
 
     async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64> {

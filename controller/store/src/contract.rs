@@ -72,6 +72,7 @@ macro_rules! cases {
             top_lists_the_best_first
             logs_come_back_in_order
             records_come_back
+            a_history_is_what_trials_came_to
             numbers_of_a_record_that_are_not_finite_are_left_out
             odd_characters_are_no_failure
         }

@@ -25,6 +25,7 @@ mod sqlite;
 use async_trait::async_trait;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
+use sweep_core::search::Recorded;
 use sweep_core::sweep::SweepEvent;
 use sweep_core::trial::TrialState;
 use tokio::sync::watch;
@@ -160,6 +161,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The number of the last change committed by anyone; moves after each commit.
     fn feed(&self) -> watch::Receiver<u64>;
+
+    /// All trials of a sweep, by number, as a search looks at them.
+    async fn trials_recorded(&self, sweep: &str) -> Result<Vec<Recorded>>;
 
     /// How many trials of a sweep are in a state.
     async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64>;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sweep_core::file::FileRef;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::retention::Retention;
+use sweep_core::search::Origin;
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::{Outcome, TrialState};
 use sweep_core::value::Params;
@@ -79,6 +80,7 @@ pub struct NewTrial {
     pub id: Uuid,
     pub number: u64,
     pub params: Params,
+    pub origin: Origin,
 }
 
 #[derive(Debug, Clone)]
@@ -99,6 +101,8 @@ pub struct Trial {
     pub started_at_ms: Option<i64>,
     pub finished_at_ms: Option<i64>,
     pub facts: Option<Facts>,
+    /// `None`: proposed by a version that did not note it.
+    pub origin: Option<Origin>,
 }
 
 /// How people or programs name a trial.

@@ -12,6 +12,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use sweep_core::file::FileRef;
 use sweep_core::objective::Goal;
 use sweep_core::retention::Retention;
+use sweep_core::search::{Origin, Why};
 use sweep_core::sweep::{SweepEvent, SweepState};
 use sweep_core::trial::{Outcome, TRANSITIONS, TrialEvent, TrialState};
 use sweep_core::value::Params;
@@ -193,7 +194,12 @@ impl World {
     async fn plan(&mut self, count: u64) {
         let last = (self.proposed + count).min(CAP);
         let trials = (self.proposed + 1..=last)
-            .map(|number| NewTrial { id: Uuid::now_v7(), number, params: Params::default() })
+            .map(|number| NewTrial {
+                id: Uuid::now_v7(),
+                number,
+                params: Params::default(),
+                origin: Origin { why: Why::Random, pending: Vec::new() },
+            })
             .collect();
         let queued =
             self.store.trials_enqueue(&self.sweep, self.proposed, trials, last == CAP, self.now).await;

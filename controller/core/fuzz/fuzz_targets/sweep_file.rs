@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sweep_core::command::{Source, expand};
-use sweep_core::search::{Proposer, propose};
+use sweep_core::search::{History, Proposer, propose};
 use sweep_core::spec::{Severity, SweepSpec, parse};
 
 fuzz_target!(|text: &str| {
@@ -28,7 +28,8 @@ fn run(spec: &SweepSpec) {
     }
     let mut proposer = Proposer::default();
     for number in [1, 2, 3] {
-        let Some(params) = proposer.propose(spec, 7, number) else { return };
+        let Some(proposal) = proposer.propose(spec, 7, number, &History::default()) else { return };
+        let params = proposal.params;
         assert_eq!(propose(spec, 7, number).as_ref(), Some(&params), "trial {number} is not always the same");
         let source = Source {
             program: &spec.program,

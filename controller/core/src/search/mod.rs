@@ -1,48 +1,186 @@
-//! Proposals: the parameters of trial number *n* as a function of (spec, seed, *n*).
+//! Proposals: the parameters of trial number *n* as a function of (spec, seed, *n*, history shown).
 //!
-//! No generator state has to be stored, a restart changes nothing, and a replay proves every trial.
+//! No generator state has to be stored, a restart changes nothing, and a replay proves every trial. Grid, random and
+//! Sobol' look at no history; the others do, and at nothing else.
 
+mod auto;
+mod axis;
+mod bayes;
+mod cmaes;
+mod cube;
+mod finite;
 mod grid;
+mod history;
 mod probe;
 mod random;
+mod recorded;
+mod replay;
+mod sobol;
+mod tpe;
+mod why;
 mod work;
+
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
 
 use crate::spec::{Method, SweepSpec};
 use crate::value::Params;
+use cube::{Cube, Point};
+use finite::Finite;
+use history::Data;
 
+pub use axis::Kind;
+pub use cube::Foreign;
 pub(crate) use grid::points as grid_points;
+pub use history::{History, Outcome, Past, Reported};
 pub(crate) use probe::{Probe, probe};
 pub(crate) use random::finite_points;
+pub use recorded::{Origin, Pending, Recorded};
+pub use replay::{Different, Replayed, replay};
+pub use why::{Proposal, Why};
 
-/// The parameters of one trial, or the end of the search. `number` counts from 1.
+/// The parameters of one trial before any other has ended, or the end of the search. `number` counts from 1.
 ///
-/// The cap on the number of trials is part of it: a number beyond it is never proposed. `None` also for methods that
-/// are not built ([`SweepSpec::unbuilt`]), whose sweeps cannot be created.
+/// For methods that look at no history that is every trial of the sweep. The cap on the number of trials is part of it: a
+/// number beyond it is never proposed.
 pub fn propose(spec: &SweepSpec, seed: u64, number: u64) -> Option<Params> {
-    Proposer::default().propose(spec, seed, number)
+    let proposal = Proposer::default().propose(spec, seed, number, &History::default());
+    proposal.map(|proposal| proposal.params)
 }
 
-/// Proposes trials of one sweep one after the other. It remembers how far it walked, which saves time and changes
-/// nothing: any number proposed is what [`propose`] gives.
+/// Proposes trials of one sweep one after the other. It remembers what the spec comes to and how far it walked, which
+/// saves time and changes nothing: what is proposed depends on the arguments alone.
 #[derive(Debug, Default)]
 pub struct Proposer {
     walk: Option<grid::Walk>,
+    ground: Option<Ground>,
+    order: Option<sobol::Order>,
+}
+
+/// What a spec comes to.
+#[derive(Debug)]
+struct Ground {
+    cube: Cube,
+    finite: Option<Finite>,
+}
+
+/// One proposal to be made by a method that learns.
+struct Task<'t> {
+    spec: &'t SweepSpec,
+    cube: &'t Cube,
+    finite: Option<&'t Finite>,
+    data: &'t Data,
+    seed: u64,
+    number: u64,
+}
+
+impl Task<'_> {
+    /// Whether a point was not tried yet.
+    fn is_new(&self, row: &[f64]) -> bool {
+        !self.data.has(row)
+    }
+
+    /// The trial of the start design.
+    fn start(&self) -> Option<(Point, Why)> {
+        let found = sobol::start(self.spec, self.cube, self.seed, self.number - 1);
+        found.filter(|(point, _)| self.is_new(&point.row))
+    }
+
+    /// A new point by the prior alone; `None`: none is left, or none is found.
+    fn draw(&self, stream: &mut ChaCha8Rng) -> Option<Point> {
+        if let Some(finite) = self.finite {
+            return finite.untried(1, self.data, stream).first().map(|&point| point.clone());
+        }
+        let mut draws = (0..random::tries(self.spec)).filter_map(|_| self.cube.draw(self.spec, stream));
+        draws.find(|point| self.is_new(&point.row))
+    }
 }
 
 impl Proposer {
-    /// As [`propose`], always for the same spec and seed.
-    pub fn propose(&mut self, spec: &SweepSpec, seed: u64, number: u64) -> Option<Params> {
+    /// Trial `number`, from 1, always for the same spec and seed; `None`: the search is over, because of the cap on the
+    /// number of trials, or because nothing new is left that the constraints allow.
+    ///
+    /// `history` has the trials that the sweep has, those that wait or run too: a method that learns repeats none of
+    /// their points. Methods that do not ([`Method::needs_history`]) do not look at it.
+    pub fn propose(
+        &mut self,
+        spec: &SweepSpec,
+        seed: u64,
+        number: u64,
+        history: &History,
+    ) -> Option<Proposal> {
         if number == 0 || spec.run_cap.is_some_and(|most| number > most) {
             return None;
         }
-        match spec.method {
-            Method::Grid => grid::cell(spec, number, &mut self.walk),
-            Method::Random => random::point(spec, seed, number),
-            Method::Bayes => None,
+        let (values, why) = match spec.method {
+            Method::Grid => (grid::cell(spec, number, &mut self.walk)?, Why::Grid { cell: number }),
+            Method::Random => (random::point(spec, seed, number)?, Why::Random),
+            Method::Sobol => self.quasi_random(spec, seed, number)?,
+            Method::Bayes | Method::Tpe | Method::Cmaes | Method::Auto => {
+                self.learned(spec, seed, number, history)?
+            }
+        };
+        Some(Proposal { params: spec.assemble(values), why: why.told() })
+    }
+
+    fn quasi_random(
+        &mut self,
+        spec: &SweepSpec,
+        seed: u64,
+        number: u64,
+    ) -> Option<(Vec<Option<Value>>, Why)> {
+        let ground = self.ground.get_or_insert_with(|| Ground::of(spec));
+        let Some(finite) = &ground.finite else {
+            let (point, why) = sobol::point(spec, &ground.cube, seed, number - 1)?;
+            return Some((point.values, why));
+        };
+        let order = self.order.get_or_insert_with(|| sobol::Order::of(spec, &ground.cube, finite, seed));
+        let (point, why) = order.nth(finite, number)?;
+        Some((point.values.clone(), why))
+    }
+
+    fn learned(
+        &mut self,
+        spec: &SweepSpec,
+        seed: u64,
+        number: u64,
+        history: &History,
+    ) -> Option<(Vec<Option<Value>>, Why)> {
+        let Ground { cube, finite } = self.ground.get_or_insert_with(|| Ground::of(spec));
+        let data = Data::of(spec, cube, history);
+        if finite.as_ref().is_some_and(|finite| finite.is_exhausted(&data)) {
+            return None;
         }
-        .map(|values| spec.assemble(values))
+        let task = Task { spec, cube, finite: finite.as_ref(), data: &data, seed, number };
+        let mut stream = random::stream(seed, number);
+        let found = match spec.method {
+            Method::Bayes => bayes::propose(&task, &mut stream),
+            Method::Tpe => tpe::propose(&task, &mut stream),
+            Method::Cmaes => cmaes::propose(&task, &mut stream),
+            _ => auto::propose(&task, &mut stream),
+        };
+        let instead = || {
+            let why = Why::Instead { of: spec.method.word().to_owned() };
+            // A stream of its own: how much the method took of the other says nothing.
+            Some((task.draw(&mut random::stream(seed ^ INSTEAD, number))?, why))
+        };
+        let (point, why) = found.or_else(instead)?;
+        Some((point.values, why))
+    }
+}
+
+/// Marks the streams of draws that stand in for a method's own points.
+const INSTEAD: u64 = 0x494E_5354_4541_4421;
+
+impl Ground {
+    fn of(spec: &SweepSpec) -> Self {
+        let cube = Cube::of(spec);
+        let finite = Finite::of(spec, &cube);
+        Self { cube, finite }
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_spaces;

@@ -40,7 +40,7 @@ pub(crate) fn probe(spec: &SweepSpec) -> Probe {
                 Step::Tired => Probe::NoneFound(walk.turned),
             }
         }
-        Method::Random | Method::Bayes => match finite_points(spec) {
+        _ => match finite_points(spec) {
             Some(0) => Probe::Empty,
             Some(_) => Probe::Plenty,
             None => {

@@ -35,6 +35,12 @@ pub(crate) fn finite_points(spec: &SweepSpec) -> Option<u64> {
     Points::of(spec).map(|points| points.found.len() as u64)
 }
 
+/// Every point of a small space, with its weight; `None`: there are more than random search would walk.
+pub(super) fn all_points(spec: &SweepSpec) -> Option<Vec<(Vec<Option<Value>>, f64)>> {
+    let points = Points::of(spec)?;
+    Some(points.found.iter().map(|&(number, weight)| (points.values(number), weight)).collect())
+}
+
 /// One draw; `None`: it violates a constraint. It always takes as much of the stream, so that each draw is its own.
 pub(super) fn draw(spec: &SweepSpec, stream: &mut ChaCha8Rng) -> Option<Vec<Option<Value>>> {
     let quantiles: Vec<f64> = spec.parameters.iter().map(|_| unit(stream)).collect();
@@ -101,7 +107,7 @@ impl<'s> Points<'s> {
             .iter()
             .enumerate()
             // 1 - u is above 0, so that the logarithm is finite.
-            .map(|(at, (_, weight))| (-(1.0 - unit(&mut keys)).ln() / weight, at))
+            .map(|(at, (_, weight))| (-libm::log(1.0 - unit(&mut keys)) / weight, at))
             .collect();
         let (_, &mut (_, at), _) =
             order.select_nth_unstable_by(place, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -145,6 +151,6 @@ pub(super) fn stream(seed: u64, number: u64) -> ChaCha8Rng {
 }
 
 /// Uniform in [0, 1), of 53 bits.
-fn unit(stream: &mut ChaCha8Rng) -> f64 {
+pub(super) fn unit(stream: &mut ChaCha8Rng) -> f64 {
     (stream.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }

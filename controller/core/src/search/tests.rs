@@ -1,3 +1,6 @@
+mod learning;
+mod quasi_random;
+
 use std::collections::HashSet;
 
 use proptest::prelude::*;
@@ -95,7 +98,8 @@ proptest! {
 /// All trials of a sweep that ends.
 fn all(spec: &SweepSpec, seed: u64) -> Vec<Params> {
     let mut proposer = Proposer::default();
-    (1..).map_while(|number| proposer.propose(spec, seed, number)).collect()
+    let history = History::default();
+    (1..).map_while(|number| Some(proposer.propose(spec, seed, number, &history)?.params)).collect()
 }
 
 const CONSTRAINED: &str = "parameters:
@@ -120,7 +124,7 @@ fn expected() -> usize {
 
 #[test]
 fn grid_and_random_give_each_allowed_point_once() {
-    for method in ["grid", "random"] {
+    for method in ["grid", "random", "sobol"] {
         let spec = spec(&format!("program: p\nmethod: {method}\n{CONSTRAINED}"));
         let trials = all(&spec, 7);
         let distinct: HashSet<_> = trials.iter().map(|params| format!("{params:?}")).collect();

@@ -7,7 +7,7 @@ use super::problem::Problem;
 use super::yaml::{Entry, Kind, Node};
 use super::{Method, SweepSpec};
 use crate::objective::Goal;
-use crate::space::tidy;
+use crate::space::{Domain, tidy};
 
 /// A linear range over so many decades hardly ever tries its lower part.
 const DECADES: f64 = 2.0;
@@ -28,6 +28,7 @@ pub(super) fn advise(entries: &[Entry], problems: &mut Vec<Problem>) {
 
 /// Looks at what the file came to.
 pub(super) fn advise_on(spec: &SweepSpec, entries: &[Entry], problems: &mut Vec<Problem>) {
+    categories(spec, entries, problems);
     let cap = find(entries, "run_cap");
     if let (Method::Grid, Some(cap), Some(most), Some(cells)) =
         (spec.method, cap, spec.run_cap, crate::search::grid_points(spec))
@@ -40,6 +41,22 @@ pub(super) fn advise_on(spec: &SweepSpec, entries: &[Entry], problems: &mut Vec<
             )
             .fix("use method: random for an even sample of them"),
         );
+    }
+}
+
+/// Evolution moves numbers; categories are hardly more than drawn.
+fn categories(spec: &SweepSpec, entries: &[Entry], problems: &mut Vec<Problem>) {
+    let varied = || spec.parameters.iter().filter(|one| one.domain.support(1).is_none());
+    let is_category = |domain: &Domain| match domain {
+        Domain::Categorical { values, .. } => !values.iter().all(Value::is_number),
+        _ => false,
+    };
+    let (all, of_categories) = (varied().count(), varied().filter(|one| is_category(&one.domain)).count());
+    if let (Method::Cmaes, Some(entry)) = (spec.method, find(entries, "method"))
+        && 2 * of_categories > all
+    {
+        let message = format!("cmaes moves numbers, and {of_categories} of {all} parameters are categories");
+        problems.push(Problem::warning(entry.node.place, message).fix("use method: tpe or auto"));
     }
 }
 

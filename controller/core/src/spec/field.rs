@@ -121,6 +121,36 @@ pub(super) fn number_fix(node: &Node) -> Option<String> {
     (base.trim() == "10").then(|| format!("write 1.0e{power:+}"))
 }
 
+/// A number that is not below another.
+pub(super) fn at_least(entry: &Entry, least: f64, problems: &mut Vec<Problem>) -> Option<f64> {
+    let found = number(entry, problems)?;
+    if found < least {
+        let least = figure(least);
+        problems.push(wrong(entry, &format!("at least {least}")).fix(format!("{}: {least}", entry.key)));
+        return None;
+    }
+    Some(found)
+}
+
+/// An amount above 0 of what a rule counts in; of seconds a duration is one too.
+pub(super) fn amount(entry: &Entry, seconds: bool, problems: &mut Vec<Problem>) -> Option<f64> {
+    if seconds {
+        return duration(entry, problems).map(|duration| duration.as_secs_f64());
+    }
+    if let Kind::Scalar(Value::String(text)) = &entry.node.kind
+        && self::seconds(text).is_some()
+    {
+        problems.push(wrong(entry, "a number").fix("durations go with resource: seconds"));
+        return None;
+    }
+    let found = number(entry, problems)?;
+    if found <= 0.0 {
+        problems.push(wrong(entry, "above 0").fix(format!("{}: 1", entry.key)));
+        return None;
+    }
+    Some(found)
+}
+
 /// A whole number; `1.0` is one, as to JSON.
 pub(super) fn whole(entry: &Entry, least: u64, problems: &mut Vec<Problem>) -> Option<u64> {
     let found = match &entry.node.kind {

@@ -8,6 +8,7 @@ mod command_line;
 mod condition;
 mod constraint;
 mod distribution;
+mod early_terminate;
 mod field;
 mod metric;
 mod names;
@@ -15,6 +16,7 @@ mod parameter;
 mod problem;
 mod range;
 mod schema;
+mod stop;
 mod top;
 mod yaml;
 
@@ -30,6 +32,7 @@ use crate::expr::{Expr, Undecided};
 use crate::fault::INFRASTRUCTURE_RETRIES;
 use crate::objective::Goal;
 use crate::space::Domain;
+use crate::stop::{Judge, Rule, SweepRule};
 use crate::value::Params;
 
 /// A checked sweep file.
@@ -57,8 +60,10 @@ pub struct SweepSpec {
     /// The most trials there will be.
     pub run_cap: Option<u64>,
     pub limits: Limits,
-    /// Refused by [`SweepSpec::unbuilt`].
-    pub early_terminate: Option<EarlyTerminate>,
+    /// Which trials are stopped early. Refused by [`SweepSpec::unbuilt`].
+    pub early_terminate: Option<Rule>,
+    /// What ends the sweep besides its cap, `metric.target` among it. Refused by [`SweepSpec::unbuilt`].
+    pub stop: SweepRule,
     /// Which lines of a program's output are points: `json`, or a regular expression ([`crate::stdout`]).
     pub stdout_rule: Option<String>,
 }
@@ -68,20 +73,42 @@ pub struct SweepSpec {
 pub enum Method {
     Grid,
     Random,
-    /// Known, and refused by [`SweepSpec::unbuilt`].
+    /// Quasi-random.
+    Sobol,
+    /// A Gaussian process.
     Bayes,
+    /// A tree-structured Parzen estimator.
+    Tpe,
+    /// Covariance matrix adaptation.
+    Cmaes,
+    /// The model that fits the space and the history.
+    Auto,
 }
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 3] = [Self::Grid, Self::Random, Self::Bayes];
+    pub const ALL: [Self; 7] =
+        [Self::Grid, Self::Random, Self::Sobol, Self::Bayes, Self::Tpe, Self::Cmaes, Self::Auto];
 
     /// The word in the sweep file.
     pub fn word(self) -> &'static str {
         match self {
             Self::Grid => "grid",
             Self::Random => "random",
+            Self::Sobol => "sobol",
             Self::Bayes => "bayes",
+            Self::Tpe => "tpe",
+            Self::Cmaes => "cmaes",
+            Self::Auto => "auto",
+        }
+    }
+
+    /// Whether a proposal depends on what the trials before it came to. The others can be planned ahead, and need no
+    /// metric.
+    pub fn needs_history(self) -> bool {
+        match self {
+            Self::Grid | Self::Random | Self::Sobol => false,
+            Self::Bayes | Self::Tpe | Self::Cmaes | Self::Auto => true,
         }
     }
 }
@@ -93,8 +120,38 @@ pub struct Metric {
     pub goal: Goal,
     /// A value that is good enough to end the sweep. Refused by [`SweepSpec::unbuilt`].
     pub target: Option<f64>,
+    /// What a failed trial counts as, to methods that learn.
+    pub impute: Impute,
+    /// What a trial that waits or runs counts as; `None`: nothing yet.
+    pub impute_while_running: Option<Impute>,
     /// What becomes of a trial whose program ends well without one finite value of it.
     pub non_finite: NonFinite,
+}
+
+/// What a trial without an objective counts as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Impute {
+    /// The worst objective of the finished trials.
+    #[default]
+    Worst,
+    /// Its own best value so far; without one, as [`Self::Worst`].
+    Best,
+    /// Its own last value; without one, as [`Self::Worst`].
+    Latest,
+}
+
+impl Impute {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Worst, Self::Best, Self::Latest];
+
+    /// The word in the sweep file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Worst => "worst",
+            Self::Best => "best",
+            Self::Latest => "latest",
+        }
+    }
 }
 
 /// What becomes of a trial whose objective never was a finite number.
@@ -132,15 +189,6 @@ impl Default for Limits {
             stop_grace: None,
         }
     }
-}
-
-/// W&B's hyperband (the reference's section 1.7), with counts of values of the metric.
-#[derive(Debug, Clone, PartialEq)]
-pub enum EarlyTerminate {
-    /// Bands at `min_iter`, times `eta` each.
-    HyperbandMin { min_iter: u64, eta: f64, strict: bool },
-    /// `s` bands below `max_iter`, each `eta` times smaller.
-    HyperbandMax { max_iter: u64, s: u64, eta: f64, strict: bool },
 }
 
 /// One parameter; nested ones have a path of several names.
@@ -243,17 +291,22 @@ pub fn parse(text: &str) -> Parsed {
 impl SweepSpec {
     /// What the file asks for that is not built yet, by name. Such a sweep is refused rather than run otherwise.
     pub fn unbuilt(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        if self.method == Method::Bayes {
-            names.push("method: bayes (use random or grid)".to_owned());
-        }
-        if self.metric.as_ref().is_some_and(|metric| metric.target.is_some()) {
-            names.push("metric.target (leave it out, and stop the sweep by hand)".to_owned());
-        }
-        if self.early_terminate.is_some() {
-            names.push("early_terminate: hyperband (leave it out)".to_owned());
-        }
-        names
+        // Built here, in `stop`; this line goes when the controller obeys it.
+        self.stops().map(|key| format!("{key} (leave it out)")).collect()
+    }
+
+    /// The keys by which the file stops trials or the sweep.
+    fn stops(&self) -> impl Iterator<Item = String> {
+        let rule = self.early_terminate.map(|rule| format!("early_terminate: {}", rule.word()));
+        let target = self.stop.target.map(|_| "metric.target".to_owned());
+        let stop = SweepRule { target: None, ..self.stop.clone() };
+        let stop = (stop != SweepRule::default()).then(|| "stop".to_owned());
+        [target, rule, stop].into_iter().flatten()
+    }
+
+    /// By what its trials are judged while they run.
+    pub fn judge(&self) -> Option<Judge> {
+        Some(Judge::new(self.early_terminate?, self.metric.as_ref()?.goal))
     }
 
     /// The number of cells of the grid; `None`: infinitely many, or more than can be counted.
@@ -267,8 +320,7 @@ impl SweepSpec {
     pub fn planned_trials(&self) -> Option<u64> {
         let points = match self.method {
             Method::Grid => crate::search::grid_points(self),
-            Method::Random => crate::search::finite_points(self),
-            Method::Bayes => None,
+            _ => crate::search::finite_points(self),
         };
         match (points, self.run_cap) {
             (Some(cells), Some(cap)) => Some(cells.min(cap)),

@@ -6,7 +6,7 @@ use super::yaml::Entry;
 /// How alike two names must be for one to be a suggestion for the other.
 const ALIKE: f64 = 0.8;
 /// Names that other tools have for keys here.
-const SYNONYMS: [(&str, &str); 62] = [
+const SYNONYMS: [(&str, &str); 77] = [
     ("algorithm", "method"),
     ("search", "method"),
     ("strategy", "method"),
@@ -35,7 +35,8 @@ const SYNONYMS: [(&str, &str); 62] = [
     ("early_stopping", "early_terminate"),
     ("earlystopping", "early_terminate"),
     ("pruner", "early_terminate"),
-    ("stop", "early_terminate"),
+    ("stopping", "stop"),
+    ("budget", "stop"),
     ("random_seed", "seed"),
     ("constraint", "constraints"),
     ("max_retries", "retries"),
@@ -69,6 +70,20 @@ const SYNONYMS: [(&str, &str); 62] = [
     ("direction", "goal"),
     ("mode", "goal"),
     ("reduction_factor", "eta"),
+    ("grace_period", "min"),
+    ("min_resource", "min"),
+    ("min_t", "min"),
+    ("max_resource", "max"),
+    ("max_t", "max"),
+    ("time_attr", "resource"),
+    ("unit", "resource"),
+    ("warmup", "grace"),
+    ("interval_steps", "interval"),
+    ("min_samples_required", "min_trials"),
+    ("n_startup_trials", "min_trials"),
+    ("hours", "time"),
+    ("device_hours", "device_time"),
+    ("gpu_hours", "device_time"),
 ];
 
 /// The known name that somebody probably meant.

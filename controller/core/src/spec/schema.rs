@@ -10,7 +10,7 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::super::{distribution, metric, parameter, top};
+    use super::super::{Impute, Method, distribution, early_terminate, metric, parameter, stop, top};
     use super::SCHEMA;
 
     fn keys(pointer: &str) -> BTreeSet<String> {
@@ -27,16 +27,21 @@ mod tests {
     fn the_schema_has_the_keys_that_are_read() {
         assert_eq!(keys("/properties"), set(top::KNOWN.into_iter().chain(top::IGNORED)));
         assert_eq!(keys("/properties/metric/properties"), set(metric::METRIC));
-        assert_eq!(keys("/properties/early_terminate/properties"), set(metric::HYPERBAND));
+        assert_eq!(keys("/properties/early_terminate/properties"), set(early_terminate::KEYS));
+        assert_eq!(keys("/properties/stop/properties"), set(stop::KEYS));
         assert_eq!(keys("/definitions/parameter/properties"), set(parameter::KEYS));
     }
 
     #[test]
-    fn the_schema_has_the_distributions_that_are_read() {
+    fn the_schema_has_the_words_that_are_read() {
         let schema: Value = serde_json::from_str(SCHEMA).expect("is JSON");
-        let one_of = schema.pointer("/definitions/parameter/properties/distribution/oneOf");
-        let words = one_of.and_then(Value::as_array).expect("is a list").iter();
-        let words: Vec<_> = words.map(|one| one["const"].as_str().expect("is text")).collect();
-        assert_eq!(words, distribution::names().collect::<Vec<_>>());
+        let words = |pointer: &str| -> Vec<&str> {
+            let one_of = schema.pointer(pointer).and_then(Value::as_array).expect("is a list").iter();
+            one_of.map(|one| one["const"].as_str().expect("is text")).collect()
+        };
+        let distributions: Vec<_> = distribution::names().collect();
+        assert_eq!(words("/definitions/parameter/properties/distribution/oneOf"), distributions);
+        assert_eq!(words("/properties/method/oneOf"), Method::ALL.map(Method::word));
+        assert_eq!(words("/properties/metric/properties/impute/oneOf"), Impute::ALL.map(Impute::word));
     }
 }

@@ -64,9 +64,11 @@ fn impossible_combinations_are_refused() {
 #[test]
 fn what_is_not_built_is_named() {
     let spec = parse("program: p\nmethod: bayes\nmetric: {name: loss}\nearly_terminate: {type: hyperband, min_iter: 3}\nparameters: {a: {min: 0, max: 1}}\n").spec;
+    assert_eq!(spec.expect("is valid").unbuilt(), ["early_terminate: hyperband (leave it out)"]);
+    let spec = parse("program: p\nmethod: random\nmetric: {name: loss, target: 1}\nearly_terminate: {type: asha, resource: epoch, min: 1, max: 9}\nstop: {time: 1h}\nparameters: {a: {min: 0, max: 1}}\n").spec;
     assert_eq!(
         spec.expect("is valid").unbuilt(),
-        ["method: bayes (use random or grid)", "early_terminate: hyperband (leave it out)"]
+        ["metric.target (leave it out)", "early_terminate: asha (leave it out)", "stop (leave it out)"]
     );
 }
 
@@ -106,7 +108,7 @@ fn doubts_are_warnings() {
 }
 
 /// A sweep file with most of what there is.
-const RICH: &str = "program: p\nmethod: random\nname: x\nrun_cap: 4\nmetric: {name: loss, goal: minimize}\ncommand: [\"${env}\", python, \"${args}\"]\nparameters:\n  a: {values: [1, 2.5, ~, on, \"x\"], probabilities: [0.2, 0.2, 0.2, 0.2, 0.2]}\n  b: {min: 1, max: 9, when: {a: [1]}}\n  c: {distribution: q_log_uniform_values, min: 1e-4, max: 1, q: 0.1}\n  d: {parameters: {e: {value: }}}\nconstraints: [b < 5 or c > 0.5]\n";
+const RICH: &str = "program: p\nmethod: random\nname: x\nrun_cap: 4\nmetric: {name: loss, goal: minimize}\nearly_terminate: {type: asha, resource: seconds, min: 1m, max: 27m, eta: 2, brackets: 2}\nstop: {no_improvement: 9, time: 2h, deadline: 2030-01-31T18:00:00Z}\ncommand: [\"${env}\", python, \"${args}\"]\nparameters:\n  a: {values: [1, 2.5, ~, on, \"x\"], probabilities: [0.2, 0.2, 0.2, 0.2, 0.2]}\n  b: {min: 1, max: 9, when: {a: [1]}}\n  c: {distribution: q_log_uniform_values, min: 1e-4, max: 1, q: 0.1}\n  d: {parameters: {e: {value: }}}\nconstraints: [b < 5 or c > 0.5]\n";
 
 proptest::proptest! {
     #[test]
@@ -120,8 +122,12 @@ proptest::proptest! {
         let text = format!("{}{insert}{}", &RICH[..at], &RICH[end..]);
         let parsed = parse(&text);
         let _page = page(&text);
-        // What is accepted proposes a trial, or says that there is none.
+        // What is accepted proposes a trial, or says that there is none, and judges one.
         if let Some(spec) = parsed.spec {
+            if let Some(judge) = spec.judge() {
+                let point = crate::stop::Point { step: 1, epoch: 1.0, seconds: 99.0, value: 0.5 };
+                let _either = crate::stop::Rungs::default().report(&judge, 1, &[point]);
+            }
             let _either = crate::search::propose(&spec, 1, 1);
         }
     }

@@ -6,13 +6,15 @@ use super::parameter::Lowered;
 use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
 use super::{
-    Limits, Method, Severity, SweepSpec, advice, command_line, condition, constraint, metric, parameter,
+    Limits, Method, Severity, SweepSpec, advice, command_line, condition, constraint, early_terminate,
+    metric, parameter, stop,
 };
 use crate::fault::INFRASTRUCTURE_RETRIES;
 use crate::stdout::StdoutRule;
+use crate::stop::SweepRule;
 
 /// Keys that mean something here.
-pub(super) const KNOWN: [&str; 18] = [
+pub(super) const KNOWN: [&str; 19] = [
     "method",
     "parameters",
     "metric",
@@ -22,6 +24,7 @@ pub(super) const KNOWN: [&str; 18] = [
     "seed",
     "run_cap",
     "early_terminate",
+    "stop",
     "description",
     "project",
     "constraints",
@@ -44,6 +47,25 @@ const FOREIGN: [(&str, &str, &str); 4] = [
     ("image_uri", "an image of W&B Launch", "name what a trial runs: program: train.py"),
     ("scheduler", "an external scheduler of W&B's", "leave it out: the controller searches by itself"),
     ("metrics", "several objectives", "choose one: metric: {name: val_loss, goal: minimize}"),
+];
+
+/// What other tools call methods.
+const OTHER_METHODS: [(&str, &str); 15] = [
+    ("gp", "bayes"),
+    ("bo", "bayes"),
+    ("gaussianprocess", "bayes"),
+    ("bayesopt", "bayes"),
+    ("skopt", "bayes"),
+    ("parzen", "tpe"),
+    ("hyperopt", "tpe"),
+    ("motpe", "tpe"),
+    ("cma", "cmaes"),
+    ("evolution", "cmaes"),
+    ("qmc", "sobol"),
+    ("quasirandom", "sobol"),
+    ("halton", "sobol"),
+    ("optuna", "auto"),
+    ("default", "auto"),
 ];
 
 pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpec> {
@@ -73,7 +95,10 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
     if get("metric").is_none() && !nearly(entries, "metric") {
         needs_metric(entries, method, problems);
     }
-    let early_terminate = get("early_terminate").and_then(|entry| metric::early_terminate(entry, problems));
+    let early_terminate =
+        get("early_terminate").and_then(|entry| early_terminate::early_terminate(entry, problems));
+    let stop = get("stop").and_then(|entry| stop::stop(entry, problems)).unwrap_or_default();
+    let target = metric.as_ref().and_then(|metric| metric.target);
     let mut words = |key: &str| get(key).and_then(|entry| text(entry, problems)).unwrap_or_default();
     let (name, description, project) = (words("name"), words("description"), words("project"));
     let program = get("program").and_then(|entry| filled(entry, problems)).unwrap_or_default();
@@ -96,6 +121,7 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
         run_cap: get("run_cap").and_then(|entry| whole(entry, 1, problems)),
         limits: limits(entries, problems),
         early_terminate,
+        stop: SweepRule { target, ..stop },
         stdout_rule: get("report").and_then(|entry| stdout_rule(entry, problems)),
     };
     let sound = !problems.iter().any(|problem| problem.severity == Severity::Error);
@@ -179,14 +205,24 @@ fn is_known(key: &str) -> bool {
 
 fn needs_metric(entries: &[Entry], method: Option<Method>, problems: &mut Vec<Problem>) {
     const FIX: &str = "add metric: {name: val_loss, goal: minimize}";
-    if let (Some(Method::Bayes), Some(entry)) = (method, find(entries, "method")) {
-        problems.push(
-            Problem::error(entry.node.place, "bayes needs a `metric`, to know what to optimise").fix(FIX),
-        );
+    if let (Some(method), Some(entry)) =
+        (method.filter(|method| method.needs_history()), find(entries, "method"))
+    {
+        let message = format!("{} needs a `metric`, to know what to optimise", method.word());
+        problems.push(Problem::error(entry.node.place, message).fix(FIX));
     }
     if let Some(entry) = find(entries, "early_terminate") {
         problems
             .push(Problem::error(entry.key_place, "early_terminate needs a `metric` to judge by").fix(FIX));
+    }
+    if let Some(stop) = find(entries, "stop")
+        && let Kind::Mapping(keys) = &stop.node.kind
+        && let Some(entry) = find(keys, "no_improvement")
+    {
+        problems.push(
+            Problem::error(entry.key_place, "no_improvement needs a `metric`, to know what is better")
+                .fix(FIX),
+        );
     }
 }
 
@@ -207,8 +243,15 @@ fn method(entries: &[Entry], top: Place, problems: &mut Vec<Problem>) -> Option<
                 entry.node.place,
                 "`custom` leaves the search to an external scheduler of W&B's, which Sweep does not have",
             )
-            .fix("use grid, random or bayes"),
+            .fix("use auto, or another of its methods by name: sweep-ctl explain method"),
         );
+        return None;
+    }
+    let value = entry.node.to_value();
+    let other = value.as_str().map(|word| word.to_lowercase().replace(['-', '_', ' '], ""));
+    if let Some((_, known)) = OTHER_METHODS.iter().find(|(name, _)| other.as_deref() == Some(name)) {
+        let message = format!("`{}` is not a method here", value.as_str().unwrap_or_default());
+        problems.push(Problem::error(entry.node.place, message).fix(format!("did you mean `{known}`?")));
         return None;
     }
     let word = word(entry, &Method::ALL.map(Method::word), problems)?;

@@ -40,6 +40,7 @@ pub(crate) const SECTIONS: &[Section] = &sections![
     "1.9-scheduler",
     "7-real-files",
     "ours",
+    "stopping",
     "fuzz-findings",
 ];
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
-use sweep_core::search::Proposer;
+use sweep_core::search::{History, Proposer};
 use sweep_core::spec;
 use sweep_proto::convert::trial_state_word;
 use sweep_proto::v1;
@@ -70,7 +70,8 @@ pub(crate) async fn check(
     let mut proposer = Proposer::default();
     let mut best: Option<f64> = None;
     for trial in &trials {
-        let expected = proposer.propose(&spec, told.seed, trial.number);
+        let expected = proposer.propose(&spec, told.seed, trial.number, &History::default());
+        let expected = expected.map(|proposal| proposal.params);
         let params = serde_json::from_str(&trial.params_json).ok();
         verdict.must(5, expected == params, || format!("trial {}: {}", trial.number, trial.params_json));
         let objective = judge(client, trial, &mut verdict).await?;

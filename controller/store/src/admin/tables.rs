@@ -91,6 +91,7 @@ pub(super) const TABLES: &[Table] = &[
             ("changed", Int),
             ("pause_ms", Int),
             ("pause_began", Int),
+            ("origin", Text),
         ],
     },
     Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },

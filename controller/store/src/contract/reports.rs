@@ -159,3 +159,26 @@ pub(crate) async fn odd_characters_are_no_failure(store: Any) {
     let lines = scene.store.log_lines(key.trial, 1, None).await.expect("reads");
     assert_eq!(lines[0].line.text, "\0\u{1f600}", "logs are kept as they are");
 }
+
+pub(crate) async fn a_history_is_what_trials_came_to(store: Any) {
+    let scene = Scene::new(store, 3).await;
+    let (first, _) = scene.claim().await;
+    scene.report(first, 1, &[0.5, 0.2]).await.expect("stores");
+    scene.finish(first, Outcome::Succeeded, 2).await.expect("ends");
+    let (second, _) = scene.claim().await;
+    scene.report(second, 1, &[f64::NAN]).await.expect("stores");
+    let recorded = scene.store.trials_recorded(&scene.sweep).await.expect("reads");
+    let seen: Vec<_> =
+        recorded.iter().map(|one| (one.number, one.state, one.objective, one.latest)).collect();
+    assert_eq!(
+        seen,
+        [
+            (1, TrialState::Finished, Some(0.5), Some(0.2)),
+            (2, TrialState::Running, None, None),
+            (3, TrialState::Queued, None, None),
+        ]
+    );
+    let origin = scene.trial(1).await.origin.expect("is noted");
+    assert_eq!(origin, trial(1).origin);
+    assert_eq!(recorded[2].params, trial(3).params);
+}

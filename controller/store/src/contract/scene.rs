@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use sweep_core::search::{Origin, Pending, Why};
+
 use super::*;
 
 pub(crate) const NOW: i64 = 1_700_000_000_000;
@@ -28,7 +30,14 @@ pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
 }
 
 pub(crate) fn trial(number: u64) -> NewTrial {
-    NewTrial { id: Uuid::now_v7(), number, params: Params::from([("n".to_owned(), number.into())]) }
+    let params = Params::from([("n".to_owned(), number.into())]);
+    let pending = vec![Pending { trial: number, best: Some(0.1), latest: None }];
+    NewTrial {
+        id: Uuid::now_v7(),
+        number,
+        params,
+        origin: Origin { why: Why::Start { index: number }, pending },
+    }
 }
 
 /// A sweep with so many queued trials, and an agent.

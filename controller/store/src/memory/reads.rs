@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
+use sweep_core::search::Recorded;
 use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
@@ -109,6 +110,22 @@ impl Rows for Held {
                 .map(|row| self.shown(row))
                 .collect(),
         })
+    }
+
+    async fn trials_recorded(&mut self, sweep: &str) -> Result<Vec<Recorded>> {
+        let target = self.sweeps.get(&sweep.to_owned()).and_then(|row| row.sweep.objective.clone());
+        let one = |row: &TrialRow| {
+            let metric =
+                target.as_ref().and_then(|target| self.metrics.get(&(row.trial.id, target.name.clone())));
+            Recorded {
+                number: row.trial.number,
+                params: row.trial.params.clone(),
+                state: row.trial.state,
+                objective: row.trial.objective,
+                latest: metric.filter(|metric| metric.count > 0).map(|metric| metric.last),
+            }
+        };
+        Ok(self.of_sweep(sweep).map(one).collect())
     }
 
     async fn trial(&mut self, name: &TrialName) -> Result<Option<Trial>> {

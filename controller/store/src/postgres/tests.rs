@@ -9,7 +9,7 @@ use crate::backend::BoxFuture;
 use crate::contract::{self, NOW, Scene, new_sweep};
 use crate::port::{Lock, Tables};
 use crate::sql::statements;
-use crate::{Awaited, Claimed, NewTrial, Store};
+use crate::{Awaited, Claimed, Store};
 
 mod changes;
 mod turn;

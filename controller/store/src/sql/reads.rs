@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
+use sweep_core::search::Recorded;
 use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
@@ -64,6 +65,10 @@ impl<C: Sql> Rows for C {
             }
         };
         found.iter().map(rows::trial).collect()
+    }
+
+    async fn trials_recorded(&mut self, sweep: &str) -> Result<Vec<Recorded>> {
+        self.fetch(&sql::TRIALS_RECORDED, values![sweep]).await?.iter().map(rows::recorded).collect()
     }
 
     async fn trial(&mut self, name: &TrialName) -> Result<Option<Trial>> {

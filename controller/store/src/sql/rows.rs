@@ -10,6 +10,7 @@ use sweep_core::file::FileRef;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::retention::Stored;
+use sweep_core::search::Recorded;
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
@@ -19,8 +20,8 @@ use crate::port::{
     AgentStanding, AttemptStanding, ClaimScene, QueuedTrial, ResumedFrom, StoredModel, SweepStanding,
 };
 use crate::{
-    Assignment, AttemptKey, AttemptRow, Checkpoint, Facts, Media, Objective, Result, StoreError, Sweep,
-    Trial, ended_words,
+    Assignment, AttemptKey, AttemptRow, Checkpoint, Media, Objective, Result, StoreError, Sweep, Trial,
+    ended_words,
 };
 
 /// What a driver's error about a column is to us.
@@ -123,11 +124,12 @@ pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
     })
 }
 
-fn facts(row: &impl SqlRow) -> Result<Option<Facts>> {
-    row.text("facts")?
+/// JSON, where there is some.
+fn optional<T: serde::de::DeserializeOwned>(row: &impl SqlRow, column: &str) -> Result<Option<T>> {
+    row.text(column)?
         .map(|text| serde_json::from_str(&text))
         .transpose()
-        .map_err(|error| StoreError::corrupt(format!("column facts: JSON: {error}")))
+        .map_err(|error| StoreError::corrupt(format!("column {column}: JSON: {error}")))
 }
 
 /// A trial, its metrics still to be filled in.
@@ -146,7 +148,19 @@ pub(super) fn trial(row: &impl SqlRow) -> Result<Trial> {
         created_at_ms: int(row, "created_at")?,
         started_at_ms: row.int("started_at")?,
         finished_at_ms: row.int("finished_at")?,
-        facts: facts(row)?,
+        facts: optional(row, "facts")?,
+        origin: optional(row, "origin")?,
+    })
+}
+
+/// A trial as a search looks at it.
+pub(super) fn recorded(row: &impl SqlRow) -> Result<Recorded> {
+    Ok(Recorded {
+        number: count(row, "number")?,
+        params: json(row, "params")?,
+        state: trial_state(row)?,
+        objective: row.real("objective")?,
+        latest: row.real("last")?,
     })
 }
 
@@ -229,7 +243,7 @@ pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
         acknowledged: count(row, "acknowledged_seq")?,
         end: end(row)?,
         agent: row.id("agent_id")?,
-        facts: facts(row)?,
+        facts: optional(row, "facts")?,
         sweep_state: sweep_state(row, "sweep_state")?,
         exhausted: row.flag("exhausted")?,
         target: objective(row)?,
@@ -246,7 +260,7 @@ pub(super) fn attempt(row: &impl SqlRow) -> Result<(AttemptRow, Option<u64>)> {
         claimed_at_ms: int(row, "claimed_at")?,
         ended_at_ms: row.int("ended_at")?,
         ended: ended_words(row.text("outcome")?.as_deref(), &text(row, "reason")?),
-        facts: facts(row)?,
+        facts: optional(row, "facts")?,
     };
     Ok((attempt, row.int("resume_step")?.map(i64::cast_unsigned)))
 }

@@ -37,7 +37,7 @@ macro_rules! sweep_columns {
 macro_rules! trial_columns {
     () => {
         "select t.id, t.sweep_id, t.number, t.state, t.reason, t.params, t.objective, t.attempt, t.created_at, \
-         t.started_at, t.finished_at, a.facts, g.name as agent \
+         t.started_at, t.finished_at, t.origin, a.facts, g.name as agent \
          from trial t left join attempt a on a.trial_id = t.id and a.number = t.attempt \
          left join agent g on g.id = a.agent_id "
     };
@@ -108,7 +108,10 @@ macro_rules! checkpoint_size {
 
 macro_rules! trial_insert {
     ($rows:literal) => {
-        concat!("insert into trial (id, sweep_id, number, state, params, created_at, changed) values ", $rows)
+        concat!(
+            "insert into trial (id, sweep_id, number, state, params, created_at, changed, origin) values ",
+            $rows
+        )
     };
 }
 
@@ -149,10 +152,10 @@ statements! { ALL:
     LAST_FAILURE, "reading the last failure" = "select reason from trial where sweep_id = $1 and state = 'failed' \
         order by finished_at desc limit 1";
 
-    TRIAL_INSERT, "queueing proposals" = trial_insert!("($1, $2, $3, 'queued', $4, $5, $6)");
-    TRIAL_INSERT_8, "queueing proposals" = trial_insert!("($1, $2, $3, 'queued', $4, $5, $6), ($7, $8, $9, 'queued', $10, $11, $12), ($13, $14, $15, 'queued', $16, $17, $18), \
-        ($19, $20, $21, 'queued', $22, $23, $24), ($25, $26, $27, 'queued', $28, $29, $30), ($31, $32, $33, 'queued', $34, $35, $36), \
-        ($37, $38, $39, 'queued', $40, $41, $42), ($43, $44, $45, 'queued', $46, $47, $48)");
+    TRIAL_INSERT, "queueing proposals" = trial_insert!("($1, $2, $3, 'queued', $4, $5, $6, $7)");
+    TRIAL_INSERT_8, "queueing proposals" = trial_insert!("($1, $2, $3, 'queued', $4, $5, $6, $7), ($8, $9, $10, 'queued', $11, $12, $13, $14), ($15, $16, $17, 'queued', $18, $19, $20, $21), \
+        ($22, $23, $24, 'queued', $25, $26, $27, $28), ($29, $30, $31, 'queued', $32, $33, $34, $35), ($36, $37, $38, 'queued', $39, $40, $41, $42), \
+        ($43, $44, $45, 'queued', $46, $47, $48, $49), ($50, $51, $52, 'queued', $53, $54, $55, $56)");
     TRIALS_WITHDRAW, "withdrawing queued trials" = "delete from trial where sweep_id = $1 and state = 'queued' and attempt = 0";
     SWEEP_PROPOSED_BACK, "withdrawing queued trials" = "update sweep set proposed = coalesce((select max(number) from trial \
         where sweep_id = $1), 0), exhausted = false where id = $1";
@@ -173,6 +176,9 @@ statements! { ALL:
         order by t.objective desc, t.number limit $2");
     TRIALS_CHANGED, "reading changes" = concat!(trial_columns!(), "where t.sweep_id = $1 and t.changed > $2 \
         and t.changed <= $3 order by t.number");
+    TRIALS_RECORDED, "reading a history" = "select t.number, t.state, t.params, t.objective, m.last from sweep s \
+        join trial t on t.sweep_id = s.id left join metric m on m.trial_id = t.id and m.name = s.objective_name \
+        where s.id = $1 order by t.number";
     TRIALS_COUNT, "counting trials" = "select count(*) as count from trial where sweep_id = $1 and state = $2";
 
     METRICS_OF_TRIAL, "reading summaries" = "select name, count, non_finite, last, last_step, min, max from metric \

@@ -33,6 +33,7 @@ impl TrialTables for Held {
                 started_at_ms: None,
                 finished_at_ms: None,
                 facts: None,
+                origin: Some(new.origin.clone()),
             };
             let place = (sweep.to_owned(), new.number);
             self.places.set(new.id, place.clone());

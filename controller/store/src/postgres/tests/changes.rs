@@ -1,7 +1,5 @@
 //! The feed passes over no change.
 
-use std::collections::BTreeMap;
-
 use sweep_core::sweep::SweepState;
 use tokio::sync::Barrier;
 
@@ -36,8 +34,7 @@ async fn a_change_that_commits_late_is_not_passed_over() {
     barriers.0.wait().await;
 
     // A later number is committed while the earlier one is open: no feed may get to it, nor past the earlier.
-    let queued =
-        vec![NewTrial { id: Uuid::now_v7(), number: 1, params: BTreeMap::new().into_iter().collect() }];
+    let queued = vec![contract::trial(1)];
     assert!(store.trials_enqueue(&quick, 0, queued, false, NOW).await.expect("queues"));
     let mut conn = aside(&url).await;
     conn.execute("set lock_timeout = '100ms'").await.expect("sets");

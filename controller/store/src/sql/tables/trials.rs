@@ -17,7 +17,8 @@ impl<T: SqlTx> TrialTables for T {
         let mut rows = Vec::with_capacity(trials.len());
         for trial in trials {
             let change = self.next_change().await?;
-            rows.push(values![trial.id, sweep, trial.number, json(&trial.params)?, now_ms, change]);
+            let (params, origin) = (json(&trial.params)?, json(&trial.origin)?);
+            rows.push(values![trial.id, sweep, trial.number, params, now_ms, change, origin]);
         }
         let (eights, rest) = rows.as_chunks::<8>();
         for eight in eights {

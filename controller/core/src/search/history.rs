@@ -1,0 +1,235 @@
+//! What a method is shown: the trials so far, and what each came to.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use super::cube::{Cube, key};
+use crate::objective::Goal;
+use crate::spec::{Impute, SweepSpec};
+
+/// The trials that a proposal may depend on. Their order makes no difference.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    pub trials: Vec<Past>,
+}
+
+/// One trial of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Past {
+    /// Its number in its sweep; 0: it is of an earlier one.
+    pub number: u64,
+    /// One a parameter, in the order of the spec ([`SweepSpec::values_of`]; of an earlier sweep
+    /// [`SweepSpec::admit`]); `None`: it does not exist in this trial.
+    pub values: Vec<Option<Value>>,
+    pub outcome: Outcome,
+}
+
+/// What a trial came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It waits or runs, and has reported so much of the objective.
+    Pending(Reported),
+    /// It ended, or was stopped early, with its objective; several in the order of the metrics, of which methods for one
+    /// look at the first. One that is not finite counts as of a failed trial that reported nothing.
+    Done(Vec<f64>),
+    /// It failed after it had reported so much of the objective.
+    Failed(Reported),
+}
+
+/// Finite values of the objective that a trial has reported, if any.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Reported {
+    pub best: Option<f64>,
+    pub latest: Option<f64>,
+}
+
+/// A history in the coordinates of a space, ordered by the trials' numbers, with scores of which less is better.
+/// Trials that are no points of the space are left out.
+#[derive(Debug, Default)]
+pub(crate) struct Data {
+    pub(crate) axes: usize,
+    /// Whether scores are objectives upside down.
+    pub(crate) flipped: bool,
+    pub(crate) numbers: Vec<u64>,
+    /// The rows of trials with a score, one after another.
+    pub(crate) rows: Vec<f64>,
+    pub(crate) scores: Vec<f64>,
+    /// The rows of trials without one yet.
+    pub(crate) pending: Vec<f64>,
+    /// Keys of all points that were tried, those without a score too.
+    pub(crate) seen: HashSet<u64>,
+}
+
+impl Data {
+    pub(crate) fn of(spec: &SweepSpec, cube: &Cube, history: &History) -> Self {
+        let goal = spec.metric.as_ref().map_or(Goal::Minimize, |metric| metric.goal);
+        let impute = spec.metric.as_ref().map_or(Impute::Worst, |metric| metric.impute);
+        let running = spec.metric.as_ref().and_then(|metric| metric.impute_while_running);
+        let less = |value: f64| if goal == Goal::Maximize { -value } else { value };
+        let done = |past: &Past| match &past.outcome {
+            Outcome::Done(objectives) => {
+                objectives.first().copied().filter(|value| value.is_finite()).map(less)
+            }
+            Outcome::Pending(_) | Outcome::Failed(_) => None,
+        };
+        let points =
+            history.trials.iter().filter_map(|past| Some((past, cube.encode(spec, &past.values).ok()?)));
+        let points: Vec<(&Past, Vec<f64>)> = points.collect();
+        let worst = points.iter().filter_map(|(past, _)| done(past)).max_by(f64::total_cmp);
+        let imputed = |reported: Reported, impute: Impute| {
+            let own = match impute {
+                Impute::Worst => None,
+                Impute::Best => reported.best,
+                Impute::Latest => reported.latest,
+            };
+            own.filter(|value| value.is_finite()).map(less).or(worst)
+        };
+        let trial = |(past, row): (&Past, Vec<f64>)| {
+            let score = match &past.outcome {
+                Outcome::Pending(reported) => running.and_then(|impute| imputed(*reported, impute)),
+                Outcome::Done(_) => done(past).or(worst),
+                Outcome::Failed(reported) => imputed(*reported, impute),
+            };
+            let pending = matches!(past.outcome, Outcome::Pending(_));
+            Trial { number: past.number, key: key(&row), row, score, pending }
+        };
+        let mut trials: Vec<Trial> = points.into_iter().map(trial).collect();
+        trials.sort_by(|a, b| {
+            let score = |trial: &Trial| trial.score.unwrap_or(f64::INFINITY);
+            (a.number, a.key).cmp(&(b.number, b.key)).then(score(a).total_cmp(&score(b)))
+        });
+        let mut data = Self { axes: cube.axes.len(), flipped: goal == Goal::Maximize, ..Self::default() };
+        for trial in trials {
+            data.seen.insert(trial.key);
+            match trial.score {
+                Some(score) => {
+                    data.numbers.push(trial.number);
+                    data.rows.extend(trial.row);
+                    data.scores.push(score);
+                }
+                None if trial.pending => data.pending.extend(trial.row),
+                // Failed before anything was known: all that can be learnt is not to try it again.
+                None => {}
+            }
+        }
+        data
+    }
+
+    /// How many trials have a score.
+    pub(crate) fn len(&self) -> usize {
+        self.scores.len()
+    }
+
+    /// The row of a trial with a score.
+    pub(crate) fn row(&self, at: usize) -> &[f64] {
+        &self.rows[at * self.axes..(at + 1) * self.axes]
+    }
+
+    /// A score as the objective that it stands for.
+    pub(crate) fn objective(&self, score: f64) -> f64 {
+        if self.flipped { -score } else { score }
+    }
+
+    pub(crate) fn has(&self, row: &[f64]) -> bool {
+        self.seen.contains(&key(row))
+    }
+
+    /// The trials with a score, best first; of equal ones, the first.
+    pub(crate) fn ranked(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by(|&a, &b| self.scores[a].total_cmp(&self.scores[b]).then(a.cmp(&b)));
+        order
+    }
+}
+
+struct Trial {
+    number: u64,
+    key: u64,
+    row: Vec<f64>,
+    score: Option<f64>,
+    pending: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn spec(metric: &str) -> SweepSpec {
+        let text = format!(
+            "program: p\nmethod: tpe\nmetric: {{name: loss, {metric}}}\nparameters: {{a: {{min: 0.0, max: 1.0}}, b: {{min: 0.0, max: 1.0, when: {{c: [1]}}}}, c: {{values: [1, 2]}}}}\n"
+        );
+        crate::spec::parse(&text).spec.expect("is valid")
+    }
+
+    fn past(number: u64, a: f64, outcome: Outcome) -> Past {
+        // In the order of the spec: a, c, b.
+        Past { number, values: vec![Some(json!(a)), Some(json!(2)), None], outcome }
+    }
+
+    fn scores(metric: &str, trials: Vec<Past>) -> Vec<f64> {
+        let spec = spec(metric);
+        Data::of(&spec, &Cube::of(&spec), &History { trials }).scores
+    }
+
+    const OWN: Reported = Reported { best: Some(0.25), latest: Some(0.5) };
+
+    fn mixture() -> Vec<Past> {
+        vec![
+            past(4, 0.4, Outcome::Pending(OWN)),
+            past(1, 0.1, Outcome::Done(vec![1.0])),
+            past(3, 0.3, Outcome::Failed(OWN)),
+            past(2, 0.2, Outcome::Done(vec![f64::NAN])),
+            past(5, 0.5, Outcome::Done(vec![2.0])),
+            past(6, 0.6, Outcome::Failed(Reported::default())),
+        ]
+    }
+
+    #[test]
+    fn failed_and_running_trials_count_as_the_file_says() {
+        for (metric, expected) in [
+            ("goal: minimize", vec![1.0, 2.0, 2.0, 2.0, 2.0]),
+            ("goal: maximize", vec![-1.0, -1.0, -1.0, -2.0, -1.0]),
+            ("impute: best", vec![1.0, 2.0, 0.25, 2.0, 2.0]),
+            ("impute: latest", vec![1.0, 2.0, 0.5, 2.0, 2.0]),
+            ("impute_while_running: latest", vec![1.0, 2.0, 2.0, 0.5, 2.0, 2.0]),
+            ("impute_while_running: worst", vec![1.0, 2.0, 2.0, 2.0, 2.0, 2.0]),
+        ] {
+            assert_eq!(scores(metric, mixture()), expected, "{metric}");
+        }
+    }
+
+    #[test]
+    fn failures_before_any_success_teach_nothing_but_are_not_repeated() {
+        let spec = spec("goal: minimize");
+        let trials = vec![past(1, 0.5, Outcome::Failed(Reported::default()))];
+        let data = Data::of(&spec, &Cube::of(&spec), &History { trials });
+        assert_eq!((data.len(), data.pending.len()), (0, 0));
+        assert!(data.has(&[0.5, 0.75, f64::NAN]) && !data.has(&[0.5, 0.25, 0.5]));
+    }
+
+    #[test]
+    fn the_order_of_a_history_makes_no_difference() {
+        let spec = spec("impute: best");
+        let cube = Cube::of(&spec);
+        let mut trials = mixture();
+        trials.extend([past(0, 0.7, Outcome::Done(vec![3.0])), past(0, 0.8, Outcome::Done(vec![3.0]))]);
+        let one = Data::of(&spec, &cube, &History { trials: trials.clone() });
+        trials.reverse();
+        let other = Data::of(&spec, &cube, &History { trials });
+        assert_eq!(
+            format!("{:?}", (&one.numbers, &one.rows, &one.scores)),
+            format!("{:?}", (&other.numbers, &other.rows, &other.scores))
+        );
+    }
+
+    #[test]
+    fn trials_of_other_spaces_are_left_out() {
+        let mut trials = mixture();
+        trials[1].values[0] = Some(json!(7.0));
+        trials[4].values[1] = None;
+        assert_eq!(scores("goal: minimize", trials), [0.0; 0]);
+    }
+}
