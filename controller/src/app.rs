@@ -188,19 +188,13 @@ impl App {
         let mut looked = false;
         let mut waiting = None;
         loop {
-            let heard = *attention.borrow_and_update();
-            // The first look is always made: the request may have been granted already.
-            let known = door.nothing(heard).filter(|_| looked);
-            let (nothing, benched) = match known {
-                Some(nothing) => (nothing, false),
-                None => match self.look(&claim, &door, &mut attention, looked).await? {
+            let (Nothing { state, reason }, benched) =
+                match self.look(&claim, &door, &mut attention, looked).await? {
                     Looked::Granted(assignment) => return Ok(Granted::Trial { assignment, spec }),
                     Looked::Nothing { nothing, benched } => (nothing, benched),
-                },
-            };
+                };
             // Who would get none anyway is nobody to propose for.
             waiting = if benched { None } else { waiting.or_else(|| Some(door.wait())) };
-            let Nothing { state, reason } = nothing;
             if state.is_over() {
                 return Ok(Granted::Over { state, reason });
             }
@@ -213,7 +207,8 @@ impl App {
         }
     }
 
-    /// Looks for a trial in turn, unless another claim found meanwhile that there is none.
+    /// Looks for a trial in turn, unless another claim found meanwhile that there is none. A claim's first look, before it
+    /// `looked`, is made in any case: its request may have been granted already.
     async fn look(
         &self,
         claim: &Claim,

@@ -3,13 +3,16 @@
 //! Grid, random and Sobol' need no history, so their trials are proposed ahead of the claims. Methods that learn are asked
 //! for as many trials as claims wait for, with all that ended by then; what is queued or runs is shown to them as pending.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sweep_core::search::{History, Origin, Proposal, Proposer};
 use sweep_core::spec::SweepSpec;
 use sweep_store::{Awaited, NewTrial, StoreError, Sweep};
+use thiserror::Error;
 use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinSet};
 use tracing::{debug, error};
 use uuid::Uuid;
 
@@ -55,7 +58,8 @@ impl Wakeup {
     }
 }
 
-/// Plans until the server stops.
+/// Plans until the server stops: one sweep's plans one after the other, those of several beside each other, so that a model
+/// that takes long holds up nobody else.
 pub(crate) async fn run(app: App) {
     match app.store.sweep_list().await {
         Ok(sweeps) => sweeps
@@ -66,56 +70,99 @@ pub(crate) async fn run(app: App) {
             error!(error = %cause, "cannot look for sweeps to plan; they are planned once an agent asks");
         }
     }
-    let mut proposers = Proposers::new();
+    let mut resting: HashMap<String, Proposer> = HashMap::new();
+    let mut planning = JoinSet::new();
+    // Sweeps that are being planned, and whether they were asked for again meanwhile.
+    let mut busy: HashMap<String, Option<bool>> = HashMap::new();
     loop {
-        let waiting = tokio::select! {
-            waiting = app.planner.next() => waiting,
-            () = app.stop.cancelled() => return,
-        };
-        for (sweep, asked) in waiting {
-            if let Err(cause) = plan(&app, &mut proposers, &sweep, asked).await {
-                error!(sweep.id = %sweep, error = %cause, "cannot plan trials of sweep {sweep}; the next claim tries again");
+        tokio::select! {
+            waiting = app.planner.next() => for (sweep, asked) in waiting {
+                match busy.entry(sweep.clone()) {
+                    Entry::Occupied(mut again) => *again.get_mut() = Some(asked || *again.get() == Some(true)),
+                    Entry::Vacant(free) => {
+                        free.insert(None);
+                        let proposer = resting.remove(&sweep).unwrap_or_default();
+                        planning.spawn(attempt(app.clone(), sweep, proposer, asked));
+                    }
+                }
+            },
+            Some(planned) = planning.join_next() => {
+                let (sweep, proposer) = match planned {
+                    Ok(planned) => planned,
+                    // What may panic is caught where it runs; this is a fault of the planner itself.
+                    Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+                };
+                if let Some(asked) = busy.remove(&sweep).flatten() {
+                    app.planner.add(&sweep, asked);
+                }
+                if let Some(proposer) = proposer {
+                    resting.insert(sweep, proposer);
+                }
             }
+            () = app.stop.cancelled() => return,
         }
     }
 }
 
-/// How far each sweep's search has walked. Losing it costs time and nothing else.
-type Proposers = HashMap<String, Proposer>;
+/// Plans one sweep, and gives back how far its search has walked, if that is of use; losing it costs time and nothing else.
+async fn attempt(app: App, sweep: String, proposer: Proposer, asked: bool) -> (String, Option<Proposer>) {
+    let proposer = plan(&app, proposer, &sweep, asked).await.unwrap_or_else(|cause| {
+        error!(sweep.id = %sweep, error = %cause, "cannot plan trials of sweep {sweep}; the next claim tries again");
+        None
+    });
+    (sweep, proposer)
+}
 
-async fn plan(app: &App, proposers: &mut Proposers, id: &str, asked: bool) -> Result<(), StoreError> {
+/// Why a sweep was not planned.
+#[derive(Debug, Error)]
+enum PlanError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A fault of the search: the sweep waits, and others go on.
+    #[error("the search panicked: {0}")]
+    Search(String),
+}
+
+async fn plan(
+    app: &App,
+    mut proposer: Proposer,
+    id: &str,
+    asked: bool,
+) -> Result<Option<Proposer>, PlanError> {
     let sweep = app.store.sweep_find(id).await?;
     if sweep.exhausted || !sweep.state.hands_out() {
-        proposers.remove(id);
-        return Ok(());
+        return Ok(None);
     }
     let spec = app.spec(id).await?;
     let learns = spec.method.needs_history();
     let claims = app.door(id).waiting().max(asked.into());
     let wanted = if learns { on_demand(&sweep, &spec, claims) } else { ahead(&sweep) };
     if wanted == 0 {
-        return Ok(());
+        return Ok(Some(proposer));
     }
     let history =
         if learns { History::of(&spec, &app.store.trials_recorded(id).await?) } else { History::default() };
     let (seed, after) = (sweep.seed, sweep.proposed);
-    let mut proposer = proposers.remove(id).unwrap_or_default();
     // Models are fitted there, and long grids walked.
     let proposing = tokio::task::spawn_blocking(move || {
         let (trials, exhausted) = propose(&mut proposer, &spec, seed, after, wanted, history);
         (proposer, trials, exhausted)
     });
-    let (proposer, trials, exhausted) = match proposing.await {
-        Ok(proposed) => proposed,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    };
-    proposers.insert(id.to_owned(), proposer);
+    let (proposer, trials, exhausted) = proposing.await.map_err(|error| PlanError::Search(said(error)))?;
     let count = trials.len();
     if app.store.trials_enqueue(id, after, trials, exhausted, now_ms()).await? {
         debug!(sweep.id = %id, count, exhausted, "proposed {count} trials of sweep {id}");
         app.store.attend(Awaited::Trial);
     }
-    Ok(())
+    Ok(Some(proposer))
+}
+
+/// The words of a panic.
+fn said(error: JoinError) -> String {
+    let text = error.to_string();
+    let Ok(panic) = error.try_into_panic() else { return text };
+    let words = panic.downcast_ref::<String>().cloned();
+    words.or_else(|| panic.downcast_ref::<&str>().map(|words| (*words).to_owned())).unwrap_or(text)
 }
 
 /// How many trials to propose where nothing is to be learnt.
@@ -161,4 +208,22 @@ fn propose(
         proposer.propose(spec, seed, last + 1, &history).is_none()
     };
     (trials, exhausted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_in_its_words() {
+        let panicked = |words: Option<String>| async {
+            let task = tokio::task::spawn_blocking(move || match words {
+                Some(words) => panic!("{words}"),
+                None => panic!("as it is"),
+            });
+            PlanError::Search(said(task.await.expect_err("panics"))).to_string()
+        };
+        assert_eq!(panicked(Some("of 3 axes".to_owned())).await, "the search panicked: of 3 axes");
+        assert_eq!(panicked(None).await, "the search panicked: as it is");
+    }
 }

@@ -3,7 +3,6 @@
 use serde_json::Value;
 use sweep_core::search::{self, Different, Recorded, Replayed};
 use sweep_core::spec;
-use sweep_core::trial::TrialState;
 use sweep_proto::v1;
 
 use crate::args::Format;
@@ -52,17 +51,18 @@ fn list(numbers: &[u64]) -> String {
     format!("trial {}{more}", shown.join(", "))
 }
 
-fn recorded(
-    sweep: &v1::Sweep,
-    trial: &v1::Trial,
-) -> Result<(Recorded, Option<search::Origin>), serde_json::Error> {
+fn recorded(sweep: &v1::Sweep, trial: &v1::Trial) -> Result<(Recorded, Option<search::Origin>), String> {
     let latest = trial.metrics.iter().find(|metric| metric.name == sweep.objective_name && metric.count > 0);
-    let origin = if trial.origin_json.is_empty() { None } else { serde_json::from_str(&trial.origin_json)? };
+    let unreadable = |error: serde_json::Error| error.to_string();
+    let origin = match &*trial.origin_json {
+        "" => None,
+        text => serde_json::from_str(text).map_err(unreadable)?,
+    };
     let state = v1::TrialState::try_from(trial.state).ok().and_then(v1::TrialState::to_core);
     let recorded = Recorded {
         number: trial.number,
-        params: serde_json::from_str(&trial.params_json)?,
-        state: state.unwrap_or(TrialState::Queued),
+        params: serde_json::from_str(&trial.params_json).map_err(unreadable)?,
+        state: state.ok_or("its state is unknown to this sweep-ctl")?,
         objective: trial.objective,
         latest: latest.map(|metric| metric.last),
     };

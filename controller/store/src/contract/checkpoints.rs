@@ -217,8 +217,8 @@ pub(crate) async fn a_wanted_file_is_not_removed_before_its_checkpoint_is_stored
     assert_eq!(scene.due().await, [file("weights", 2).sha256, file("weights", 7).sha256]);
 }
 
-/// The files were found in the artifact store, and then its controller was frozen.
-pub(crate) async fn a_checkpoint_never_points_to_what_was_removed(store: Any) {
+/// A checkpoint whose files were announced so long ago that they are being removed.
+async fn overdue(store: Any) -> (Scene, AttemptKey, [FileRef; 1], Vec<String>) {
     let scene = Scene::new(store, 1).await;
     let (key, _) = scene.claim().await;
     scene.tell(key, 1, checkpoint(10, true, 0.1)).await;
@@ -226,6 +226,12 @@ pub(crate) async fn a_checkpoint_never_points_to_what_was_removed(store: Any) {
     scene.want(key, &files).await.expect("is noted");
     scene.pass(AWAITED);
     let due = scene.due().await;
+    (scene, key, files, due)
+}
+
+/// The files were found in the artifact store, and then its controller was frozen.
+pub(crate) async fn a_checkpoint_never_points_to_what_was_removed(store: Any) {
+    let (scene, key, files, due) = overdue(store).await;
     assert_eq!(due, [file("weights", 1).sha256]);
     scene.store.files_removed(due).await.expect("forgets");
     let late = scene.point_to(key, 1, &files, Retention::default()).await;
@@ -235,13 +241,7 @@ pub(crate) async fn a_checkpoint_never_points_to_what_was_removed(store: Any) {
 }
 
 pub(crate) async fn what_is_wanted_again_is_not_forgotten(store: Any) {
-    let scene = Scene::new(store, 1).await;
-    let (key, _) = scene.claim().await;
-    scene.tell(key, 1, checkpoint(10, true, 0.1)).await;
-    let files = [file("weights", 1)];
-    scene.want(key, &files).await.expect("is noted");
-    scene.pass(AWAITED);
-    let due = scene.due().await;
+    let (scene, key, files, due) = overdue(store).await;
     scene.store.files_removed(due.clone()).await.expect("forgets");
     // Sent again; then a controller that was slow tells of the same removal.
     scene.want(key, &files).await.expect("is noted again");
