@@ -1,6 +1,7 @@
 //! What a parameter may be: W&B's distributions (the reference's section 1.4) as functions of one number in [0, 1).
 //!
-//! Logarithms and exponentials are `libm`'s, so that a proposal has the same bits on any machine.
+//! Logarithms and exponentials are `libm`'s, so that a proposal has the same bits on any machine; quantiles of beta
+//! distributions are `statrs`'s and the platform's.
 
 use serde_json::{Number, Value};
 use statrs::distribution::{Beta, ContinuousCDF as _};

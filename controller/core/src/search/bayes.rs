@@ -13,12 +13,12 @@ pub(super) const START: u64 = 4;
 /// Draws from which the search for the best point starts besides, where constraints may forbid most others.
 const PERMITTED: usize = 16;
 
-/// The next point; `None`: the model has none that is new and allowed.
-pub(super) fn propose(task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Why)> {
+/// The next point; `None`: the model has none that is new and allowed. An error: there is no model.
+pub(super) fn propose(task: &Task, stream: &mut ChaCha8Rng) -> Result<Option<(Point, Why)>, Fault> {
     if task.number <= START || task.data.len() < 2 {
-        return task.start();
+        return Ok(task.start());
     }
-    Process::fit(task).ok()?.suggest(task, stream)
+    Ok(Process::fit(task)?.suggest(task, stream))
 }
 
 /// A process that was given what was seen.

@@ -153,14 +153,18 @@ impl Proposer {
         }
         let task = Task { spec, cube, finite: finite.as_ref(), data: &data, seed, number };
         let mut stream = random::stream(seed, number);
+        let mut because = None;
         let found = match spec.method {
-            Method::Bayes => bayes::propose(&task, &mut stream),
+            Method::Bayes => bayes::propose(&task, &mut stream).unwrap_or_else(|fault| {
+                because = Some(format!("no Gaussian process: {fault}"));
+                None
+            }),
             Method::Tpe => tpe::propose(&task, &mut stream),
             Method::Cmaes => cmaes::propose(&task, &mut stream),
             _ => auto::propose(&task, &mut stream),
         };
         let instead = || {
-            let why = Why::Instead { of: spec.method.word().to_owned() };
+            let why = Why::Instead { of: spec.method.word().to_owned(), because };
             // A stream of its own: how much the method took of the other says nothing.
             Some((task.draw(&mut random::stream(seed ^ INSTEAD, number))?, why))
         };

@@ -44,19 +44,14 @@ pub struct Pending {
 impl History {
     /// What a method is shown of these trials now.
     pub fn of(spec: &SweepSpec, trials: &[Recorded]) -> Self {
-        let past = |trial: &Recorded| Past {
-            number: trial.number,
-            values: spec.values_of(&trial.params),
-            outcome: outcome(trial),
-        };
-        Self { trials: trials.iter().map(past).collect() }
+        Self { trials: trials.iter().map(|trial| past(spec, trial)).collect() }
     }
 
     /// What it was shown when trial `number` was proposed.
     pub fn before(spec: &SweepSpec, trials: &[Recorded], number: u64, origin: &Origin) -> Self {
         let pending: BTreeMap<u64, &Pending> = origin.pending.iter().map(|one| (one.trial, one)).collect();
-        let mut history = Self::of(spec, trials);
-        history.trials.retain(|past| past.number < number);
+        let earlier = trials.iter().filter(|trial| trial.number < number);
+        let mut history = Self { trials: earlier.map(|trial| past(spec, trial)).collect() };
         for past in &mut history.trials {
             if let Some(then) = pending.get(&past.number) {
                 past.outcome = Outcome::Pending(Reported { best: then.best, latest: then.latest });
@@ -83,6 +78,10 @@ impl History {
         };
         self.trials.iter().filter_map(pending).collect()
     }
+}
+
+fn past(spec: &SweepSpec, trial: &Recorded) -> Past {
+    Past { number: trial.number, values: spec.values_of(&trial.params), outcome: outcome(trial) }
 }
 
 fn outcome(trial: &Recorded) -> Outcome {

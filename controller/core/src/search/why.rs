@@ -52,15 +52,20 @@ pub enum Why {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         auto: Option<String>,
     },
-    /// A draw from the distributions, because no point that the method chose was new and allowed.
-    Instead { of: String },
+    /// A draw from the distributions, because no point that the method chose was new and allowed, or because of this.
+    Instead {
+        of: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        because: Option<String>,
+    },
 }
 
 impl Why {
-    /// The same with numbers that JSON has: the logarithm of nothing is the least there is.
+    /// The same with numbers that JSON has: the logarithm of nothing is the least there is, and so is what is no number.
     pub(super) fn told(mut self) -> Self {
-        let tell =
-            |number: &mut f64| *number = if number.is_nan() { 0.0 } else { number.clamp(f64::MIN, f64::MAX) };
+        let tell = |number: &mut f64| {
+            *number = if number.is_nan() { f64::MIN } else { number.clamp(f64::MIN, f64::MAX) }
+        };
         match &mut self {
             Self::Tpe { ratio, .. } => tell(ratio),
             Self::Cmaes { sigma, .. } => tell(sigma),
@@ -92,7 +97,8 @@ impl fmt::Display for Why {
             Self::Sobol { index, copy } => return write!(f, "sobol: point {index}, scrambling {copy}"),
             Self::Start { index: 0 } => return write!(f, "start: the centre"),
             Self::Start { index } => return write!(f, "start: point {index}"),
-            Self::Instead { of } => return write!(f, "a draw: {of} had nothing new"),
+            Self::Instead { of, because: None } => return write!(f, "a draw: {of} had nothing new"),
+            Self::Instead { of, because: Some(because) } => return write!(f, "a draw: {of} has {because}"),
             Self::Tpe { ratio, good, bad, auto } => {
                 let times = ratio.exp();
                 write!(f, "tpe: {times:.3} times likelier among the best {good} than among {bad} others")?;
@@ -142,9 +148,14 @@ mod tests {
                 "cmaes: generation 2, step 0.125 (auto: many trials)",
             ),
             (
-                Why::Instead { of: "tpe".to_owned() },
+                Why::Instead { of: "tpe".to_owned(), because: None },
                 r#"{"by":"instead","of":"tpe"}"#,
                 "a draw: tpe had nothing new",
+            ),
+            (
+                Why::Instead { of: "bayes".to_owned(), because: Some("no model".to_owned()) },
+                r#"{"by":"instead","of":"bayes","because":"no model"}"#,
+                "a draw: bayes has no model",
             ),
         ] {
             assert_eq!(serde_json::to_string(&why).expect("is JSON"), json);

@@ -147,6 +147,8 @@ struct Next {
     trial: u64,
     /// When its worker began with the way there.
     since: f64,
+    /// Seconds of the way that count as used by the trial.
+    way: f64,
 }
 
 impl Ord for Next {
@@ -235,20 +237,20 @@ impl<P> Play<'_, P> {
         if trial.seen == trial.curve.len() {
             trial.state = TrialState::Finished;
             self.out.over(number);
-            return;
+            let running = self.running(self.now);
+            return self.judge_sweep(number, running);
         }
         let way = (seconds(trial.seen) - before).max(0.0) * trial.factor;
-        self.busy.push(Reverse(Next { at: self.now + delay + way, trial: number, since: self.now }));
+        self.busy.push(Reverse(Next { at: self.now + delay + way, trial: number, since: self.now, way }));
     }
 
     /// A trial comes to its next point.
     fn step(&mut self, next: &Next) {
         self.now = next.at;
         let trial = &mut self.out.trials[next.trial as usize - 1];
-        let before = trial.seen.checked_sub(1).map_or(0.0, |last| trial.curve[last].seconds);
         let point = trial.curve[trial.seen];
         trial.seen += 1;
-        trial.used += (point.seconds - before).max(0.0) * trial.factor;
+        trial.used += next.way;
         self.out.used += next.at - next.since;
         if self.setup.goal.better(point.value, trial.objective.unwrap_or(f64::NAN)) {
             trial.objective = Some(point.value);
@@ -267,7 +269,7 @@ impl<P> Play<'_, P> {
             Verdict::Pause(_) => TrialState::Paused,
         };
         let (state, number) = (trial.state, next.trial);
-        let running = self.busy.iter().map(|Reverse(other)| next.at - other.since).sum::<f64>();
+        let running = self.running(next.at);
         self.out.note(next.at, running, number);
         match state {
             TrialState::Running => self.await_point(number, 0.0),
@@ -275,6 +277,11 @@ impl<P> Play<'_, P> {
             _ => self.out.over(number),
         }
         self.judge_sweep(number, running);
+    }
+
+    /// Seconds that trials on their way have taken by then.
+    fn running(&self, now: f64) -> f64 {
+        self.busy.iter().map(|Reverse(other)| now - other.since).sum()
     }
 
     fn judge_sweep(&mut self, number: u64, running: f64) {

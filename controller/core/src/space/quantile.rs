@@ -102,7 +102,8 @@ impl Step {
         share: &dyn Fn(f64) -> f64,
     ) -> Result<(f64, f64), Misfit> {
         let multiple = (value / self.size).round();
-        if (value - multiple * self.size).abs() > self.size * 1e-6 {
+        // A share of the step, or what thirteen digits leave of a value of many steps.
+        if (value - multiple * self.size).abs() > self.size * 1e-6 + value.abs() * 1e-12 {
             return Err(Misfit::OffStep { value, step: self.size });
         }
         // The outermost multiples that can be drawn take what lies beyond them.

@@ -225,6 +225,27 @@ fn the_support_is_what_is_drawn() {
     assert_eq!(domain("{distribution: q_normal}").support(100), None);
 }
 
+/// Values of many steps have few digits left for a part of one.
+#[test]
+fn every_value_that_is_drawn_is_found_again() {
+    for (size, max) in [(0.1, 1e9), (1e-4, 1e6), (0.333_333_3, 1e7), (0.333_333_3, 1e9), (3.0, 300.0)] {
+        let step = Some(Step { size, integer: false });
+        for scale in [Scale::Linear, Scale::Log] {
+            let domain = Domain::Real { scale, min: 1.0, max, step };
+            for at in 0..1_000 {
+                let u = f64::from(at) / 1_000.0;
+                let value = domain.at(u);
+                let found = domain.quantiles(&value);
+                let (from, to) = found.unwrap_or_else(|misfit| panic!("{size} to {max}: {value}: {misfit}"));
+                assert!(
+                    from - 1e-9 <= u && u <= to + 1e-9,
+                    "{size} to {max}: {u} gives {value}, of {from} to {to}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn the_ends_of_a_normal_are_finite() {
     let normal = Domain::Normal { scale: Scale::Log, mu: 0.0, sigma: 300.0, step: None };

@@ -1,5 +1,7 @@
 //! Bounds, shapes and steps of a parameter.
 
+use libm::exp;
+
 use super::distribution::{Definition, article};
 use super::field::{figure, number_fix, shown};
 use super::problem::Problem;
@@ -105,7 +107,7 @@ impl Definition<'_> {
         }
         // inv_log_uniform is exp(-x): the bounds change sides.
         let (min, max) =
-            if kind.starts_with("inv") { ((-high).exp(), (-low).exp()) } else { (low.exp(), high.exp()) };
+            if kind.starts_with("inv") { (exp(-high), exp(-low)) } else { (exp(low), exp(high)) };
         if !(min > 0.0 && max.is_finite()) {
             let far = if low.abs() > high.abs() { ("min", low) } else { ("max", high) };
             let message = format!(

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rule::{Point, Rule};
 use super::{Judge, Verdict, asha, hyperband, median, patience};
+use crate::curve::{is_visible, visible_until};
 
 /// Something that happened to a trial, as far as it matters to a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,7 +85,8 @@ impl Rungs {
                 }
                 Event::Resumed { trial, step } => {
                     let curve = curves.entry(trial).or_default();
-                    curve.retain(|point| step.is_some_and(|step| point.step <= step));
+                    let until = visible_until(&[step]);
+                    curve.retain(|point| is_visible(point.step, until));
                     rungs.resume(judge, trial, curve);
                 }
                 Event::Promoted { trial } => {

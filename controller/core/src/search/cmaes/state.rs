@@ -1,5 +1,7 @@
 //! The search distribution, and how a generation moves it.
 
+use libm::pow;
+
 use super::matrix::Matrix;
 use crate::search::axis::Kind;
 use crate::search::cube::Cube;
@@ -186,8 +188,7 @@ impl State {
             *path = (1.0 - rates.step) * *path + pull * step;
         }
         let norm = self.step_path.iter().map(|at| at * at).sum::<f64>().sqrt();
-        let expected =
-            (1.0 - (1.0 - rates.step).powi(2 * i32::try_from(self.age).unwrap_or(i32::MAX))).sqrt();
+        let expected = (1.0 - pow(1.0 - rates.step, 2.0 * self.age as f64)).sqrt();
         // Far too long a path means that the step size lags: the covariance waits for it.
         let stalled = norm / expected >= (1.4 + 2.0 / (d as f64 + 1.0)) * rates.length;
         let pull = if stalled { 0.0 } else { (rates.path * (2.0 - rates.path) * rates.effective).sqrt() };

@@ -138,16 +138,16 @@ fn a_small_space_is_exhausted_point_by_point() {
 #[test]
 fn a_space_of_one_point_is_tried_once() {
     for method in METHODS {
-        for parameters in [
-            "parameters: {a: {value: 1}}\n",
-            "parameters: {a: {min: 1, max: 9}, b: {min: 1, max: 9}}\nconstraints: [a + b == 18]\n",
-            // Too many cells to be listed, and hardly ever allowed.
-            "parameters: {a: {min: 1, max: 99}, b: {min: 1, max: 99}}\nconstraints: [a + b == 198]\n",
+        for (parameters, least) in [
+            ("parameters: {a: {value: 1}}\n", 1),
+            ("parameters: {a: {min: 1, max: 9}, b: {min: 1, max: 9}}\nconstraints: [a + b == 18]\n", 1),
+            // Too many cells to be listed, and hardly ever allowed: it may not be found.
+            ("parameters: {a: {min: 1, max: 99}, b: {min: 1, max: 99}}\nconstraints: [a + b == 198]\n", 0),
         ] {
             let spec = spec(&format!("program: p\nmethod: {method}\nmetric: {{name: loss}}\n{parameters}"));
             let mut play = Play::new(&spec, 7);
             play.run(1, 10, &made_up);
-            assert!(play.history.trials.len() <= 1, "{method}: {:?}", play.history);
+            assert!((least..=1).contains(&play.history.trials.len()), "{method}: {:?}", play.history);
         }
     }
 }

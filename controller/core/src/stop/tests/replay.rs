@@ -113,3 +113,16 @@ proptest! {
         }
     }
 }
+
+/// As the visible curve has it: a resume at step 0 hides what was there.
+#[test]
+fn a_resume_at_step_0_begins_again() {
+    for judge in judges() {
+        let point = Point { step: 0, epoch: 0.0, seconds: 0.0, value: 0.5 };
+        let mut live = Rungs::default();
+        live.report(&judge, 1, &[point]);
+        live.resume(&judge, 1, &[]);
+        let history = [Event::Reported { trial: 1, point }, Event::Resumed { trial: 1, step: Some(0) }];
+        assert_eq!(Rungs::of(&judge, &history), live, "{}", judge.rule().word());
+    }
+}
