@@ -21,7 +21,7 @@ mod evidence;
 mod improvement;
 mod kernel;
 mod lbfgs;
-mod matrix;
+pub(crate) mod matrix;
 mod model;
 pub(crate) mod normal;
 mod output;

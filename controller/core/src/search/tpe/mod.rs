@@ -83,7 +83,7 @@ struct Split {
 impl Split {
     fn of(data: &Data) -> Self {
         let scored = data.len();
-        let pending = if data.axes == 0 { 0 } else { data.pending.len() / data.axes };
+        let pending = data.pending.len() / data.axes.max(1);
         let count = ((GOOD * (scored + pending) as f64).ceil() as usize).clamp(1, MOST_GOOD).min(scored);
         let ranked = data.ranked();
         let mut is_good = vec![false; scored];
