@@ -11,7 +11,7 @@ use crate::gp::normal;
 mod quantile;
 
 pub use quantile::Misfit;
-pub(crate) use quantile::normal_share;
+pub(crate) use quantile::{normal_share, standard_normal};
 
 /// Which scale a range is uniform on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,12 +225,6 @@ const SMALLEST: f64 = 1.0 / (1_u64 << 54) as f64;
 
 /// The largest quantile: 1 is none.
 pub(crate) const LARGEST: f64 = 1.0 - f64::EPSILON / 2.0;
-
-/// The quantile of the standard normal distribution, finite also at the ends.
-pub(crate) fn standard_normal(u: f64) -> f64 {
-    let u = u.clamp(SMALLEST, LARGEST);
-    normal::quantile(u)
-}
 
 /// The shapes of a beta distribution whose quantiles are found soon: the search for them may not end for others.
 pub(crate) const SHAPES: std::ops::RangeInclusive<f64> = 1e-3..=1e4;

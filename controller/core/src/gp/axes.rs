@@ -239,15 +239,14 @@ impl Columns {
         pairs
     }
 
-    /// The slope, along the coordinates of a row, of Σ `shares`ⱼ q(row, rowⱼ), where q is the weighted squared distance.
+    /// Adds to `out` the slope, along the coordinates of a row, of Σ `shares`ⱼ q(row, rowⱼ), where q is the weighted squared distance.
     /// Only along places: there is no slope between classes.
-    pub(super) fn slope(&self, laid_out: &[f64], weights: &[f64], shares: &[f64], out: &mut [f64]) {
-        out.fill(0.0);
+    pub(super) fn add_slope(&self, laid_out: &[f64], weights: &[f64], shares: &[f64], out: &mut [f64]) {
         let sum: f64 = shares.iter().sum();
         for ((&(axis, feature), column), &x) in self.layout.iter().zip(&self.columns).zip(laid_out) {
             if feature == Feature::Place {
                 let others = super::matrix::dot(&column[..shares.len()], shares);
-                out[axis] = 2.0 * weights[axis] * (x * sum - others);
+                out[axis] += 2.0 * weights[axis] * (x * sum - others);
             }
         }
     }

@@ -10,42 +10,20 @@ pub(super) trait Score {
     fn slope(&self, row: &[f64], slope: &mut [f64]) -> f64;
 }
 
-/// ln of the expected improvement on the least value, averaged over fantasies.
+/// ln of the expected improvement on the least value.
 pub(super) struct Improvement<'m>(pub(super) Posterior<'m>);
-
-impl Improvement<'_> {
-    /// ln E[(least − value)⁺] for every fantasy.
-    fn parts(&self, look: &Look) -> Vec<LogImprovement> {
-        let one = |(fantasy, best): (usize, &f64)| {
-            LogImprovement::of((best - self.0.mean(look, fantasy)) / look.deviation)
-        };
-        self.0.best.iter().enumerate().map(one).collect()
-    }
-
-    fn log_mean(&self, look: &Look, parts: &[LogImprovement]) -> f64 {
-        let logs: Vec<f64> = parts.iter().map(|part| part.log).collect();
-        normal::log_sum_exp(&logs) - libm::log(self.0.fantasies() as f64) + libm::log(look.deviation)
-    }
-}
 
 impl Score for Improvement<'_> {
     fn at(&self, row: &[f64]) -> f64 {
         let look = self.0.look(row);
-        self.log_mean(&look, &self.parts(&look))
+        improvement((look.mean, look.deviation), self.0.best).0
     }
 
     fn slope(&self, row: &[f64], slope: &mut [f64]) -> f64 {
         let look = self.0.look(row);
-        let parts = self.parts(&look);
-        let log = self.log_mean(&look, &parts);
-        let scale = libm::log(look.deviation) - log - libm::log(parts.len() as f64);
-        let (mut by_mean, mut by_deviation) = (Vec::with_capacity(parts.len()), 0.0);
-        for part in &parts {
-            let share = libm::exp(part.log + scale) / look.deviation;
-            by_mean.push(-share * part.below);
-            by_deviation += share * part.density;
-        }
-        self.0.slope(&look, &by_mean, by_deviation, slope);
+        let (log, (by_mean, by_deviation)) = improvement((look.mean, look.deviation), self.0.best);
+        slope.fill(0.0);
+        self.0.add_slope(&look, by_mean, by_deviation, slope);
         log
     }
 }
@@ -92,12 +70,8 @@ impl Score for FrontImprovement<'_> {
         let looks = self.looks(row);
         let (log, slopes) = self.growth(&looks);
         slope.fill(0.0);
-        let mut own = vec![0.0; slope.len()];
         for ((posterior, look), (by_mean, by_deviation)) in self.posteriors.iter().zip(&looks).zip(slopes) {
-            posterior.slope(look, &[by_mean], by_deviation, &mut own);
-            for (slope, own) in slope.iter_mut().zip(&own) {
-                *slope += own;
-            }
+            posterior.add_slope(look, by_mean, by_deviation, slope);
         }
         log
     }

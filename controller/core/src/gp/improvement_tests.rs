@@ -61,7 +61,7 @@ proptest! {
         pending in 0_usize..4,
     ) {
         let (model, rest) = model(&numbers, 9, 5);
-        let score = Improvement(Posterior::pending(&model, &rest[1..=pending], 6, 11));
+        let score = Improvement(Posterior::new(&model, &rest[1..=pending]));
         agrees(&score, &rest[0])?;
     }
 
@@ -70,7 +70,7 @@ proptest! {
         let (first, rest) = model(&numbers, 9, 3);
         let (second, _) = model(&numbers[60..], 9, 0);
         let points: Vec<[f64; 2]> = first.smoothed().zip(second.smoothed()).map(|(a, b)| [a, b]).collect();
-        let posteriors = [Posterior::pending(&first, &rest[1..], 1, 0), Posterior::pending(&second, &rest[1..], 1, 0)];
+        let posteriors = [&first, &second].map(|model| Posterior::new(model, &rest[1..]));
         let score = FrontImprovement::new(posteriors, &points, [1.5, 1.5]);
         agrees(&score, &rest[0])?;
     }
@@ -97,8 +97,8 @@ fn pending_rows_repel() {
     let hyper = Hyper { weights: vec![20.0], signal: 1.0, noise: 1e-4 };
     let model = Model::of(&axes, &rows, &[1.0, 0.0], Warp::Identity, hyper).unwrap();
     let pending = [vec![0.6]];
-    let before = Improvement(Posterior::of(&model));
-    let after = Improvement(Posterior::pending(&model, &pending, 16, 1));
+    let before = Improvement(Posterior::new(&model, &[]));
+    let after = Improvement(Posterior::new(&model, &pending));
     let loss = |x: f64| before.at(&[x]) - after.at(&[x]);
     assert!(loss(0.6) > 3.0, "at the pending row little is left: {}", loss(0.6));
     assert!(loss(0.6) > loss(0.62) && loss(0.62) > loss(0.75), "{} {}", loss(0.62), loss(0.75));

@@ -11,7 +11,7 @@ const LANES: usize = 4;
 const BLOCK: usize = 4;
 
 /// The first place of a row in a packed lower triangle: row `i` has `i + 1` entries.
-pub(super) fn start(row: usize) -> usize {
+pub(crate) fn start(row: usize) -> usize {
     row * (row + 1) / 2
 }
 
@@ -59,14 +59,21 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// The lower-triangular *L* with *L Lᵀ = A*, packed by rows.
 #[derive(Debug, Clone)]
-pub(super) struct Factor {
+pub(crate) struct Factor {
     rows: usize,
     packed: Vec<f64>,
 }
 
 impl Factor {
+    /// That of the identity: the identity.
+    pub(crate) fn identity(rows: usize) -> Self {
+        let mut packed = vec![0.0; start(rows)];
+        (0..rows).for_each(|at| packed[start(at) + at] = 1.0);
+        Self { rows, packed }
+    }
+
     /// Of a packed lower triangle; `None`: it is not positive definite, or not finite.
-    pub(super) fn of(mut packed: Vec<f64>, rows: usize) -> Option<Self> {
+    pub(crate) fn of(mut packed: Vec<f64>, rows: usize) -> Option<Self> {
         for first in (0..rows).step_by(BLOCK) {
             let many = BLOCK.min(rows - first);
             let (done, rest) = packed.split_at_mut(start(first));
@@ -117,8 +124,18 @@ impl Factor {
         self.rows += 1;
     }
 
+    /// A row of *L*, its diagonal last.
+    pub(crate) fn row(&self, at: usize) -> &[f64] {
+        row(&self.packed, at)
+    }
+
+    /// *L b*.
+    pub(crate) fn times(&self, b: &[f64]) -> Vec<f64> {
+        (0..self.rows).map(|at| dot(self.row(at), &b[..=at])).collect()
+    }
+
     /// Solves *L x = b* in place.
-    pub(super) fn forward(&self, b: &mut [f64]) {
+    pub(crate) fn forward(&self, b: &mut [f64]) {
         for first in (0..self.rows).step_by(BLOCK) {
             let many = BLOCK.min(self.rows - first);
             let (known, rest) = b.split_at_mut(first);

@@ -5,14 +5,14 @@
 //! kernel        covariance, hyper-parameters, their priors      normal    tails of the normal distribution
 //! output        warps and standardises values                   lbfgs     minimises in a box
 //! evidence  ->  model  ->  posterior  ->  improvement  ->  suggest (ascent)
-//!                 subset     fantasies      logEI, logEHVI
+//!                 subset    (believer)     logEI, logEHVI
 //! ```
 //!
 //! Everything is a function of its arguments, and of a stream where there is chance. Logarithms and exponentials are
 //! `libm`'s and sums have one order, so that a replay finds the same bits on any machine.
 //!
 //! Sources: Rasmussen and Williams (2006) for the process; Ament et al. (2023) for the logarithm of the expected
-//! improvement; Snoek et al. (2012) and Ginsbourger et al. (2010) for fantasies; Snelson et al. (2004) for warped values;
+//! improvement; Ginsbourger et al. (2010) for pending rows; Snelson et al. (2004) for warped values;
 //! Emmerich et al. (2016) for the front.
 
 mod ascent;
@@ -21,7 +21,7 @@ mod evidence;
 mod improvement;
 mod kernel;
 mod lbfgs;
-mod matrix;
+pub(crate) mod matrix;
 mod model;
 pub(crate) mod normal;
 mod output;

@@ -10,7 +10,7 @@ use super::{Fault, subset};
 /// Rows that a model keeps at most: beyond, [`subset::keep`].
 pub const MOST_ROWS: usize = 500;
 /// Of these, rows that hyper-parameters are fitted to: one evaluation is cubic in them.
-const FIT_ROWS: usize = 180;
+const FIT_ROWS: usize = 250;
 /// And rows by which the warp is chosen, which takes a fit of each.
 const WARP_ROWS: usize = 60;
 /// Fewest rows from which a warp can be told.
@@ -128,7 +128,7 @@ impl Model {
     /// [`Fault`]: the row has no meaning on the axes.
     pub fn predict(&self, row: &[f64]) -> Result<Prediction, Fault> {
         self.axes.check(0, row)?;
-        let look = super::posterior::Posterior::of(self).look(row);
+        let look = super::posterior::Posterior::new(self, &[]).look(row);
         Ok(self.prediction(look.mean, look.deviation))
     }
 

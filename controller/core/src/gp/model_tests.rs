@@ -92,7 +92,7 @@ fn leaving_one_out_is_what_the_formula_says() {
         // Standardised already, and not anew without the one: through the constructor below the public one.
         let same = Output::of(Warp::Identity, &[0.0]);
         let model = Model::new(&mixed(), others, &targets, same, hyper()).unwrap();
-        let look = super::super::posterior::Posterior::of(&model).look(&left_out);
+        let look = super::super::posterior::Posterior::new(&model, &[]).look(&left_out);
         density += kernel::log_density(target, look.mean, look.deviation.powi(2) + 0.01);
         density -= kernel::log_density(target, 0.0, 1.0);
         means.push(look.mean);
@@ -207,7 +207,7 @@ proptest! {
         let smoothed: Vec<f64> = model.smoothed().collect();
         prop_assert!(smoothed.iter().all(|value| value.is_finite()));
         for row in &rows {
-            let look = super::super::posterior::Posterior::of(&model).look(row);
+            let look = super::super::posterior::Posterior::new(&model, &[]).look(row);
             prop_assert!(look.deviation < 1e-3 && look.deviation.is_finite());
         }
     }

@@ -12,28 +12,13 @@ const TAIL: f64 = 3.0;
 const TERMS: u32 = 45;
 
 /// The density.
-fn density(z: f64) -> f64 {
+pub(crate) fn density(z: f64) -> f64 {
     libm::exp(-0.5 * z * z - HALF_LN_TAU)
 }
 
 /// The probability of being below.
 pub(crate) fn below(z: f64) -> f64 {
     0.5 * libm::erfc(-z * FRAC_1_SQRT_2)
-}
-
-/// The quantile of `p` in (0, 1): a rational approximation (Abramowitz and Stegun 26.2.23), then Halley's steps.
-pub(crate) fn quantile(p: f64) -> f64 {
-    let p = p.clamp(1e-300, 1.0 - f64::EPSILON / 2.0);
-    let tail = p.min(1.0 - p);
-    let t = (-2.0 * libm::log(tail)).sqrt();
-    let over = 2.515_517 + t * (0.802_853 + t * 0.010_328);
-    let under = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
-    let mut z = over / under - t;
-    for _ in 0..2 {
-        let step = (below(z) - tail) / density(z);
-        z -= step / (1.0 + 0.5 * z * step);
-    }
-    if p > 0.5 { -z } else { z }
 }
 
 /// ln *h(z)* with *h(z) = φ(z) + z Φ(z)*, and the ratios *Φ/h* and *φ/h*, which are its slopes.
@@ -140,16 +125,6 @@ mod tests {
             let slope = rise / (2.0 * step);
             assert!((slope - LogImprovement::of(*z).below).abs() < 1e-5 * (1.0 + slope), "at {z}");
         }
-    }
-
-    #[test]
-    fn quantiles_undo_probabilities() {
-        for p in [1e-12, 1e-5, 0.02, 0.3, 0.5, 0.7, 0.99, 1.0 - 1e-9] {
-            assert!((below(quantile(p)) - p).abs() < 1e-14 * (1.0 + p / 1e-3), "{p}");
-        }
-        // By mpmath.
-        assert!((quantile(0.975) - 1.959_963_984_540_054_2).abs() < 1e-13);
-        assert!((quantile(1e-10) + 6.361_340_902_404_056).abs() < 1e-11);
     }
 
     #[test]

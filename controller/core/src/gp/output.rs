@@ -213,9 +213,9 @@ mod tests {
 
     #[test]
     fn a_log_normal_sample_is_taken_for_one() {
-        let values: Vec<f64> = (1..200)
-            .map(|at| libm::exp(3.0 * super::super::normal::quantile(f64::from(at) / 200.0)))
-            .collect();
+        let place = |index, dimension| f64::from(sobol_burley::sample(index, dimension, 1));
+        let normal = |at| super::super::normal::pair(1.0 - place(at, 0), place(at, 1)).0;
+        let values: Vec<f64> = (0..200).map(|at| libm::exp(3.0 * normal(at))).collect();
         let best = Warp::candidates(&values)
             .into_iter()
             .map(|warp| (Output::of(warp, &values).log_volume(&values), warp))

@@ -19,8 +19,6 @@ const INCUMBENTS: usize = 5;
 /// Starts of the search for the best row.
 const STARTS: usize = 8;
 const QUICK_ROWS: usize = 150;
-/// Fantasies of the values of pending rows.
-const FANTASIES: u32 = 16;
 
 /// What a suggestion is asked under.
 #[derive(Clone, Copy)]
@@ -49,8 +47,8 @@ pub struct Suggestion {
 ///
 /// A function of its arguments: `stream` is the only source of chance.
 pub fn suggest(model: &Model, ask: Ask<'_>, stream: &mut ChaCha8Rng) -> Option<Suggestion> {
-    let posterior = Posterior::pending(model, ask.pending, FANTASIES, stream.next_u32());
-    let found = search(&[model], &Improvement(posterior), ask, stream)?;
+    let score = Improvement(Posterior::new(model, ask.pending));
+    let found = search(&[model], &score, ask, stream)?;
     Some(suggestion(&[model], found))
 }
 
@@ -62,13 +60,13 @@ pub fn suggest_for_front(
     ask: Ask<'_>,
     stream: &mut ChaCha8Rng,
 ) -> Option<Suggestion> {
-    let posteriors = models.map(|model| Posterior::pending(model, ask.pending, 1, 0));
+    let posteriors = models.map(|model| Posterior::new(model, ask.pending));
     let mut points: Vec<[f64; 2]> =
         models[0].smoothed().zip(models[1].smoothed()).map(|(first, second)| [first, second]).collect();
-    // What is expected of pending rows is taken for known.
-    for row in ask.pending {
-        points.push(models.map(|model| Posterior::of(model).look(row).mean));
-    }
+    // What is expected of pending rows is taken for known. It moves no mean, so the order does not matter.
+    points.extend(
+        ask.pending.iter().map(|row| posteriors.each_ref().map(|posterior| posterior.look(row).mean)),
+    );
     let reference = [models[0].output().forth(reference[0]), models[1].output().forth(reference[1])];
     let score = FrontImprovement::new(posteriors, &points, reference);
     let found = search(&models, &score, ask, stream)?;
@@ -77,7 +75,7 @@ pub fn suggest_for_front(
 
 fn suggestion(models: &[&Model], spot: Spot) -> Suggestion {
     let expected = |model: &&Model| {
-        let look = Posterior::of(model).look(&spot.row);
+        let look = Posterior::new(model, &[]).look(&spot.row);
         model.prediction(look.mean, look.deviation)
     };
     Suggestion { expected: models.iter().map(expected).collect(), log_ei: spot.score, row: spot.row }

@@ -40,7 +40,7 @@ impl Process {
     pub(super) fn suggest(&self, task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Why)> {
         let pending: Vec<Vec<f64>> =
             task.data.pending.chunks(task.data.axes.max(1)).map(<[f64]>::to_vec).collect();
-        let point = |row: &[f64]| task.cube.point(task.spec, |axis, _| row[axis]);
+        let point = |row: &[f64]| task.cube.point(task.spec, |axis| row[axis]);
         let permits = |row: &mut [f64]| {
             let Some(point) = point(row).filter(|point| task.is_new(&point.row)) else { return false };
             row.copy_from_slice(&point.row);

@@ -79,13 +79,9 @@ impl Cube {
         Ok(row)
     }
 
-    /// The point at coordinates, asked for one by one, in order and only where the parameter exists; `None`: a
-    /// constraint forbids it. Each is given what was chosen before it, so that it may depend on that.
-    pub(crate) fn point(
-        &self,
-        spec: &SweepSpec,
-        mut coordinate: impl FnMut(usize, &[f64]) -> f64,
-    ) -> Option<Point> {
+    /// The point at coordinates, asked for one by one, by axis and only where the parameter exists; `None`: a constraint
+    /// forbids it.
+    pub(crate) fn point(&self, spec: &SweepSpec, coordinate: impl Fn(usize) -> f64) -> Option<Point> {
         let mut row = vec![f64::NAN; self.axes.len()];
         let mut values: Vec<Option<Value>> = Vec::with_capacity(spec.parameters.len());
         for (at, parameter) in spec.parameters.iter().enumerate() {
@@ -94,7 +90,7 @@ impl Cube {
                 _ if !exists => None,
                 None => Some(parameter.domain.at(0.5)),
                 Some(axis) => {
-                    let value = self.axes[axis].decode(&parameter.domain, coordinate(axis, &row));
+                    let value = self.axes[axis].decode(&parameter.domain, coordinate(axis));
                     row[axis] = self.axes[axis].encode(&parameter.domain, &value).ok()?;
                     Some(value)
                 }
@@ -110,7 +106,7 @@ impl Cube {
     /// A draw from the prior; `None`: a constraint forbids it. It always takes as much of the stream.
     pub(crate) fn draw(&self, spec: &SweepSpec, stream: &mut rand_chacha::ChaCha8Rng) -> Option<Point> {
         let quantiles: Vec<f64> = self.axes.iter().map(|_| unit(stream)).collect();
-        self.point(spec, |axis, _| self.axes[axis].draw(quantiles[axis]))
+        self.point(spec, |axis| self.axes[axis].draw(quantiles[axis]))
     }
 }
 

@@ -31,7 +31,7 @@ impl Order {
                 break;
             }
             let row = coordinates(cube, seed, 0, index);
-            let place = cube.point(spec, |axis, _| row[axis]).and_then(|point| finite.place(&point.row));
+            let place = cube.point(spec, |axis| row[axis]).and_then(|point| finite.place(&point.row));
             if let Some(place) = place.filter(|&place| !seen[place]) {
                 seen[place] = true;
                 order.push((place, Why::Sobol { index, copy: 0 }));
@@ -58,7 +58,7 @@ impl Order {
 pub(super) fn point(spec: &SweepSpec, cube: &Cube, seed: u64, index: u64) -> Option<(Point, Why)> {
     (0..tries(spec)).find_map(|copy| {
         let row = coordinates(cube, seed, copy, index);
-        Some((cube.point(spec, |axis, _| row[axis])?, Why::Sobol { index, copy }))
+        Some((cube.point(spec, |axis| row[axis])?, Why::Sobol { index, copy }))
     })
 }
 
@@ -70,7 +70,7 @@ pub(super) fn start(spec: &SweepSpec, cube: &Cube, seed: u64, index: u64) -> Opt
         let middle = |axis: usize| {
             if matches!(cube.axes[axis].kind, super::Kind::Unordered { .. }) { row[axis] } else { 0.5 }
         };
-        cube.point(spec, |axis, _| middle(axis))
+        cube.point(spec, middle)
     };
     let found = if index == 0 { centre() } else { None };
     let point = found.or_else(|| point(spec, cube, seed, index).map(|(point, _)| point))?;

@@ -15,6 +15,9 @@ const JUDGED: &str = "auto";
 /// As good as the optimum, in parts of its size.
 const OPTIMAL: f64 = 1e-4;
 
+/// Values were recorded to so many parts of their size.
+const RECORDED: f64 = 1e-7;
+
 /// Best values of one method on one objective, sorted, for each budget.
 #[derive(Default)]
 struct Bests {
@@ -123,7 +126,8 @@ fn verdict(groups: &Grouped, least: &BTreeMap<&str, f64>) -> String {
             rows += 1;
             let optimum = least.get(objective).copied().unwrap_or(f64::NEG_INFINITY);
             let is_optimal = |value: f64| value <= optimum + OPTIMAL * optimum.abs().max(1.0);
-            let tie = own == rival || is_optimal(own) && is_optimal(rival);
+            let same = (own - rival).abs() <= RECORDED * rival.abs();
+            let tie = same || is_optimal(own) && is_optimal(rival);
             let word = if tie {
                 "equal"
             } else if own < rival {
@@ -190,7 +194,7 @@ mod tests {
         let bests = |ours: bool, values: [f64; 3]| Bests { ours, at: values.map(|value| vec![value; 5]) };
         let few = Bests { ours: false, at: [vec![0.0], vec![0.0], vec![0.0]] };
         let methods = BTreeMap::from([
-            ("auto", bests(true, [3.0, 2.0, 1.0])),
+            ("auto", bests(true, [3.000_000_1, 2.0, 1.0])),
             ("random", bests(true, [2.5, 2.5, 2.5])),
             ("rival", bests(false, [3.0, 1.0, 1.5])),
             ("rs-left-out", bests(false, [0.0; 3])),

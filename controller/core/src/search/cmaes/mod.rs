@@ -8,7 +8,6 @@
 //! a distribution of its own that moves to those of the better trials and keeps a margin as well (after Hamano et al.,
 //! "CatCMA", 2024, without its natural gradient's step sizes).
 
-mod matrix;
 mod state;
 
 use rand_chacha::ChaCha8Rng;
@@ -34,7 +33,7 @@ pub(super) fn propose(task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Wh
     let state = State::replay(Shape::of(task.cube), task.data, task.seed);
     (0..DRAWS).find_map(|_| {
         let row = draw(&state, stream);
-        let point = task.cube.point(task.spec, |axis, _| row[axis])?;
+        let point = task.cube.point(task.spec, |axis| row[axis])?;
         let why = Why::Cmaes {
             generation: state.generation,
             sigma: state.sigma,

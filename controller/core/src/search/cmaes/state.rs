@@ -2,7 +2,7 @@
 
 use libm::pow;
 
-use super::matrix::Matrix;
+use crate::gp::matrix::{Factor, start};
 use crate::search::axis::Kind;
 use crate::search::cube::Cube;
 use crate::search::history::Data;
@@ -104,9 +104,9 @@ pub(super) struct State {
     pub(super) restarts: u64,
     pub(super) mean: Vec<f64>,
     pub(super) sigma: f64,
-    covariance: Matrix,
-    /// The covariance's Cholesky factor.
-    pub(super) factor: Matrix,
+    /// A packed lower triangle.
+    covariance: Vec<f64>,
+    pub(super) factor: Factor,
     pub(super) margin: Vec<f64>,
     pub(super) chances: Vec<Vec<f64>>,
     step_path: Vec<f64>,
@@ -147,8 +147,8 @@ impl State {
             restarts: 0,
             mean,
             sigma: SIGMA,
-            covariance: Matrix::identity(size),
-            factor: Matrix::identity(size),
+            covariance: identity(size),
+            factor: Factor::identity(size),
             margin: vec![1.0; size],
             chances,
             step_path: vec![0.0; size],
@@ -182,7 +182,8 @@ impl State {
         for ((mean, margin), step) in self.mean.iter_mut().zip(&self.margin).zip(&mean_step) {
             *mean = (*mean + self.sigma * margin * step).clamp(0.0, 1.0);
         }
-        let whitened = self.factor.solve(&mean_step);
+        let mut whitened = mean_step.clone();
+        self.factor.forward(&mut whitened);
         let pull = (rates.step * (2.0 - rates.step) * rates.effective).sqrt();
         for (path, step) in self.step_path.iter_mut().zip(&whitened) {
             *path = (1.0 - rates.step) * *path + pull * step;
@@ -196,20 +197,19 @@ impl State {
             *path = (1.0 - rates.path) * *path + pull * step;
         }
         let lost = if stalled { rates.one * rates.path * (2.0 - rates.path) } else { 0.0 };
-        self.covariance.scale(1.0 - rates.one - rates.rank + lost);
-        self.covariance.add_outer(rates.one, &self.path);
+        self.covariance.iter_mut().for_each(|cell| *cell *= 1.0 - rates.one - rates.rank + lost);
+        add_outer(&mut self.covariance, rates.one, &self.path);
         for (step, weight) in steps.iter().zip(&rates.weights) {
-            self.covariance.add_outer(rates.rank * weight, step);
+            add_outer(&mut self.covariance, rates.rank * weight, step);
         }
         let change = (rates.step / rates.damping) * (norm / rates.length - 1.0);
         self.sigma = (self.sigma * libm::exp(change.min(1.0))).min(WIDEST);
-        match self.covariance.cholesky() {
-            Some(factor) => self.factor = factor,
+        if let Some(factor) = Factor::of(self.covariance.clone(), d) {
+            self.factor = factor;
+        } else {
             // Rounding ate a direction: begin anew from here.
-            None => {
-                self.covariance = Matrix::identity(d);
-                self.factor = Matrix::identity(d);
-            }
+            self.covariance = identity(d);
+            self.factor = Factor::identity(d);
         }
         self.keep_margins(rates);
     }
@@ -221,7 +221,9 @@ impl State {
             if there.is_nan() { 0.0 } else { (there - self.mean[at]) / (self.sigma * self.margin[at]) }
         };
         let step: Vec<f64> = self.shape.numeric.iter().enumerate().map(coordinate).collect();
-        let norm = self.factor.solve(&step).iter().map(|at| at * at).sum::<f64>().sqrt();
+        let mut whitened = step.clone();
+        self.factor.forward(&mut whitened);
+        let norm = whitened.iter().map(|at| at * at).sum::<f64>().sqrt();
         let d = step.len() as f64;
         let longest = d.sqrt() + 2.0 * d / (d + 2.0);
         if norm > longest { step.into_iter().map(|at| at * longest / norm).collect() } else { step }
@@ -259,21 +261,41 @@ impl State {
         let rare = 1.0 / (rates.population * d.max(1)) as f64;
         let reach = standard_normal(1.0 - rare / 2.0).max(1.0);
         for at in 0..d {
-            let spread = self.sigma * self.covariance.at(at, at).sqrt();
+            let spread = self.sigma * self.spread(at);
             let least = 0.5 * self.shape.cells[at] / reach;
             self.margin[at] = f64::max(1.0, least / spread);
         }
     }
 
+    /// The deviation of a coordinate, in units of the step size.
+    fn spread(&self, at: usize) -> f64 {
+        self.covariance[start(at) + at].sqrt()
+    }
+
     /// Whether nothing more can come of this distribution.
     fn is_worn(&self) -> bool {
-        let spreads = (0..self.mean.len()).map(|at| self.covariance.at(at, at).sqrt());
+        let spreads = (0..self.mean.len()).map(|at| self.spread(at));
         let longest = spreads.fold(0.0, f64::max);
-        let diagonal = (0..self.mean.len()).map(|at| self.factor.at(at, at));
+        let diagonal = (0..self.mean.len()).map(|at| self.factor.row(at)[at]);
         let (least, most) = diagonal
             .fold((f64::INFINITY, 0.0), |(least, most), at| (f64::min(least, at), f64::max(most, at)));
         let moves = self.shape.cells.contains(&0.0);
         !self.mean.is_empty() && moves && (self.sigma * longest < CONVERGED || most > least * WORN)
+    }
+}
+
+/// A packed lower triangle of the identity.
+fn identity(size: usize) -> Vec<f64> {
+    let mut packed = vec![0.0; start(size)];
+    (0..size).for_each(|at| packed[start(at) + at] = 1.0);
+    packed
+}
+
+/// Adds `weight` times the outer product of a vector with itself to a packed lower triangle.
+fn add_outer(packed: &mut [f64], weight: f64, vector: &[f64]) {
+    for (at, x) in vector.iter().enumerate() {
+        let row = &mut packed[start(at)..start(at + 1)];
+        row.iter_mut().zip(vector).for_each(|(cell, y)| *cell += weight * x * y);
     }
 }
 

@@ -73,7 +73,7 @@ impl Mixture {
         // As much of the stream for each draw, whatever exists.
         let quantiles: Vec<f64> = self.factors.iter().map(|_| unit(stream)).collect();
         let prior = kernel + 1 == self.weights.len();
-        cube.point(spec, |axis, _| {
+        cube.point(spec, |axis| {
             let inner = if prior {
                 None
             } else {
