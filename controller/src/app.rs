@@ -49,8 +49,6 @@ pub enum CreateError {
     /// Every error of the file, rendered.
     #[error("{0}")]
     Invalid(String),
-    #[error("not built yet: {}", .0.join("; "))]
-    NotBuilt(Vec<String>),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -114,10 +112,6 @@ impl App {
                 .collect()
         };
         let spec = spec.ok_or_else(|| CreateError::Invalid(rendered(Severity::Error).join("\n\n")))?;
-        let unbuilt = spec.unbuilt();
-        if !unbuilt.is_empty() {
-            return Err(CreateError::NotBuilt(unbuilt));
-        }
         let warnings = rendered(Severity::Warning);
         let fails_non_finite =
             spec.metric.as_ref().is_some_and(|metric| metric.non_finite == NonFinite::Fail);

@@ -44,8 +44,6 @@ reasons! {
     InvalidArgument = "INVALID_ARGUMENT", InvalidArgument;
     /// The sweep file has errors; the message lists them all.
     InvalidSweep = "INVALID_SWEEP", InvalidArgument;
-    /// The sweep file asks for something that is not built.
-    NotBuilt = "NOT_BUILT", Unimplemented;
     /// No such sweep.
     SweepNotFound = "SWEEP_NOT_FOUND", NotFound;
     /// The prefix fits several sweeps.

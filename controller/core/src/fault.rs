@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::stop::Verdict;
 use crate::sweep::SweepState;
 use crate::trial::{Outcome, TrialEvent};
 
@@ -98,6 +99,8 @@ pub struct Case<'a> {
     pub other_agent: bool,
     pub budget: Budget,
     pub sweep: SweepState,
+    /// What the stop rule said of the trial.
+    pub verdict: &'a Verdict,
 }
 
 /// What an attempt's end means for its trial.
@@ -139,7 +142,8 @@ pub fn agents_lost<A: PartialEq + Copy>(history: &[Past<A>], agent: A) -> (u32, 
 /// Judges how an attempt ended.
 ///
 /// A success is kept whatever became of the sweep. Otherwise a cancelled sweep takes its trials down with it, and a
-/// stopped one runs nothing again.
+/// stopped one runs nothing again. A trial that the stop rule ends has ended by it, however its program or its machine
+/// took that.
 pub fn judge(case: &Case<'_>) -> Ending {
     let ending = judge_alone(case);
     match (case.sweep, ending.event) {
@@ -150,6 +154,7 @@ pub fn judge(case: &Case<'_>) -> Ending {
             pause: Duration::ZERO,
             ..ending
         },
+        (SweepState::Finished, TrialEvent::HeldBack) => Ending { event: TrialEvent::StoppedByRule, ..ending },
         (SweepState::Finished, TrialEvent::Requeued) => {
             let reason = prefixed("the sweep was stopped before it could run again", case.detail);
             Ending { event: TrialEvent::Cancelled, reason, pause: Duration::ZERO, ..ending }
@@ -162,6 +167,16 @@ fn judge_alone(case: &Case<'_>) -> Ending {
     let before = faults_before(case);
     let detail = case.detail;
     let ending = |event, faults, reason| Ending { event, faults, reason, pause: Duration::ZERO };
+    let by_rule = match case.verdict {
+        Verdict::Continue => None,
+        Verdict::Stop(reason) => Some((TrialEvent::StoppedByRule, reason)),
+        Verdict::Pause(reason) => Some((TrialEvent::HeldBack, reason)),
+    };
+    if let Some((event, reason)) = by_rule
+        && !matches!(case.end, End::Told(Outcome::Succeeded | Outcome::Cancelled))
+    {
+        return ending(event, before, reason.to_string());
+    }
     let outcome = match case.end {
         End::Told(outcome) => outcome,
         End::AgentLost => return machine_fault(case, before),
@@ -237,6 +252,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::stop::Reason;
 
     impl From<Outcome> for End {
         fn from(outcome: Outcome) -> Self {
@@ -253,6 +269,7 @@ mod tests {
             other_agent: true,
             budget: Budget { user_retries: 1, infrastructure_retries: 2 },
             sweep: SweepState::Running,
+            verdict: &Verdict::Continue,
         }
     }
 
@@ -348,6 +365,28 @@ mod tests {
             let budget = Budget { user_retries: 0, infrastructure_retries: 2 };
             let ending = judge(&Case { sweep, budget, ..case(outcome, Faults::default()) });
             assert_eq!(ending.event, expected, "{outcome:?} in a {sweep} sweep");
+        }
+    }
+
+    #[test]
+    fn what_the_stop_rule_ends_has_ended_by_it() {
+        let spent = Reason::Spent { resource: crate::stop::Resource::Epoch, max: 9.0, at: 10.0 };
+        let (stop, pause) = (Verdict::Stop(spent.clone()), Verdict::Pause(spent.clone()));
+        for (verdict, sweep, end, expected) in [
+            (&stop, SweepState::Running, End::Told(Outcome::Stopped), TrialEvent::StoppedByRule),
+            (&stop, SweepState::Running, End::Told(Outcome::Failed), TrialEvent::StoppedByRule),
+            (&stop, SweepState::Running, End::AgentLost, TrialEvent::StoppedByRule),
+            (&stop, SweepState::Running, End::Told(Outcome::Succeeded), TrialEvent::Succeeded),
+            (&stop, SweepState::Cancelled, End::Told(Outcome::Stopped), TrialEvent::Cancelled),
+            (&pause, SweepState::Running, End::Told(Outcome::Stopped), TrialEvent::HeldBack),
+            (&pause, SweepState::Paused, End::Told(Outcome::HandedBack), TrialEvent::HeldBack),
+            (&pause, SweepState::Finished, End::Told(Outcome::Stopped), TrialEvent::StoppedByRule),
+        ] {
+            let ending = judge(&Case { verdict, sweep, ..case(end, Faults::default()) });
+            assert_eq!(ending.event, expected, "{end:?} in a {sweep} sweep");
+            if matches!(expected, TrialEvent::StoppedByRule | TrialEvent::HeldBack) {
+                assert_eq!((ending.reason, ending.faults), (spent.to_string(), Faults::default()));
+            }
         }
     }
 

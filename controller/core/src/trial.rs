@@ -97,6 +97,7 @@ pub const TRANSITIONS: &[(TrialState, TrialEvent, TrialState)] = &[
     (Running, TrialEvent::Requeued, Queued),
     (Running, TrialEvent::HeldBack, Paused),
     (Paused, TrialEvent::Promoted, Queued),
+    (Paused, TrialEvent::StoppedByRule, StoppedEarly),
     (Paused, TrialEvent::Cancelled, Cancelled),
     (Failed, TrialEvent::Retried, Queued),
     (StoppedEarly, TrialEvent::Retried, Queued),

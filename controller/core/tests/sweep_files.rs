@@ -17,7 +17,6 @@ fn verdict(parsed: &Parsed) -> &'static str {
         None if errors > 0 => "error",
         Some(_) if errors > 0 => "an error with a spec",
         None => "no spec and no error",
-        Some(spec) if !spec.unbuilt().is_empty() => "unbuilt",
         Some(_) if parsed.problems.is_empty() => "valid",
         Some(_) => "warning",
     }
@@ -76,9 +75,6 @@ fn meaning(spec: &SweepSpec) -> String {
     }
     if let Some(rule) = &spec.stdout_rule {
         line("report", rule.clone());
-    }
-    for name in spec.unbuilt() {
-        line("unbuilt", name);
     }
     if let Some(words) = first_command(spec) {
         line("runs", words);

@@ -56,10 +56,6 @@ pub(crate) fn validate(output: Format, files: &[PathBuf]) -> Result<(), Failure>
         let file = path.display().to_string();
         let parsed = spec::parse(&text);
         pages.extend(parsed.problems.iter().map(|problem| problem.render(&file, &text)));
-        let unbuilt = parsed.spec.iter().flat_map(SweepSpec::unbuilt).collect::<Vec<_>>();
-        for name in unbuilt {
-            say(&format!("{file}: valid, but `create` refuses it: not built yet: {name}"));
-        }
         found.extend(parsed.problems.into_iter().map(|problem| Found { file: file.clone(), problem }));
     }
     let errors = found.iter().filter(|found| found.problem.severity == Severity::Error).count();
@@ -142,13 +138,6 @@ pub(crate) fn plan(
 ) -> Result<(), Failure> {
     let parsed = spec::parse(text);
     let spec = check(&parsed, file_name, text)?;
-    let unbuilt = spec.unbuilt();
-    if !unbuilt.is_empty() {
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("{file_name} asks for what is not built yet: {}", unbuilt.join("; ")),
-        ));
-    }
     for problem in parsed.of(Severity::Warning) {
         say(&problem.render(file_name, text));
     }

@@ -67,6 +67,7 @@ async fn sweep(store: &dyn Store) -> String {
         infrastructure_retries: 5,
         fails_non_finite: false,
         max_parallel: None,
+        stops: Default::default(),
         text: "method: random\n".to_owned(),
         created_at_ms: NOW,
     };

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
 use sweep_core::search::Recorded;
+use sweep_core::stop::Judgement;
 use sweep_core::sweep::SweepEvent;
 use sweep_core::trial::TrialState;
 use tokio::sync::watch;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
-use crate::rules::{checkpoints, claims, ends, reads, reports, sweeps};
+use crate::rules::{checkpoints, claims, ends, reads, reports, stops, sweeps};
 use crate::{
     Agent, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry,
     NewSweep, NewTrial, Reported, Result, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
@@ -127,9 +128,9 @@ impl<B: Backend> Store for B {
         key: AttemptKey,
         first_seq: u64,
         events: Vec<Event>,
-        _now_ms: i64,
+        now_ms: i64,
     ) -> Result<Reported> {
-        write!(self, Haste::Bulk, events, |tx| reports::report(tx, key, first_seq, &events))
+        write!(self, Haste::Bulk, events, |tx| reports::report(tx, key, first_seq, &events, now_ms))
     }
 
     async fn attempts_renew(&self, keys: Vec<AttemptKey>) -> Result<Vec<Reported>> {
@@ -138,6 +139,14 @@ impl<B: Backend> Store for B {
 
     async fn attempt_finish(&self, finish: Finish, now_ms: i64) -> Result<Finished> {
         write!(self, finish, |tx| ends::finish(tx, &finish, now_ms))
+    }
+
+    async fn sweeps_end_by_time(&self, now_ms: i64) -> Result<Vec<String>> {
+        self.write(Haste::Bulk, job(move |tx| Box::pin(stops::ended_by_time(tx, now_ms)))).await
+    }
+
+    async fn judgements(&self, sweep: &str) -> Result<Vec<Judgement>> {
+        self.read().await?.judgements(sweep).await
     }
 
     async fn leases_live(&self) -> Result<Vec<Lease<AttemptKey>>> {

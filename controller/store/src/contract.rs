@@ -75,6 +75,14 @@ macro_rules! cases {
             a_history_is_what_trials_came_to
             numbers_of_a_record_that_are_not_finite_are_left_out
             odd_characters_are_no_failure
+            who_is_not_among_the_best_is_stopped_early
+            who_is_held_back_goes_on_when_there_is_room
+            the_best_that_are_held_back_go_on_at_the_end
+            concurrent_reports_let_no_more_past_than_the_rule_allows
+            a_trial_that_begins_again_is_judged_by_what_is_visible
+            a_sweep_ends_when_its_target_is_reached
+            a_sweep_ends_when_it_gets_no_better
+            a_sweep_ends_when_its_time_is_over
         }
     };
 }
@@ -113,6 +121,7 @@ mod ends;
 mod faults;
 mod reports;
 mod scene;
+mod stops;
 mod sweeps;
 mod transactions;
 mod watching;
@@ -123,6 +132,7 @@ pub(crate) use ends::*;
 pub(crate) use faults::*;
 pub(crate) use reports::*;
 pub(crate) use scene::*;
+pub(crate) use stops::*;
 pub(crate) use sweeps::*;
 pub(crate) use transactions::*;
 pub(crate) use watching::*;

@@ -26,6 +26,7 @@ use async_trait::async_trait;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
 use sweep_core::search::Recorded;
+use sweep_core::stop::Judgement;
 use sweep_core::sweep::SweepEvent;
 use sweep_core::trial::TrialState;
 use tokio::sync::watch;
@@ -134,6 +135,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Tells that contents are gone from the artifact store. One that is wanted again is not forgotten.
     async fn files_removed(&self, contents: Vec<String>) -> Result<()>;
+
+    /// Ends the sweeps whose rule says that their time is over; their ids. To be asked by whose turn it is
+    /// ([`Store::reaper_turn`]).
+    async fn sweeps_end_by_time(&self, now_ms: i64) -> Result<Vec<String>>;
+
+    /// What the stop rule of a sweep said of its trials, in the order it did.
+    async fn judgements(&self, sweep: &str) -> Result<Vec<Judgement>>;
 
     /// Every lease in force.
     async fn leases_live(&self) -> Result<Vec<Lease<AttemptKey>>>;

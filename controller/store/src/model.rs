@@ -10,6 +10,7 @@ use sweep_core::file::FileRef;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::retention::Retention;
 use sweep_core::search::Origin;
+use sweep_core::stop::{Stops, Verdict};
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::{Outcome, TrialState};
 use sweep_core::value::Params;
@@ -36,6 +37,8 @@ pub struct NewSweep {
     pub fails_non_finite: bool,
     /// Most trials held by agents at one time.
     pub max_parallel: Option<u32>,
+    /// How trials, and the sweep, are stopped.
+    pub stops: Stops,
     /// The file as it was given.
     pub text: String,
     pub created_at_ms: i64,
@@ -103,6 +106,8 @@ pub struct Trial {
     pub facts: Option<Facts>,
     /// `None`: proposed by a version that did not note it.
     pub origin: Option<Origin>,
+    /// What the stop rule said of it last.
+    pub verdict: Verdict,
 }
 
 /// How people or programs name a trial.
@@ -330,6 +335,8 @@ pub struct Reported {
     /// Events up to here are durable.
     pub acknowledged: u64,
     pub standing: Standing,
+    /// Whether claims that found nothing may find a trial now, or hear that the sweep hands none out any more.
+    pub frees: bool,
 }
 
 /// The end of an attempt.

@@ -14,6 +14,7 @@ use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::retention::Stored;
 use sweep_core::search::Recorded;
+use sweep_core::stop::{Account, Entry, Judged, Judgement};
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
@@ -56,6 +57,8 @@ pub(crate) trait Rows: Send {
     async fn leases(&mut self) -> Result<Vec<Lease<AttemptKey>>>;
     async fn checkpoints(&mut self, trial: Uuid) -> Result<Vec<Checkpoint>>;
     async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>>;
+    /// What the stop rule said, in the order it did.
+    async fn judgements(&mut self, sweep: &str) -> Result<Vec<Judgement>>;
     /// Packed points by attempt, in the order they came.
     async fn points(&mut self, trial: Uuid) -> Result<Vec<(u32, Vec<u8>)>>;
     /// Packed log lines of an attempt, newest batch first.
@@ -77,7 +80,9 @@ pub(crate) enum Pick {
 ///
 /// Where transactions run beside each other, rows are locked in this order: sweep, trial, attempt. `sweep_lock` and
 /// `attempt_locked` say what a rule relies on; a backend with one writer has nothing to do for them.
-pub(crate) trait Tables: SweepTables + TrialTables + AttemptTables + CheckpointTables {
+pub(crate) trait Tables:
+    SweepTables + TrialTables + AttemptTables + CheckpointTables + StopTables
+{
     fn rows(&mut self) -> &mut dyn Rows;
 }
 
@@ -197,4 +202,31 @@ pub(crate) trait CheckpointTables: Send {
     async fn orphans_take(&mut self, now_ms: i64) -> Result<Vec<String>>;
     /// A content was removed; nothing happens if it came back since.
     async fn orphan_forget(&mut self, sha256: &str) -> Result<()>;
+}
+
+/// What stop rules remember. A sweep that is judged is this transaction's alone.
+#[async_trait]
+pub(crate) trait StopTables: Send {
+    async fn sweep_account(&mut self, sweep: &str, account: &Account) -> Result<()>;
+    /// Sweeps with rules that are not over.
+    async fn sweeps_ruled(&mut self) -> Result<Vec<String>>;
+    /// When the attempts of a sweep were claimed that have not ended.
+    async fn claimed_at(&mut self, sweep: &str) -> Result<Vec<i64>>;
+    async fn trial_judged(&mut self, trial: Uuid, judged: &Judged) -> Result<()>;
+    /// Trials that are held back.
+    async fn trials_paused(&mut self, sweep: &str) -> Result<Vec<PausedTrial>>;
+    /// Queues a trial that was held back.
+    async fn trial_promote(&mut self, trial: Uuid, reason: &str, judged: &Judged) -> Result<()>;
+    /// Trials that are held back are stopped for good, for the reason that held them.
+    async fn trials_stop_paused(&mut self, sweep: &str, now_ms: i64) -> Result<()>;
+    /// The number of the last judgement; 0: there is none.
+    async fn judgement_last(&mut self, sweep: &str) -> Result<u64>;
+    async fn judgement_insert(&mut self, sweep: &str, judgement: &Judgement) -> Result<()>;
+    /// Those of one trial, in order.
+    async fn judgements_of(&mut self, sweep: &str, trial: u64) -> Result<Vec<Judgement>>;
+    /// Entries with their bracket and rung: of one rung, or of all.
+    async fn rung_entries(&mut self, sweep: &str, of: Option<(u32, u64)>) -> Result<Vec<(u32, u64, Entry)>>;
+    async fn rung_enter(&mut self, sweep: &str, entry: (u32, u64, Entry)) -> Result<()>;
+    /// A trial never came to any rung.
+    async fn rungs_leave(&mut self, sweep: &str, trial: u64) -> Result<()>;
 }

@@ -133,6 +133,7 @@ impl World {
             infrastructure_retries: 2,
             fails_non_finite: false,
             max_parallel: Some(PARALLEL),
+            stops: Default::default(),
             text: String::new(),
             created_at_ms: 0,
         };
@@ -391,10 +392,11 @@ fn point(step: u64) -> Event {
 fn moves() -> BTreeSet<(&'static str, &'static str)> {
     // What only a person or a multi-fidelity rule does is not played here.
     let played = |event| !matches!(event, TrialEvent::HeldBack | TrialEvent::Promoted | TrialEvent::Retried);
-    let waiting = |from| matches!(from, TrialState::Queued | TrialState::Paused);
+    let waiting = |from| from == TrialState::Queued;
     TRANSITIONS
         .iter()
-        .filter(|(from, event, _)| played(*event) && !(waiting(*from) && *event == TrialEvent::Cancelled))
+        .filter(|(from, event, _)| *from != TrialState::Paused && played(*event))
+        .filter(|(from, event, _)| !(waiting(*from) && *event == TrialEvent::Cancelled))
         .filter(|(from, _, to)| from != to)
         .map(|(from, _, to)| (from.word(), to.word()))
         .collect()

@@ -30,6 +30,8 @@ pub struct Past {
 pub enum Outcome {
     /// It waits or runs, and has reported so much of the objective.
     Pending(Reported),
+    /// A stop rule holds it back: it counts as one that ended with the best of what it reported, until it goes on.
+    Held(Reported),
     /// It ended, or was stopped early, with its objective; several in the order of the metrics, of which methods for one
     /// look at the first. One that is not finite counts as of a failed trial that reported nothing.
     Done(Vec<f64>),
@@ -71,6 +73,7 @@ impl Data {
             Outcome::Done(objectives) => {
                 objectives.first().copied().filter(|value| value.is_finite()).map(less)
             }
+            Outcome::Held(reported) => reported.best.filter(|value| value.is_finite()).map(less),
             Outcome::Pending(_) | Outcome::Failed(_) => None,
         };
         let points =
@@ -89,9 +92,10 @@ impl Data {
             let score = match &past.outcome {
                 Outcome::Pending(reported) => running.and_then(|impute| imputed(*reported, impute)),
                 Outcome::Done(_) => done(past).or(worst),
+                Outcome::Held(_) => done(past),
                 Outcome::Failed(reported) => imputed(*reported, impute),
             };
-            let pending = matches!(past.outcome, Outcome::Pending(_));
+            let pending = matches!(past.outcome, Outcome::Pending(_) | Outcome::Held(_));
             Trial { number: past.number, key: key(&row), row, score, pending }
         };
         let mut trials: Vec<Trial> = points.into_iter().map(trial).collect();

@@ -39,6 +39,9 @@ pub struct Pending {
     pub best: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest: Option<f64>,
+    /// Whether a stop rule held it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 impl History {
@@ -54,7 +57,8 @@ impl History {
         let mut history = Self { trials: earlier.map(|trial| past(spec, trial)).collect() };
         for past in &mut history.trials {
             if let Some(then) = pending.get(&past.number) {
-                past.outcome = Outcome::Pending(Reported { best: then.best, latest: then.latest });
+                let reported = Reported { best: then.best, latest: then.latest };
+                past.outcome = if then.held { Outcome::Held(reported) } else { Outcome::Pending(reported) };
             }
         }
         history
@@ -71,9 +75,12 @@ impl History {
         let looks = spec.metric.as_ref().is_some_and(|metric| metric.impute_while_running.is_some());
         let pending = |past: &Past| match past.outcome {
             Outcome::Pending(Reported { best, latest }) if looks => {
-                Some(Pending { trial: past.number, best, latest })
+                Some(Pending { trial: past.number, best, latest, held: false })
             }
-            Outcome::Pending(_) => Some(Pending { trial: past.number, best: None, latest: None }),
+            Outcome::Pending(_) => Some(Pending { trial: past.number, best: None, latest: None, held: false }),
+            Outcome::Held(Reported { best, latest }) => {
+                Some(Pending { trial: past.number, best, latest, held: true })
+            }
             Outcome::Done(_) | Outcome::Failed(_) => None,
         };
         self.trials.iter().filter_map(pending).collect()
@@ -91,9 +98,8 @@ fn outcome(trial: &Recorded) -> Outcome {
         (TrialState::Finished | TrialState::StoppedEarly | TrialState::Failed | TrialState::Cancelled, _) => {
             Outcome::Failed(reported)
         }
-        (TrialState::Queued | TrialState::Leased | TrialState::Running | TrialState::Paused, _) => {
-            Outcome::Pending(reported)
-        }
+        (TrialState::Paused, _) => Outcome::Held(reported),
+        (TrialState::Queued | TrialState::Leased | TrialState::Running, _) => Outcome::Pending(reported),
     }
 }
 

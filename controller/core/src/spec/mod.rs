@@ -32,7 +32,7 @@ use crate::expr::{Expr, Undecided};
 use crate::fault::INFRASTRUCTURE_RETRIES;
 use crate::objective::Goal;
 use crate::space::Domain;
-use crate::stop::{Judge, Rule, SweepRule};
+use crate::stop::{Judge, Rule, Stops, SweepRule};
 use crate::value::Params;
 
 /// A checked sweep file.
@@ -60,9 +60,9 @@ pub struct SweepSpec {
     /// The most trials there will be.
     pub run_cap: Option<u64>,
     pub limits: Limits,
-    /// Which trials are stopped early. Refused by [`SweepSpec::unbuilt`].
+    /// Which trials are stopped early.
     pub early_terminate: Option<Rule>,
-    /// What ends the sweep besides its cap, `metric.target` among it. Refused by [`SweepSpec::unbuilt`].
+    /// What ends the sweep besides its cap, `metric.target` among it.
     pub stop: SweepRule,
     /// Which lines of a program's output are points: `json`, or a regular expression ([`crate::stdout`]).
     pub stdout_rule: Option<String>,
@@ -118,7 +118,7 @@ impl Method {
 pub struct Metric {
     pub name: String,
     pub goal: Goal,
-    /// A value that is good enough to end the sweep. Refused by [`SweepSpec::unbuilt`].
+    /// A value that is good enough to end the sweep.
     pub target: Option<f64>,
     /// What a failed trial counts as, to methods that learn.
     pub impute: Impute,
@@ -289,19 +289,9 @@ pub fn parse(text: &str) -> Parsed {
 }
 
 impl SweepSpec {
-    /// What the file asks for that is not built yet, by name. Such a sweep is refused rather than run otherwise.
-    pub fn unbuilt(&self) -> Vec<String> {
-        // Built here, in `stop`; this line goes when the controller obeys it.
-        self.stops().map(|key| format!("{key} (leave it out)")).collect()
-    }
-
-    /// The keys by which the file stops trials or the sweep.
-    fn stops(&self) -> impl Iterator<Item = String> {
-        let rule = self.early_terminate.map(|rule| format!("early_terminate: {}", rule.word()));
-        let target = self.stop.target.map(|_| "metric.target".to_owned());
-        let stop = SweepRule { target: None, ..self.stop.clone() };
-        let stop = (stop != SweepRule::default()).then(|| "stop".to_owned());
-        [target, rule, stop].into_iter().flatten()
+    /// How its trials, and it, are stopped.
+    pub fn stops(&self) -> Stops {
+        Stops { trial: self.early_terminate, sweep: self.stop.clone() }
     }
 
     /// By what its trials are judged while they run.

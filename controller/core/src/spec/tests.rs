@@ -15,7 +15,6 @@ fn the_sweep_of_the_seed_is_accepted_as_it_is() {
         assert_eq!(parsed.problems, [], "{:?}", parsed.problems);
         let spec = parsed.spec.expect("is valid");
         assert_eq!((spec.method, spec.run_cap, spec.parameters.len()), (Method::Random, None, 14));
-        assert_eq!(spec.unbuilt(), [""; 0]);
     }
 }
 
@@ -59,17 +58,6 @@ fn impossible_combinations_are_refused() {
     insta::assert_snapshot!(page(
         "program: p\nmethod: random\nparameters: {lr: {distribution: log_uniform, min: 1, max: 1000}}\n"
     ));
-}
-
-#[test]
-fn what_is_not_built_is_named() {
-    let spec = parse("program: p\nmethod: bayes\nmetric: {name: loss}\nearly_terminate: {type: hyperband, min_iter: 3}\nparameters: {a: {min: 0, max: 1}}\n").spec;
-    assert_eq!(spec.expect("is valid").unbuilt(), ["early_terminate: hyperband (leave it out)"]);
-    let spec = parse("program: p\nmethod: random\nmetric: {name: loss, target: 1}\nearly_terminate: {type: asha, resource: epoch, min: 1, max: 9}\nstop: {time: 1h}\nparameters: {a: {min: 0, max: 1}}\n").spec;
-    assert_eq!(
-        spec.expect("is valid").unbuilt(),
-        ["metric.target (leave it out)", "early_terminate: asha (leave it out)", "stop (leave it out)"]
-    );
 }
 
 #[test]

@@ -61,9 +61,8 @@ fn arrive(rungs: &mut Rungs, judge: &Judge, rule: &Asha, trial: u64, place: (u32
         }
         Promote::Pause => {
             let keep = quota(count, rule.eta);
-            let room = keep.saturating_sub(rung.passed());
             let waiting = rung.entries.iter().filter(|entry| !entry.passed);
-            (keep, waiting.take(room).any(|entry| entry.trial == trial))
+            (keep, waiting.take(room(rung, keep)).any(|entry| entry.trial == trial))
         }
     };
     let standing = standing(judge, rule, rung, value, keep);
@@ -82,6 +81,11 @@ fn arrive(rungs: &mut Rungs, judge: &Judge, rule: &Asha, trial: u64, place: (u32
 /// How many of so many go past a rung.
 fn quota(count: usize, eta: f64) -> usize {
     (count as f64 / eta * (1.0 + SLACK)) as usize
+}
+
+/// How many more may go past a rung, where `keep` may in all.
+fn room(rung: &Rung, keep: usize) -> usize {
+    keep.saturating_sub(rung.passed())
 }
 
 fn standing(judge: &Judge, rule: &Asha, rung: &Rung, value: Option<f64>, keep: usize) -> Standing {
@@ -124,7 +128,7 @@ impl Rungs {
         let promotable = rungs.into_iter().flat_map(|rung| {
             let count = rung.entries.len();
             let keep = quota(count, rule.eta).max(usize::from(closing && count > 0));
-            let room = keep.saturating_sub(rung.passed());
+            let room = room(rung, keep);
             let waiting = rung
                 .entries
                 .iter()

@@ -16,18 +16,22 @@
 
 mod asha;
 pub mod hyperband;
+mod judged;
 mod median;
 mod patience;
 mod reason;
+mod replay;
 mod rule;
 mod rungs;
 mod sweep;
 
 pub use asha::Promotion;
+pub use judged::{Judged, Stops};
 pub use reason::{Reason, Standing, Verdict};
+pub use replay::{Judgement, Rejudged, Said, replay, visible};
 pub use rule::{Asha, Bands, Hyperband, MOST_RUNGS, Median, Patience, Point, Promote, Resource, Rule};
 pub use rungs::{Entry, Event, Progress, Rung, Rungs};
-pub use sweep::{Record, Seen, Spent, SweepReason, SweepRule, sweep};
+pub use sweep::{Account, Record, Seen, Spent, SweepReason, SweepRule, sweep};
 
 use std::cmp::Ordering;
 

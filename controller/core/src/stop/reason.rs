@@ -8,9 +8,10 @@ use super::rule::Resource;
 use crate::value::python_str;
 
 /// What a rule says of a trial.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
+    #[default]
     Continue,
     /// It ends for good.
     Stop(Reason),

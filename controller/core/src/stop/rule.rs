@@ -70,7 +70,8 @@ impl Point {
 }
 
 /// A rule of `early_terminate`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
 pub enum Rule {
     Hyperband(Hyperband),
     Asha(Asha),
@@ -91,7 +92,7 @@ impl Rule {
 }
 
 /// W&B's rule: at its latest band a trial must be among the best.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Hyperband {
     pub bands: Bands,
     /// Above 1. One in `eta` goes on.
@@ -101,7 +102,8 @@ pub struct Hyperband {
 }
 
 /// Where W&B's bands are, in finite values of the metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Bands {
     /// `min_iter`, then `eta` times later each.
     From { min_iter: u64 },
@@ -135,7 +137,7 @@ impl Hyperband {
 }
 
 /// Asynchronous successive halving (Li et al. 2020), in one bracket or the several of Hyperband (Li et al. 2018).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Asha {
     pub resource: Resource,
     /// Above 0: the first rung.
@@ -152,7 +154,8 @@ pub struct Asha {
 }
 
 /// What becomes of a trial that does not go past a rung.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Promote {
     /// It is stopped; who goes past is decided on arrival.
     Stop,
@@ -196,7 +199,7 @@ impl Asha {
 
 /// The median stopping rule (Golovin et al. 2017): a trial whose best value is worse than the median of the others'
 /// means up to there is stopped.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Median {
     pub resource: Resource,
     /// Above 0: a trial is looked at when it gets to multiples of it.
@@ -208,7 +211,7 @@ pub struct Median {
 }
 
 /// A trial that gets no better any more is stopped.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Patience {
     pub resource: Resource,
     /// Above 0: how much of the resource a trial may go without a better value.

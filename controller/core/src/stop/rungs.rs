@@ -1,12 +1,12 @@
 //! What a rule remembers of a sweep: who was at which rung with what, and how far each trial is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::replay::Fold;
 use super::rule::{Point, Rule};
-use super::{Judge, Verdict, asha, hyperband, median, patience};
-use crate::curve::{is_visible, visible_until};
+use super::{Judge, Standing, Verdict, asha, hyperband, median, patience};
 
 /// Something that happened to a trial, as far as it matters to a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,8 +16,8 @@ pub enum Event {
     Reported { trial: u64, point: Point },
     /// A new attempt went on from a step; `None`: from the beginning. Points beyond are hidden.
     Resumed { trial: u64, step: Option<u64> },
-    /// It was let past the rung at which it was held.
-    Promoted { trial: u64 },
+    /// It was let past the rung at which it was held; `closing` as in [`Rungs::promotions`].
+    Promoted { trial: u64, standing: Standing, closing: bool },
     /// A person wants it again, whatever the rule said.
     Spared { trial: u64 },
 }
@@ -28,7 +28,6 @@ pub struct Rungs {
     /// Ordered by bracket and number.
     rungs: Vec<Rung>,
     trials: BTreeMap<u64, Progress>,
-    arrivals: u64,
 }
 
 /// A rung with those that came to it.
@@ -49,8 +48,6 @@ pub struct Entry {
     pub value: Option<f64>,
     /// Whether it was let past.
     pub passed: bool,
-    /// How many entries of the sweep were made before it.
-    pub arrival: u64,
 }
 
 /// How far a trial is, on its visible curve, and what was decided on it.
@@ -75,27 +72,9 @@ pub struct Progress {
 impl Rungs {
     /// What a history comes to.
     pub fn of(judge: &Judge, history: &[Event]) -> Self {
-        let mut rungs = Self::default();
-        let mut curves: BTreeMap<u64, Vec<Point>> = BTreeMap::new();
-        for event in history {
-            match *event {
-                Event::Reported { trial, point } => {
-                    curves.entry(trial).or_default().push(point);
-                    rungs.take(judge, trial, &point);
-                }
-                Event::Resumed { trial, step } => {
-                    let curve = curves.entry(trial).or_default();
-                    let until = visible_until(&[step]);
-                    curve.retain(|point| is_visible(point.step, until));
-                    rungs.resume(judge, trial, curve);
-                }
-                Event::Promoted { trial } => {
-                    rungs.promote(judge, trial);
-                }
-                Event::Spared { trial } => rungs.spare(trial),
-            }
-        }
-        rungs
+        let mut fold = Fold::default();
+        history.iter().for_each(|event| fold.take(judge, event));
+        fold.rungs
     }
 
     /// Takes points of a trial in, in the order they were made, and says what becomes of it.
@@ -156,19 +135,14 @@ impl Rungs {
         &self.trials
     }
 
-    /// How many entries were made.
-    pub fn arrivals(&self) -> u64 {
-        self.arrivals
-    }
-
     /// The state again, out of what a store keeps: entries with their bracket and rung in any order, and trials.
     ///
-    /// A part of it is enough for a report of one trial: the entries of its bracket, its own progress, and `arrivals`.
+    /// A part of it is enough for what one trial does: its own progress, and the entries of the [places](Self::places)
+    /// that a state of nothing but its progress comes to by the same.
     pub fn from_rows(
         judge: &Judge,
         rows: impl IntoIterator<Item = (u32, u64, Entry)>,
         trials: BTreeMap<u64, Progress>,
-        arrivals: u64,
     ) -> Self {
         let mut rungs: BTreeMap<(u32, u64), Vec<Entry>> = BTreeMap::new();
         for (bracket, number, entry) in rows {
@@ -178,7 +152,22 @@ impl Rungs {
             entries.sort_by(|a, b| judge.order(a.value, b.value).then(a.trial.cmp(&b.trial)));
             Rung { bracket, number, entries }
         });
-        Self { rungs: rungs.collect(), trials, arrivals }
+        Self { rungs: rungs.collect(), trials }
+    }
+
+    /// The rungs by bracket and number, and the one at which a trial is.
+    pub fn places(&self, judge: &Judge, trial: u64) -> BTreeSet<(u32, u64)> {
+        let at = self.trials.get(&trial).and_then(|progress| progress.rung);
+        let at = at.map(|number| (judge.bracket(trial), number));
+        self.rungs.iter().map(Rung::place).chain(at).collect()
+    }
+
+    /// The entries of one trial, with their bracket and rung.
+    pub fn entries_of(&self, trial: u64) -> impl Iterator<Item = (u32, u64, Entry)> {
+        self.rungs.iter().filter_map(move |rung| {
+            let entry = rung.entries.iter().find(|entry| entry.trial == trial)?;
+            Some((rung.bracket, rung.number, *entry))
+        })
     }
 
     fn take(&mut self, judge: &Judge, trial: u64, point: &Point) {
@@ -218,8 +207,7 @@ impl Rungs {
             self.rungs.insert(at, Rung { bracket, number, entries: Vec::new() });
             at
         });
-        let entry = Entry { trial, value, passed: false, arrival: self.arrivals };
-        self.arrivals += 1;
+        let entry = Entry { trial, value, passed: false };
         let rung = &mut self.rungs[at];
         let before = |other: &Entry| judge.order(other.value, value).then(other.trial.cmp(&trial)).is_lt();
         rung.entries.insert(rung.entries.partition_point(before), entry);

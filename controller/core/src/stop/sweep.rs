@@ -11,7 +11,7 @@ use crate::objective::Goal;
 use crate::trial::TrialState;
 
 /// What ends a sweep besides its `run_cap`: no new trials then, those that run go on.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SweepRule {
     /// `metric.target`: a value that is good enough.
     pub target: Option<f64>,
@@ -88,6 +88,29 @@ pub struct Spent {
     /// Of all trials together, each times the devices it holds.
     pub device_time: Duration,
     pub now: Timestamp,
+}
+
+/// What is remembered of a sweep for its rule.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Account {
+    pub record: Record,
+    /// When its first trial was claimed, by a controller's clock, in milliseconds since the Unix epoch.
+    pub started_ms: Option<i64>,
+    /// Of the attempts that ended. An attempt holds one device.
+    pub device_ms: u64,
+}
+
+impl Account {
+    /// What is used up now, with attempts still running that were claimed at these times.
+    pub fn spent(&self, now_ms: i64, running: impl IntoIterator<Item = i64>) -> Spent {
+        let since = |then: i64| u64::try_from(now_ms.saturating_sub(then)).unwrap_or(0);
+        let running = running.into_iter().map(since).fold(self.device_ms, u64::saturating_add);
+        Spent {
+            time: Duration::from_millis(self.started_ms.map_or(0, since)),
+            device_time: Duration::from_millis(running),
+            now: Timestamp::from_millisecond(now_ms).unwrap_or(Timestamp::MIN),
+        }
+    }
 }
 
 /// Why a sweep is done.

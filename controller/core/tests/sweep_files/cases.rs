@@ -3,7 +3,6 @@
 //!
 //! - `valid`: accepted without a word,
 //! - `warning`: accepted, with warnings,
-//! - `unbuilt`: accepted, and it asks for something that is not built yet,
 //! - `error`: refused.
 //!
 //! Words in brackets before the colon change the text: `[crlf]` ends its lines as Windows does, `[bom]` starts it with

@@ -50,6 +50,8 @@ pub(super) const TABLES: &[Table] = &[
             ("changed", Int),
             ("infrastructure_retries", Int),
             ("fails_non_finite", Flag),
+            ("stops", Text),
+            ("account", Text),
         ],
     },
     Table {
@@ -92,6 +94,7 @@ pub(super) const TABLES: &[Table] = &[
             ("pause_ms", Int),
             ("pause_began", Int),
             ("origin", Text),
+            ("judged", Text),
         ],
     },
     Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },
@@ -177,6 +180,21 @@ pub(super) const TABLES: &[Table] = &[
             ("name", Text),
             ("step", Int),
             ("value", Text),
+        ],
+    },
+    Table {
+        name: "judgement",
+        columns: &[("sweep_id", Text), ("number", Int), ("trial", Int), ("events", Text), ("verdict", Text)],
+    },
+    Table {
+        name: "rung_entry",
+        columns: &[
+            ("sweep_id", Text),
+            ("bracket", Int),
+            ("rung", Int),
+            ("trial", Int),
+            ("value", Real),
+            ("passed", Flag),
         ],
     },
 ];

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sqlx::{Connection as _, Executor as _};
 use sweep_core::file::FileRef;
 use sweep_core::retention::Retention;
+use sweep_core::stop::{Stops, SweepRule};
 use sweep_core::sweep::SweepEvent;
 use sweep_core::trial::Outcome;
 
@@ -21,8 +22,15 @@ use crate::{
 async fn file(folder: &tempfile::TempDir) -> (Location, String) {
     let location = Location::Sqlite(folder.path().join("sweep.db"));
     let store = location.open().await.expect("opens");
-    let new =
-        NewSweep { max_parallel: Some(7), description: "größer\n'".to_owned(), ..new_sweep("moved", None) };
+    let median = r#"{"type": "median", "resource": "step", "interval": 10, "min_trials": 5, "grace": 0}"#;
+    let sweep = SweepRule { target: Some(9.0), ..SweepRule::default() };
+    let stops = Stops { trial: Some(serde_json::from_str(median).expect("is a rule")), sweep };
+    let new = NewSweep {
+        max_parallel: Some(7),
+        description: "größer\n'".to_owned(),
+        stops,
+        ..new_sweep("moved", None)
+    };
     let scene = Scene::of(store, new, 5).await;
     let (key, _) = scene.claim().await;
     scene.report(key, 1, &[f64::NAN, 0.1 + 0.2, f64::INFINITY]).await.expect("stores");

@@ -24,6 +24,7 @@ pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
         infrastructure_retries: 5,
         fails_non_finite: false,
         max_parallel: None,
+        stops: Default::default(),
         text: "method: random\n".to_owned(),
         created_at_ms: NOW,
     }
@@ -31,7 +32,7 @@ pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
 
 pub(crate) fn trial(number: u64) -> NewTrial {
     let params = Params::from([("n".to_owned(), number.into())]);
-    let pending = vec![Pending { trial: number, best: Some(0.1), latest: None }];
+    let pending = vec![Pending { trial: number, best: Some(0.1), latest: None, held: false }];
     NewTrial {
         id: Uuid::now_v7(),
         number,

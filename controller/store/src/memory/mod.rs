@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use sweep_core::fault::{End, Faults};
 use sweep_core::file::FileRef;
 use sweep_core::objective::Summary;
+use sweep_core::stop::{Account, Entry, Judged, Judgement, Stops};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
@@ -52,6 +53,8 @@ struct SweepRow {
     infrastructure_retries: u32,
     fails_non_finite: bool,
     max_parallel: Option<u32>,
+    stops: Stops,
+    account: Account,
 }
 
 #[derive(Clone)]
@@ -61,6 +64,7 @@ struct TrialRow {
     faults: Faults,
     /// How long it is not handed out, and since when.
     pause: (Duration, i64),
+    judged: Judged,
     changed: u64,
 }
 
@@ -92,6 +96,8 @@ struct Orphan {
 
 /// A sweep's id and a trial's number.
 type Place = (String, u64);
+/// A sweep's id, a bracket, a rung, and a trial's number.
+type RungPlace = (String, u32, u64, u64);
 /// A trial and an attempt.
 type Key = (Uuid, u32);
 /// A trial, an attempt and an event's number.
@@ -118,10 +124,12 @@ struct State {
     files: Table<Seq, Vec<FileRef>>,
     orphans: Table<String, Orphan>,
     media: Table<Seq, Media>,
+    judgements: Table<Place, Judgement>,
+    rungs: Table<RungPlace, Entry>,
 }
 
 impl State {
-    fn tables(&mut self) -> [&mut dyn Undo; 13] {
+    fn tables(&mut self) -> [&mut dyn Undo; 15] {
         [
             &mut self.sweeps,
             &mut self.sweep_requests,
@@ -136,6 +144,8 @@ impl State {
             &mut self.files,
             &mut self.orphans,
             &mut self.media,
+            &mut self.judgements,
+            &mut self.rungs,
         ]
     }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::search::Recorded;
+use sweep_core::stop::Judgement;
 use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
@@ -31,6 +32,7 @@ impl State {
         Trial {
             agent: attempt.map_or_else(String::new, |attempt| self.agent_name(attempt.agent)),
             facts: attempt.and_then(|attempt| attempt.facts.clone()),
+            verdict: row.judged.verdict.clone(),
             ..row.trial.clone()
         }
     }
@@ -194,6 +196,11 @@ impl Rows for Held {
 
     async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>> {
         Ok(self.media.range(of_trial(trial)).map(|(_, row)| row.clone()).collect())
+    }
+
+    async fn judgements(&mut self, sweep: &str) -> Result<Vec<Judgement>> {
+        let all = self.judgements.range((sweep.to_owned(), 0)..=(sweep.to_owned(), u64::MAX));
+        Ok(all.map(|(_, judgement)| judgement.clone()).collect())
     }
 
     async fn points(&mut self, trial: Uuid) -> Result<Vec<(u32, Vec<u8>)>> {

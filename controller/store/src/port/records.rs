@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sweep_core::breaker::{Bench, Record};
 use sweep_core::fault::{End, Faults};
+use sweep_core::stop::{Account, Judged, Stops};
 use sweep_core::sweep::SweepState;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
@@ -48,6 +49,8 @@ pub(crate) struct SweepStanding {
     pub(crate) exhausted: bool,
     pub(crate) max_parallel: Option<u32>,
     pub(crate) target: Option<Objective>,
+    pub(crate) stops: Stops,
+    pub(crate) account: Account,
 }
 
 /// What there is to know before a claim is decided.
@@ -68,6 +71,14 @@ pub(crate) struct QueuedTrial {
     /// The last attempt; 0: never claimed.
     pub(crate) attempt: u32,
     pub(crate) params: sweep_core::value::Params,
+}
+
+/// A trial that a stop rule holds back.
+#[derive(Debug, Clone)]
+pub(crate) struct PausedTrial {
+    pub(crate) id: Uuid,
+    pub(crate) number: u64,
+    pub(crate) judged: Judged,
 }
 
 /// What is remembered of an agent.
@@ -95,6 +106,10 @@ pub(crate) struct AttemptStanding {
     pub(crate) end: Option<End>,
     pub(crate) agent: Uuid,
     pub(crate) facts: Option<Facts>,
+    /// When it was claimed, by a controller's clock.
+    pub(crate) claimed_at: i64,
+    pub(crate) judged: Judged,
+    pub(crate) stops: Stops,
     pub(crate) sweep_state: SweepState,
     /// Nothing is left to propose.
     pub(crate) exhausted: bool,

@@ -1,12 +1,13 @@
 //! Agents and their claims.
 
 use sweep_core::fault;
+use sweep_core::stop::Account;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
 
 use crate::port::{ClaimScene, Lock, SweepStanding, Tables};
 use crate::{Agent, Assignment, AttemptKey, Claim, Claimed, Objective, Result, ResumePoint, StoreError};
 
-use super::{checkpoints, sweeps};
+use super::{checkpoints, stops, sweeps};
 
 /// Makes an agent known.
 pub(crate) async fn register(tx: &mut dyn Tables, agent: &Agent, now_ms: i64) -> Result<()> {
@@ -44,6 +45,8 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
     if !standing.state.hands_out() || is_full(tx, &claim.sweep, &standing).await? {
         return nothing(standing);
     }
+    // Who was held back and may go on goes before who is new.
+    stops::promote(tx, &claim.sweep, &standing, 1, false).await?;
     let Some(next) = tx.trial_next(&claim.sweep, now_ms).await? else { return nothing(standing) };
     let attempt = next.attempt + 1;
     let key = AttemptKey { trial: next.id, attempt };
@@ -52,6 +55,10 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
         && let Some(to) = sweep::next(standing.state, SweepEvent::Started)
     {
         sweeps::set_state(tx, &claim.sweep, to, "", now_ms).await?;
+    }
+    if standing.begins() {
+        let account = Account { started_ms: Some(now_ms), ..standing.account };
+        tx.sweep_account(&claim.sweep, &account).await?;
     }
     Ok(Claimed::Granted(Box::new(Assignment {
         trial: next.id,
@@ -91,9 +98,19 @@ async fn locked(tx: &mut dyn Tables, sweep: &str, seen: SweepStanding) -> Result
     if tx.is_alone() {
         return Ok(seen);
     }
-    let alone = seen.max_parallel.is_some() || seen.state == SweepState::Pending;
+    let alone = seen.max_parallel.is_some()
+        || seen.state == SweepState::Pending
+        || seen.stops.pauses()
+        || seen.begins();
     tx.sweep_lock(sweep, if alone { Lock::Exclusive } else { Lock::Shared }).await?;
     sweeps::standing(tx, sweep).await
+}
+
+impl SweepStanding {
+    /// Whether a claim would be the first, in a sweep whose time counts.
+    fn begins(&self) -> bool {
+        self.stops.ends_sweep() && self.account.started_ms.is_none()
+    }
 }
 
 /// Whether agents hold as many trials as the sweep allows.

@@ -5,10 +5,12 @@ use std::time::Duration;
 use sweep_core::breaker::Bench;
 use sweep_core::fault::{self, Budget, Case, End, Faults};
 use sweep_core::lease::Lease;
-use sweep_core::trial::{self, Outcome, TrialEvent, TrialState};
+use sweep_core::stop::Seen;
+use sweep_core::trial::{self, Outcome, TrialState};
 
 use super::standing::unknown;
-use super::{checkpoints, sweeps};
+use super::sweeps::Settled;
+use super::{checkpoints, stops, sweeps};
 use crate::port::{AttemptEnd, AttemptStanding, Lock, Tables, TrialMove};
 use crate::{AttemptKey, Finish, Finished, Result, StoreError};
 
@@ -58,7 +60,7 @@ async fn locked(tx: &mut dyn Tables, key: AttemptKey, end: End) -> Result<Attemp
     if tx.is_alone() {
         return Ok(seen);
     }
-    let counts = seen.exhausted || seen.fails_non_finite || end.is_fault();
+    let counts = seen.exhausted || seen.fails_non_finite || end.is_fault() || seen.stops.ends_sweep();
     tx.sweep_lock(&seen.sweep, if counts { Lock::Exclusive } else { Lock::Shared }).await?;
     tx.attempt_locked(key).await?.ok_or_else(|| unknown(key))
 }
@@ -82,6 +84,7 @@ async fn end(
         other_agent,
         budget: Budget { user_retries: known.retries, infrastructure_retries: known.infrastructure_retries },
         sweep: known.sweep_state,
+        verdict: &known.judged.verdict,
     });
     let to = trial::next(known.state, ending.event).ok_or_else(|| {
         StoreError::corrupt(format!("a {} trial cannot end by {:?}", known.state, ending.event))
@@ -104,14 +107,20 @@ async fn end(
         to,
         reason: ending.reason,
         faults: ending.faults,
-        finished_at: (ending.event != TrialEvent::Requeued).then_some(end.at_ms),
+        finished_at: to.is_over().then_some(end.at_ms),
         pause: ending.pause,
         now_ms: end.at_ms,
     })
     .await?;
-    let sweep = sweeps::settle(tx, &known.sweep, sweep, to == TrialState::Failed, end.at_ms).await?;
-    // Where places are few, an end is a free place.
-    let frees = to == TrialState::Queued || sweep.max_parallel.is_some() || !sweep.state.hands_out();
+    let seen = Seen { trial: known.number, state: to, objective: known.objective };
+    let sweep = stops::see(tx, &known.sweep, sweep, &seen, Some(known.claimed_at), end.at_ms).await?;
+    let Settled { sweep, queued } =
+        sweeps::settle(tx, &known.sweep, sweep, to == TrialState::Failed, end.at_ms).await?;
+    // Where places are few, an end is a free place; and who is held back may be let on at once.
+    let frees = queued
+        || matches!(to, TrialState::Queued | TrialState::Paused)
+        || sweep.max_parallel.is_some()
+        || !sweep.state.hands_out();
     Ok(Finished { sweep: known.sweep.clone(), state: to, pause: ending.pause, frees })
 }
 

@@ -8,4 +8,5 @@ pub(crate) mod ends;
 pub(crate) mod reads;
 pub(crate) mod reports;
 mod standing;
+pub(crate) mod stops;
 pub(crate) mod sweeps;

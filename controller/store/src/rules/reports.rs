@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use sweep_core::objective::Summary;
 use sweep_core::report::{Intake, intake};
+use sweep_core::stop::Seen;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
 use super::standing::unknown;
+use super::{stops, sweeps};
 use crate::codec::{self, Column, LogRef};
-use crate::port::{AttemptStanding, PackedBatch, Tables};
+use crate::port::{AttemptStanding, Lock, PackedBatch, Tables};
 use crate::{AttemptKey, Checkpoint, Event, EventKind, Facts, Reported, Result, Standing, StoreError};
 
 /// Renews leases and tells how each attempt stands.
@@ -20,10 +22,10 @@ pub(crate) async fn renew(tx: &mut dyn Tables, keys: &[AttemptKey]) -> Result<Ve
         tx.attempt_renew(key).await?;
         let Some(known) = tx.attempt(key).await? else {
             let standing = Standing::Lost("the trial is unknown here".to_owned());
-            out.push(Reported { acknowledged: 0, standing });
+            out.push(Reported { acknowledged: 0, standing, frees: false });
             continue;
         };
-        out.push(Reported { acknowledged: known.acknowledged, standing: known.told(key) });
+        out.push(Reported { acknowledged: known.acknowledged, standing: known.told(key), frees: false });
     }
     Ok(out)
 }
@@ -34,18 +36,21 @@ pub(crate) async fn report(
     key: AttemptKey,
     first_seq: u64,
     events: &[Event],
+    now_ms: i64,
 ) -> Result<Reported> {
-    let known = tx.attempt_locked(key).await?.ok_or_else(|| unknown(key))?;
+    let mut known = locked(tx, key).await?;
     known.refuse_stale(key)?;
     let skip = match intake(known.acknowledged, first_seq, events.len()) {
         Intake::Gap { after } => return Err(StoreError::SeqGap { acknowledged: after }),
         Intake::Known => {
             tx.attempt_renew(key).await?;
-            return Ok(Reported { acknowledged: known.acknowledged, standing: known.told(key) });
+            let acknowledged = known.acknowledged;
+            return Ok(Reported { acknowledged, standing: known.told(key), frees: false });
         }
         Intake::Take { skip } => skip,
     };
-    let batch = Batch::sort(first_seq + skip as u64, &events[skip..]);
+    let events = &events[skip..];
+    let batch = Batch::sort(first_seq + skip as u64, events);
     store_batch(tx, key, &batch).await?;
     let facts = batch.merged_facts(known.facts.clone());
     tx.attempt_advance(key, batch.last_seq, facts.as_ref()).await?;
@@ -53,7 +58,47 @@ pub(crate) async fn report(
     if known.state == TrialState::Leased || !batch.columns.is_empty() {
         tx.trial_running(key.trial, objective).await?;
     }
-    Ok(Reported { acknowledged: batch.last_seq, standing: known.told(key) })
+    let first_at_ms = events.first().map_or(0, |event| event.at_ms);
+    let frees = judge(tx, key, &mut known, &batch, (first_at_ms, now_ms), objective).await?;
+    Ok(Reported { acknowledged: batch.last_seq, standing: known.told(key), frees })
+}
+
+/// How an attempt stands, locked; and its sweep before it, if that is judged by what its trials report.
+async fn locked(tx: &mut dyn Tables, key: AttemptKey) -> Result<AttemptStanding> {
+    if !tx.is_alone() {
+        let seen = tx.attempt(key).await?.ok_or_else(|| unknown(key))?;
+        if !seen.stops.is_none() {
+            tx.sweep_lock(&seen.sweep, Lock::Exclusive).await?;
+        }
+    }
+    tx.attempt_locked(key).await?.ok_or_else(|| unknown(key))
+}
+
+/// What a report means for its trial and its sweep, by their stop rules. Whether claims may find something now.
+async fn judge(
+    tx: &mut dyn Tables,
+    key: AttemptKey,
+    known: &mut AttemptStanding,
+    batch: &Batch<'_>,
+    (first_at_ms, now_ms): (i64, i64),
+    objective: Option<f64>,
+) -> Result<bool> {
+    if known.stops.is_none() {
+        return Ok(false);
+    }
+    let target = known.target.as_ref().map(|target| target.name.as_str());
+    let column = batch.columns.iter().find(|column| Some(column.name.as_str()) == target);
+    let heard = stops::hear(tx, key, known, &stops::Told { first_at_ms, column }).await?;
+    if let Some(verdict) = heard.verdict {
+        known.judged.verdict = verdict;
+    }
+    if known.stops.sweep.target.is_none() || objective == known.objective {
+        return Ok(heard.may_promote);
+    }
+    let standing = sweeps::standing(tx, &known.sweep).await?;
+    let seen = Seen { trial: known.number, state: TrialState::Running, objective };
+    let after = stops::see(tx, &known.sweep, standing.clone(), &seen, None, now_ms).await?;
+    Ok(heard.may_promote || after.state != standing.state)
 }
 
 /// The events of one report, sorted by where they go.

@@ -18,7 +18,11 @@ impl AttemptStanding {
         }
         match self.sweep_state {
             SweepState::Cancelled => Standing::Cancel("sweep cancelled".to_owned()),
-            _ => Standing::GoOn,
+            // Whether it may go on later is no matter of its agent's.
+            _ => match self.judged.verdict.reason() {
+                Some(reason) => Standing::Stop(reason.to_string()),
+                None => Standing::GoOn,
+            },
         }
     }
 

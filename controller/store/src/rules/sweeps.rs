@@ -3,7 +3,7 @@
 use sweep_core::breaker::sweep_breaker;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
 
-use super::{checkpoints, reads};
+use super::{checkpoints, reads, stops};
 use crate::port::{Lock, SweepStanding, Tables};
 use crate::{NewSweep, NewTrial, Result, StoreError, Sweep};
 
@@ -42,14 +42,22 @@ pub(crate) async fn change(tx: &mut dyn Tables, id: &str, event: SweepEvent, now
         set_state(tx, id, to, reason, now_ms).await?;
     }
     if to.is_over() {
-        // Proposals never started vanish (they are made again, the same, should the sweep go on), trials that ran
-        // before are cancelled.
-        tx.trials_withdraw(id).await?;
-        for trial in tx.trials_cancel_waiting(id, "the sweep is over", now_ms).await? {
-            checkpoints::over(tx, trial, now_ms).await?;
-        }
+        close(tx, id, to, now_ms).await?;
     }
     reads::sweep(tx.rows(), id).await
+}
+
+/// Nothing starts any more in a sweep that is over. Proposals never started vanish (they are made again, the same, should
+/// the sweep go on), trials that a rule holds back are stopped by it, and others that ran before are cancelled.
+pub(super) async fn close(tx: &mut dyn Tables, id: &str, to: SweepState, now_ms: i64) -> Result<()> {
+    tx.trials_withdraw(id).await?;
+    if to != SweepState::Cancelled {
+        tx.trials_stop_paused(id, now_ms).await?;
+    }
+    for trial in tx.trials_cancel_waiting(id, "the sweep is over", now_ms).await? {
+        checkpoints::over(tx, trial, now_ms).await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn set_state(
@@ -93,22 +101,50 @@ pub(crate) async fn enqueue(
     Ok(true)
 }
 
+/// How a sweep stands after its trials moved.
+pub(super) struct Settled {
+    pub(super) sweep: SweepStanding,
+    /// Whether trials that were held back are queued.
+    pub(super) queued: bool,
+}
+
 /// Moves a sweep on after its trials moved: finished when nothing is left, paused when nothing but failures came, which
-/// is so after a failure only. The sweep is locked; how it stands then.
+/// is so after a failure only. The sweep is locked.
 pub(super) async fn settle(
     tx: &mut dyn Tables,
     id: &str,
     standing: SweepStanding,
     failed: bool,
     now_ms: i64,
-) -> Result<SweepStanding> {
-    match moved(tx, id, &standing, failed).await? {
+) -> Result<Settled> {
+    if let_on_last(tx, id, &standing, now_ms).await? {
+        return Ok(Settled { sweep: standing, queued: true });
+    }
+    let sweep = match moved(tx, id, &standing, failed).await? {
         Some((state, reason)) => {
             set_state(tx, id, state, &reason, now_ms).await?;
-            Ok(SweepStanding { state, reason, ..standing })
+            SweepStanding { state, reason, ..standing }
         }
-        None => Ok(standing),
+        None => standing,
+    };
+    Ok(Settled { sweep, queued: false })
+}
+
+/// Where nothing is left but trials that are held back, the best of them go on; whether there were such. If not, they are
+/// stopped.
+async fn let_on_last(tx: &mut dyn Tables, id: &str, standing: &SweepStanding, now_ms: i64) -> Result<bool> {
+    if !standing.exhausted || !standing.stops.pauses() || standing.state.is_over() {
+        return Ok(false);
     }
+    let counts = tx.rows().sweep_counts(id).await?;
+    if counts.paused == 0 || counts.open() > counts.paused {
+        return Ok(false);
+    }
+    if stops::promote(tx, id, standing, usize::MAX, true).await? > 0 {
+        return Ok(true);
+    }
+    tx.trials_stop_paused(id, now_ms).await?;
+    Ok(false)
 }
 
 /// Where a sweep moves on its own, and why.

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::search::Recorded;
+use sweep_core::stop::Judgement;
 use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
@@ -112,6 +113,10 @@ impl<C: Sql> Rows for C {
 
     async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>> {
         self.fetch(&sql::MEDIA_OF_TRIAL, values![trial]).await?.iter().map(rows::media).collect()
+    }
+
+    async fn judgements(&mut self, sweep: &str) -> Result<Vec<Judgement>> {
+        self.fetch(&sql::JUDGEMENTS, values![sweep]).await?.iter().map(rows::judgement).collect()
     }
 
     async fn points(&mut self, trial: Uuid) -> Result<Vec<(u32, Vec<u8>)>> {

@@ -11,13 +11,15 @@ use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::retention::Stored;
 use sweep_core::search::Recorded;
+use sweep_core::stop::{Entry, Judged, Judgement};
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
 use super::SqlRow;
 use crate::port::{
-    AgentStanding, AttemptStanding, ClaimScene, QueuedTrial, ResumedFrom, StoredModel, SweepStanding,
+    AgentStanding, AttemptStanding, ClaimScene, PausedTrial, QueuedTrial, ResumedFrom, StoredModel,
+    SweepStanding,
 };
 use crate::{
     Assignment, AttemptKey, AttemptRow, Checkpoint, Media, Objective, Result, StoreError, Sweep, Trial,
@@ -121,6 +123,8 @@ pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
         exhausted: row.flag("exhausted")?,
         max_parallel: row.int("max_parallel")?.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
         target: objective(row)?,
+        stops: optional(row, "stops")?.unwrap_or_default(),
+        account: optional(row, "account")?.unwrap_or_default(),
     })
 }
 
@@ -150,7 +154,30 @@ pub(super) fn trial(row: &impl SqlRow) -> Result<Trial> {
         finished_at_ms: row.int("finished_at")?,
         facts: optional(row, "facts")?,
         origin: optional(row, "origin")?,
+        verdict: judged(row)?.verdict,
     })
+}
+
+fn judged(row: &impl SqlRow) -> Result<Judged> {
+    Ok(optional(row, "judged")?.unwrap_or_default())
+}
+
+pub(super) fn paused(row: &impl SqlRow) -> Result<PausedTrial> {
+    Ok(PausedTrial { id: row.id("id")?, number: count(row, "number")?, judged: judged(row)? })
+}
+
+pub(super) fn judgement(row: &impl SqlRow) -> Result<Judgement> {
+    Ok(Judgement {
+        number: count(row, "number")?,
+        trial: count(row, "trial")?,
+        events: json(row, "events")?,
+        verdict: optional(row, "verdict")?.unwrap_or_default(),
+    })
+}
+
+pub(super) fn entry(row: &impl SqlRow) -> Result<(u32, u64, Entry)> {
+    let entry = Entry { trial: count(row, "trial")?, value: row.real("value")?, passed: row.flag("passed")? };
+    Ok((small(row, "bracket")?, count(row, "rung")?, entry))
 }
 
 /// A trial as a search looks at it.
@@ -244,6 +271,9 @@ pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
         end: end(row)?,
         agent: row.id("agent_id")?,
         facts: optional(row, "facts")?,
+        claimed_at: int(row, "claimed_at")?,
+        judged: judged(row)?,
+        stops: optional(row, "stops")?.unwrap_or_default(),
         sweep_state: sweep_state(row, "sweep_state")?,
         exhausted: row.flag("exhausted")?,
         target: objective(row)?,

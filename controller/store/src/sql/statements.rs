@@ -37,7 +37,7 @@ macro_rules! sweep_columns {
 macro_rules! trial_columns {
     () => {
         "select t.id, t.sweep_id, t.number, t.state, t.reason, t.params, t.objective, t.attempt, t.created_at, \
-         t.started_at, t.finished_at, t.origin, a.facts, g.name as agent \
+         t.started_at, t.finished_at, t.origin, t.judged, a.facts, g.name as agent \
          from trial t left join attempt a on a.trial_id = t.id and a.number = t.attempt \
          left join agent g on g.id = a.agent_id "
     };
@@ -84,7 +84,8 @@ macro_rules! attempt_standing {
     () => {
         "select t.sweep_id, t.number, t.state, t.attempt as current, t.objective, t.user_faults, \
          t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.outcome, a.facts, s.state as sweep_state, s.exhausted, \
-         s.objective_name, s.goal, s.retries, s.infrastructure_retries, s.fails_non_finite, a.agent_id \
+         s.objective_name, s.goal, s.retries, s.infrastructure_retries, s.fails_non_finite, a.agent_id, a.claimed_at, \
+         t.judged, s.stops \
          from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
          where a.trial_id = $1 and a.number = $2"
     };
@@ -129,8 +130,8 @@ macro_rules! metric_set {
 statements! { ALL:
     SWEEP_INSERT, "storing a sweep" = "insert into sweep (id, request_id, name, project, description, state, method, \
         objective_name, goal, seed, planned_trials, retries, infrastructure_retries, fails_non_finite, max_parallel, text, \
-        created_at, changed) \
-        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+        created_at, changed, stops) \
+        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
         on conflict (request_id) do nothing";
     SWEEP_BY_REQUEST, "finding a sweep by its request" = "select id from sweep where request_id = $1";
     SWEEP_BY_ID, "reading a sweep" = concat!(sweep_columns!("s.text"), "where s.id = $1");
@@ -138,7 +139,7 @@ statements! { ALL:
     SWEEP_NEWEST, "finding the newest sweep" = "select id from sweep order by created_at desc, id desc limit 1";
     SWEEPS_BY_PREFIX, "finding a sweep" = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
     SWEEP_STANDING, "reading a sweep's state" = "select state, reason, proposed, exhausted, max_parallel, \
-        objective_name, goal from sweep where id = $1";
+        objective_name, goal, stops, account from sweep where id = $1";
     SWEEP_MOVE, "moving a sweep" = "update sweep set state = $2, reason = $3, ended_at = $4, changed = $5 where id = $1";
     SWEEP_PROPOSED, "queueing proposals" = "update sweep set proposed = $2, exhausted = $3, changed = $4 where id = $1";
     SWEEP_COUNTS, "counting trials" = "select state, count(*) as count from trial where sweep_id = $1 \
@@ -200,7 +201,7 @@ statements! { ALL:
         benched = $5, bench_ms = $6, bench_began = $7, bench_reason = $8 where id = $1";
 
     CLAIM_SCENE, "claiming a trial" = concat!("select s.state, s.reason, s.proposed, s.exhausted, s.max_parallel, s.objective_name, \
-        s.goal, ", agent_columns!("g."), ", a.trial_id, a.number as attempt, t.sweep_id, t.number, t.params from sweep s \
+        s.goal, s.stops, s.account, ", agent_columns!("g."), ", a.trial_id, a.number as attempt, t.sweep_id, t.number, t.params from sweep s \
         left join agent g on g.id = $2 left join attempt a on a.request_id = $3 left join trial t on t.id = a.trial_id \
         where s.id = $1");
     ATTEMPT_INSERT, "leasing a trial" = "insert into attempt (trial_id, number, agent_id, request_id, lease_ms, claimed_at, \
@@ -264,6 +265,30 @@ statements! { ALL:
     MEDIA_INSERT, "storing a record" = "insert into media (trial_id, attempt, seq, name, step, value) \
         values ($1, $2, $3, $4, $5, $6)";
     MEDIA_OF_TRIAL, "reading a trial" = "select name, step, value from media where trial_id = $1 order by attempt, seq";
+
+    SWEEP_ACCOUNT, "judging a sweep" = "update sweep set account = $2 where id = $1";
+    SWEEPS_RULED, "judging sweeps" = "select id from sweep where stops is not null and ended_at is null order by id";
+    CLAIMED_AT, "judging a sweep" = "select a.claimed_at from trial t join attempt a on a.trial_id = t.id and a.number = t.attempt \
+        where t.sweep_id = $1 and t.state in ('leased', 'running') and a.ended_at is null";
+    TRIAL_JUDGED, "judging a trial" = "update trial set judged = $2 where id = $1";
+    TRIALS_PAUSED, "looking for held trials" = "select id, number, judged from trial where sweep_id = $1 and state = 'paused'";
+    TRIAL_PROMOTE, "letting a trial go on" = "update trial set state = 'queued', reason = $2, judged = $3, pause_ms = 0, \
+        changed = $4 where id = $1 and state = 'paused'";
+    TRIALS_STOP_PAUSED, "stopping held trials" = "update trial set state = 'stopped_early', finished_at = $2, changed = $3 \
+        where sweep_id = $1 and state = 'paused'";
+    JUDGEMENT_LAST, "judging a trial" = "select coalesce(max(number), 0) as number from judgement where sweep_id = $1";
+    JUDGEMENT_INSERT, "judging a trial" = "insert into judgement (sweep_id, number, trial, events, verdict) \
+        values ($1, $2, $3, $4, $5)";
+    JUDGEMENTS, "reading judgements" = "select number, trial, events, verdict from judgement where sweep_id = $1 order by number";
+    JUDGEMENTS_OF, "judging a trial" = "select number, trial, events, verdict from judgement where sweep_id = $1 and trial = $2 \
+        order by number";
+    RUNG_ENTRIES, "judging a trial" = "select bracket, rung, trial, value, passed from rung_entry where sweep_id = $1";
+    RUNG_ENTRIES_AT, "judging a trial" = "select bracket, rung, trial, value, passed from rung_entry where sweep_id = $1 \
+        and bracket = $2 and rung = $3";
+    RUNG_ENTER, "judging a trial" = "insert into rung_entry (sweep_id, bracket, rung, trial, value, passed) \
+        values ($1, $2, $3, $4, $5, $6) on conflict (sweep_id, bracket, rung, trial) do update set value = excluded.value, \
+        passed = excluded.passed";
+    RUNGS_LEAVE, "judging a trial" = "delete from rung_entry where sweep_id = $1 and trial = $2";
 }
 
 // Where transactions run beside each other. `no key` leaves the row free for the foreign keys of new rows.

@@ -37,6 +37,8 @@ const SCANS: &[&str] = &[
     "ATTEMPTS_LIVE",
     // Once a minute, and what nothing points to is few.
     "ORPHANS_TAKE",
+    // Every few seconds; sweeps are few.
+    "SWEEPS_RULED",
     // The rows they are given.
     "TRIAL_INSERT_8",
     "METRIC_SET_4",

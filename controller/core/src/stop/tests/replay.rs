@@ -49,14 +49,17 @@ fn value(digit: u8, epoch: f64) -> f64 {
     }
 }
 
-/// As much of the state as a report of one trial needs, out of rows.
-fn part(judge: &Judge, rungs: &Rungs, trial: u64) -> Rungs {
-    let bracket = judge.bracket(trial);
-    let rungs_of = rungs.rungs().iter().filter(|rung| rung.bracket == bracket);
+/// As much of the state as points of one trial need, out of rows.
+fn part(judge: &Judge, rungs: &Rungs, trial: u64, points: &[Point]) -> Rungs {
+    let own: BTreeMap<u64, Progress> =
+        rungs.trials().get(&trial).map(|progress| (trial, progress.clone())).into_iter().collect();
+    let mut probe = Rungs::from_rows(judge, [], own.clone());
+    probe.report(judge, trial, points);
+    let places = probe.places(judge, trial);
+    let needed = rungs.rungs().iter().filter(|rung| places.contains(&(rung.bracket, rung.number)));
     let rows =
-        rungs_of.flat_map(|rung| rung.entries.iter().rev().map(|entry| (rung.bracket, rung.number, *entry)));
-    let own = rungs.trials().get(&trial).map(|progress| (trial, progress.clone()));
-    Rungs::from_rows(judge, rows, own.into_iter().collect(), rungs.arrivals())
+        needed.flat_map(|rung| rung.entries.iter().rev().map(|entry| (rung.bracket, rung.number, *entry)));
+    Rungs::from_rows(judge, rows, own)
 }
 
 proptest! {
@@ -77,7 +80,7 @@ proptest! {
                         .collect();
                     curve.extend(&new);
                     history.extend(new.iter().map(|&point| Event::Reported { trial, point }));
-                    let mut part = part(judge, &rungs, trial);
+                    let mut part = part(judge, &rungs, trial, &new);
                     let said = rungs.report(judge, trial, &new);
                     prop_assert_eq!(&said, &part.report(judge, trial, &new), "by a part of the state");
                     prop_assert_eq!(rungs.trials().get(&trial), part.trials().get(&trial));
@@ -93,7 +96,8 @@ proptest! {
                 Act::Promote => {
                     for promotion in rungs.promotions(judge, &|_| true, 1, false) {
                         prop_assert!(rungs.promote(judge, promotion.trial));
-                        history.push(Event::Promoted { trial: promotion.trial });
+                        let Promotion { trial, standing } = promotion;
+                        history.push(Event::Promoted { trial, standing, closing: false });
                     }
                 }
                 Act::Spare(trial) => {

@@ -1,6 +1,7 @@
 //! Changes to sweeps.
 
 use async_trait::async_trait;
+use sweep_core::stop::Account;
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
@@ -49,6 +50,8 @@ impl SweepTables for Held {
             infrastructure_retries: new.infrastructure_retries,
             fails_non_finite: new.fails_non_finite,
             max_parallel: new.max_parallel,
+            stops: new.stops.clone(),
+            account: Account::default(),
         };
         self.sweeps.set(new.id.clone(), row);
         self.sweep_requests.set(new.request_id, new.id.clone());
@@ -67,6 +70,8 @@ impl SweepTables for Held {
             exhausted: row.sweep.exhausted,
             max_parallel: row.max_parallel,
             target: row.sweep.objective.clone(),
+            stops: row.stops.clone(),
+            account: row.account,
         }))
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sweep_core::fault::{self, Faults};
 use sweep_core::objective::Summary;
+use sweep_core::stop::{Judged, Verdict};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
@@ -34,12 +35,19 @@ impl TrialTables for Held {
                 finished_at_ms: None,
                 facts: None,
                 origin: Some(new.origin.clone()),
+                verdict: Verdict::Continue,
             };
             let place = (sweep.to_owned(), new.number);
             self.places.set(new.id, place.clone());
             self.trials.set(
                 place,
-                TrialRow { trial, faults: Faults::default(), pause: (Duration::ZERO, 0), changed },
+                TrialRow {
+                    trial,
+                    faults: Faults::default(),
+                    pause: (Duration::ZERO, 0),
+                    judged: Judged::default(),
+                    changed,
+                },
             );
         }
         Ok(())

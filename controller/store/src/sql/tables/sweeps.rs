@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sweep_core::sweep::SweepState;
 use uuid::Uuid;
 
+use super::json;
 use crate::port::{Lock, SweepStanding, SweepTables};
 use crate::sql::{SqlTx, rows, statements as sql, values};
 use crate::{NewSweep, Result};
@@ -46,6 +47,7 @@ impl<T: SqlTx> SweepTables for T {
             &new.text,
             new.created_at_ms,
             change,
+            if new.stops.is_none() { None } else { Some(json(&new.stops)?) },
         ];
         Ok(self.execute(&sql::SWEEP_INSERT, row).await? == 1)
     }
