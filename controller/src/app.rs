@@ -8,8 +8,8 @@ use rand::seq::IndexedRandom as _;
 use sweep_core::spec::{self, NonFinite, Parsed, Severity, SweepSpec};
 use sweep_core::sweep::{SweepEvent, SweepState};
 use sweep_store::{
-    AttemptKey, Awaited, Claim, Claimed, Finish, Finished, NewSweep, Objective, Reported, Standing, Store,
-    StoreError, Sweep,
+    AttemptKey, Awaited, Claim, Claimed, Event, Finish, Finished, NewSweep, Objective, Reported, Standing,
+    Store, StoreError, Sweep,
 };
 use thiserror::Error;
 use tokio::sync::watch;
@@ -130,6 +130,7 @@ impl App {
             infrastructure_retries: spec.limits.infrastructure_retries,
             fails_non_finite,
             max_parallel: spec.limits.max_parallel,
+            stops: spec.stops(),
             text,
             created_at_ms: now_ms(),
         };
@@ -259,6 +260,20 @@ impl App {
                 () = self.stop.cancelled() => return Ok(answers),
             }
         }
+    }
+
+    /// Stores what an attempt tells.
+    pub(crate) async fn report(
+        &self,
+        key: AttemptKey,
+        first_seq: u64,
+        events: Vec<Event>,
+    ) -> Result<Reported, StoreError> {
+        let reported = self.store.attempt_report(key, first_seq, events, now_ms()).await?;
+        if reported.frees {
+            self.store.attend(Awaited::Trial);
+        }
+        Ok(reported)
     }
 
     /// Ends an attempt.

@@ -1,11 +1,12 @@
-//! Takes trials from agents that are no longer heard of. Core decides which; this keeps time and asks.
+//! Takes trials from agents that are no longer heard of, and ends sweeps whose time is over. Core decides which; this keeps
+//! time and asks.
 
 use std::time::Duration;
 
 use sweep_core::lease::LeaseWatch;
 use sweep_store::{Awaited, StoreError};
 use tokio::time::{Instant, MissedTickBehavior};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::app::App;
 use crate::clock::now_ms;
@@ -39,6 +40,9 @@ pub(crate) async fn run(app: App) {
         if let Err(cause) = look(&app, &mut watch, start.elapsed()).await {
             error!(error = %cause, "cannot look at the leases; trying again");
         }
+        if let Err(cause) = end_by_time(&app).await {
+            error!(error = %cause, "cannot look for sweeps whose time is over; trying again");
+        }
     }
 }
 
@@ -56,6 +60,14 @@ async fn look(
             // Who still runs it may be heard of again: it is to know.
             app.store.attend(Awaited::Verdict);
         }
+    }
+    Ok(())
+}
+
+async fn end_by_time(app: &App) -> Result<(), StoreError> {
+    for sweep in app.store.sweeps_end_by_time(now_ms()).await? {
+        info!(sweep.id = %sweep, "the time of sweep {sweep} is over: no new trials");
+        app.store.attend(Awaited::Trial);
     }
     Ok(())
 }

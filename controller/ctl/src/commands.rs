@@ -55,7 +55,8 @@ pub(crate) async fn run(cli: Cli) -> Done {
             let sweep = get_sweep(&mut client, sweep).await?;
             let request = v1::ListTrialsRequest { sweep: sweep.id.clone(), ..Default::default() };
             let trials = list_trials(&mut client, request).await?;
-            replay::replay(output, &sweep, &trials)
+            let judgements = list_judgements(&mut client, &sweep.id).await?;
+            replay::replay(output, &sweep, &trials, &judgements)
         }
         Command::Metrics(args) => metrics(&mut client, output, args).await,
         Command::Logs { trial, tail, attempt } => logs(&mut client, output, trial, tail, attempt).await,
@@ -233,6 +234,18 @@ async fn show_trial(client: &mut Client, output: Format, trial: String) -> Done 
 async fn list_trials(client: &mut Client, request: v1::ListTrialsRequest) -> Result<Vec<v1::Trial>, Failure> {
     let reply = client.sweeps.list_trials(request).await.map_err(|status| client.failed(&status))?;
     Ok(reply.into_inner().trials)
+}
+
+/// What the stop rule of a sweep said, in the order it did.
+async fn list_judgements(client: &mut Client, sweep: &str) -> Result<Vec<v1::Judgement>, Failure> {
+    let request = v1::ListJudgementsRequest { sweep: sweep.to_owned() };
+    let reply = client.sweeps.list_judgements(request).await.map_err(|status| client.failed(&status))?;
+    let mut pieces = reply.into_inner();
+    let mut judgements = Vec::new();
+    while let Some(piece) = pieces.message().await.map_err(|status| client.failed(&status))? {
+        judgements.extend(piece.judgements);
+    }
+    Ok(judgements)
 }
 
 async fn trials(

@@ -74,9 +74,7 @@ impl Failure {
             Some(Reason::SweepAmbiguous) => {
                 Self::new(Exit::Usage, format!("{message}\n  give more of its letters"))
             }
-            Some(Reason::InvalidArgument | Reason::InvalidSweep) => {
-                Self::new(Exit::Usage, message)
-            }
+            Some(Reason::InvalidArgument | Reason::InvalidSweep) => Self::new(Exit::Usage, message),
             Some(Reason::SweepRefuses) => Self::new(Exit::Conflict, message),
             Some(_) => Self::new(Exit::Unexpected, message),
             None => match status.code() {

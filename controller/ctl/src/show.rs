@@ -158,6 +158,7 @@ pub(crate) fn trial_json(trial: &v1::Trial) -> Value {
         ("finished_at", text_or_null(time(trial.finished_at_ms))),
         ("reason", trial.reason.clone().into()),
         ("why", if trial.why.is_empty() { Value::Null } else { trial.why.clone().into() }),
+        ("verdict", serde_json::from_str(&trial.verdict_json).unwrap_or(Value::Null)),
         ("facts", trial.facts.as_ref().map_or(Value::Null, facts_json)),
     ])
 }

@@ -105,8 +105,7 @@ impl AgentService for Agents {
         let told = request.into_inner();
         let key = convert::attempt_key(&v1::AttemptRef { trial_id: told.trial_id, attempt: told.attempt })?;
         let (first_seq, events) = convert::events(told.events)?;
-        let reported =
-            self.app.store.attempt_report(key, first_seq, events, now_ms()).await.map_err(refuse::store)?;
+        let reported = self.app.report(key, first_seq, events).await.map_err(refuse::store)?;
         Ok(Response::new(v1::ReportResponse {
             acknowledged_seq: reported.acknowledged,
             verdict: Some(convert::verdict(reported.standing)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sweep_core::curve::Point;
 use sweep_core::file::{FileRef, FileRefError};
+use sweep_core::stop;
 use sweep_proto::v1;
 use sweep_store::{
     AttemptKey, AttemptRow, Checkpoint, Event, EventKind, Facts, LogEntry, LogLine, Media, Reported,
@@ -77,6 +78,7 @@ pub(super) fn sweep(sweep: Sweep) -> v1::Sweep {
 pub(super) fn trial(trial: Trial) -> v1::Trial {
     let why = trial.origin.as_ref().map(|origin| origin.why.to_string()).unwrap_or_default();
     let origin_json = trial.origin.as_ref().map(json).unwrap_or_default();
+    let verdict_json = verdict_json(&trial.verdict);
     let metrics = trial
         .metrics
         .into_iter()
@@ -99,6 +101,7 @@ pub(super) fn trial(trial: Trial) -> v1::Trial {
         params_json: json(&trial.params),
         why,
         origin_json,
+        verdict_json,
         metrics,
         objective: trial.objective,
         attempt: trial.attempt,
@@ -107,6 +110,19 @@ pub(super) fn trial(trial: Trial) -> v1::Trial {
         started_at_ms: trial.started_at_ms.unwrap_or_default(),
         finished_at_ms: trial.finished_at_ms.unwrap_or_default(),
         facts: trial.facts.map(facts),
+    }
+}
+
+fn verdict_json(verdict: &stop::Verdict) -> String {
+    if *verdict == stop::Verdict::Continue { String::new() } else { json(verdict) }
+}
+
+pub(super) fn judgement(judgement: &stop::Judgement) -> v1::Judgement {
+    v1::Judgement {
+        number: judgement.number,
+        trial: judgement.trial,
+        events_json: json(&judgement.events),
+        verdict_json: verdict_json(&judgement.verdict),
     }
 }
 

@@ -3,6 +3,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
 use sweep_core::sweep::SweepEvent;
 use sweep_proto::v1;
 use sweep_proto::v1::sweep_service_server::SweepService;
@@ -19,6 +21,9 @@ use crate::app::{App, Creation};
 const POINTS: u32 = 1000;
 /// A watcher is told at most so often; changes in between come together.
 const WATCH_PAUSE: Duration = Duration::from_millis(50);
+
+/// Judgements in one message.
+const JUDGEMENTS: usize = 256;
 
 pub(crate) struct Sweeps {
     app: App,
@@ -125,6 +130,23 @@ impl SweepService for Sweeps {
         };
         let trials = self.app.store.trial_list(&id, filter).await.map_err(refuse::store)?;
         Ok(Response::new(v1::ListTrialsResponse { trials: trials.into_iter().map(convert::trial).collect() }))
+    }
+
+    type ListJudgementsStream = BoxStream<'static, Result<v1::ListJudgementsResponse, Status>>;
+
+    async fn list_judgements(
+        &self,
+        request: Request<v1::ListJudgementsRequest>,
+    ) -> Result<Response<Self::ListJudgementsStream>, Status> {
+        let id = self.resolve(&request.into_inner().sweep).await?;
+        let judgements = self.app.store.judgements(&id).await.map_err(refuse::store)?;
+        let pieces: Vec<_> = judgements
+            .chunks(JUDGEMENTS)
+            .map(|piece| {
+                Ok(v1::ListJudgementsResponse { judgements: piece.iter().map(convert::judgement).collect() })
+            })
+            .collect();
+        Ok(Response::new(futures_util::stream::iter(pieces).boxed()))
     }
 
     async fn get_trial(

@@ -77,7 +77,9 @@ impl History {
             Outcome::Pending(Reported { best, latest }) if looks => {
                 Some(Pending { trial: past.number, best, latest, held: false })
             }
-            Outcome::Pending(_) => Some(Pending { trial: past.number, best: None, latest: None, held: false }),
+            Outcome::Pending(_) => {
+                Some(Pending { trial: past.number, best: None, latest: None, held: false })
+            }
             Outcome::Held(Reported { best, latest }) => {
                 Some(Pending { trial: past.number, best, latest, held: true })
             }
