@@ -1,9 +1,9 @@
 //! Whether a sweep's trials are those that its search proposes.
 
 use serde_json::Value;
-use sweep_core::search::{self, Different, Recorded, Replayed};
+use sweep_core::search::{self, Different, Replayed};
 use sweep_core::spec;
-use sweep_proto::v1;
+use sweep_proto::{convert, v1};
 
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
@@ -14,7 +14,7 @@ pub(crate) fn replay(output: Format, sweep: &v1::Sweep, trials: &[v1::Trial]) ->
     let parsed = spec::parse(&sweep.text);
     let unreadable = |what: &str| Failure::new(Exit::Unexpected, format!("sweep {}: {what}", sweep.id));
     let spec = parsed.spec.ok_or_else(|| unreadable("its file is no longer understood"))?;
-    let recorded: Result<Vec<_>, _> = trials.iter().map(|trial| recorded(sweep, trial)).collect();
+    let recorded: Result<Vec<_>, _> = trials.iter().map(|trial| convert::recorded(sweep, trial)).collect();
     let mut recorded = recorded.map_err(|error| unreadable(&format!("a trial cannot be read: {error}")))?;
     recorded.sort_by_key(|(trial, _)| trial.number);
     let Replayed { equal, different, unknown } = search::replay(&spec, sweep.seed, &recorded);
@@ -49,24 +49,6 @@ fn list(numbers: &[u64]) -> String {
     let shown: Vec<String> = numbers.iter().take(10).map(u64::to_string).collect();
     let more = if numbers.len() > 10 { format!(" and {} more", numbers.len() - 10) } else { String::new() };
     format!("trial {}{more}", shown.join(", "))
-}
-
-fn recorded(sweep: &v1::Sweep, trial: &v1::Trial) -> Result<(Recorded, Option<search::Origin>), String> {
-    let latest = trial.metrics.iter().find(|metric| metric.name == sweep.objective_name && metric.count > 0);
-    let unreadable = |error: serde_json::Error| error.to_string();
-    let origin = match &*trial.origin_json {
-        "" => None,
-        text => serde_json::from_str(text).map_err(unreadable)?,
-    };
-    let state = v1::TrialState::try_from(trial.state).ok().and_then(v1::TrialState::to_core);
-    let recorded = Recorded {
-        number: trial.number,
-        params: serde_json::from_str(&trial.params_json).map_err(unreadable)?,
-        state: state.ok_or("its state is unknown to this sweep-ctl")?,
-        objective: trial.objective,
-        latest: latest.map(|metric| metric.last),
-    };
-    Ok((recorded, origin))
 }
 
 fn sheet(different: &[Different]) -> Sheet<'_, Different> {
