@@ -1,6 +1,6 @@
 //! The use cases. Services call them with checked arguments; they call core to decide and the store to keep.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::clock::now_ms;
+use crate::clock::Clock;
 use crate::door::{Door, Nothing};
 use crate::files::Keeping;
 use crate::planner::Wakeup;
@@ -39,6 +39,11 @@ pub struct App {
     doors: Arc<Mutex<HashMap<String, Arc<Door>>>>,
     /// Where files of checkpoints are kept, if they are.
     pub(crate) keeping: Option<Arc<Keeping>>,
+    pub(crate) clock: Clock,
+    /// Attempts whose agents were heard of when the store could not note it.
+    unnoted: Arc<Mutex<HashSet<AttemptKey>>>,
+    /// Whether everything is done in the thread that asks for it.
+    pub(crate) one_thread: bool,
     /// Ends every call that is held open.
     pub(crate) stop: CancellationToken,
 }
@@ -90,6 +95,9 @@ impl App {
             specs: Arc::default(),
             doors: Arc::default(),
             keeping: None,
+            clock: Clock::default(),
+            unnoted: Arc::default(),
+            one_thread: false,
             stop: CancellationToken::new(),
         }
     }
@@ -98,6 +106,19 @@ impl App {
     #[must_use]
     pub fn with_files(self, keeping: Keeping) -> Self {
         Self { keeping: Some(Arc::new(keeping)), ..self }
+    }
+
+    /// The same server, by another clock than the machine's.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The same server, without threads of its own for what takes long: a simulated cluster has one, so that what it does
+    /// is a function of its seed.
+    #[must_use]
+    pub fn in_one_thread(self) -> Self {
+        Self { one_thread: true, ..self }
     }
 
     /// Creates a sweep from its file; also every warning about it, rendered.
@@ -132,7 +153,7 @@ impl App {
             max_parallel: spec.limits.max_parallel,
             stops: spec.stops(),
             text,
-            created_at_ms: now_ms(),
+            created_at_ms: self.clock.now_ms(),
         };
         let sweep = self.store.sweep_create(new).await?;
         self.planner.wake(&sweep.id);
@@ -142,7 +163,7 @@ impl App {
     /// A person's verb.
     pub(crate) async fn change(&self, name: &str, event: SweepEvent) -> Result<Sweep, StoreError> {
         let id = self.store.sweep_find(name).await?.id;
-        let sweep = self.store.sweep_change(&id, event, now_ms()).await?;
+        let sweep = self.store.sweep_change(&id, event, self.clock.now_ms()).await?;
         self.planner.wake(&id);
         self.store.attend(Awaited::Trial);
         self.store.attend(Awaited::Verdict);
@@ -195,9 +216,11 @@ impl App {
             }
             looked = true;
             tokio::select! {
-                _ = attention.changed() => {}
-                () = tokio::time::sleep_until(deadline) => return Ok(Granted::Idle { state, reason }),
+                // In order here and elsewhere, for simulated clusters.
+                biased;
                 () = self.stop.cancelled() => return Ok(Granted::Idle { state, reason }),
+                () = tokio::time::sleep_until(deadline) => return Ok(Granted::Idle { state, reason }),
+                _ = attention.changed() => {}
             }
         }
     }
@@ -216,7 +239,7 @@ impl App {
         if looked && let Some(nothing) = door.nothing(heard) {
             return Ok(Looked::Nothing { nothing, benched: false });
         }
-        match self.store.trial_claim(claim.clone(), now_ms()).await? {
+        match self.store.trial_claim(claim.clone(), self.clock.now_ms()).await? {
             Claimed::Granted(assignment) => {
                 self.planner.wake(&claim.sweep);
                 Ok(Looked::Granted(assignment))
@@ -250,14 +273,15 @@ impl App {
         let mut attention = self.store.attention(Awaited::Verdict);
         loop {
             attention.mark_unchanged();
-            let answers = self.store.attempts_renew(held.clone()).await?;
+            let answers = self.noted(&held, self.store.attempts_renew(held.clone()).await)?;
             if wait.is_zero() || answers.iter().any(|answer| answer.standing != Standing::GoOn) {
                 return Ok(answers);
             }
             tokio::select! {
-                _ = attention.changed() => {}
-                () = tokio::time::sleep_until(deadline) => return Ok(answers),
+                biased;
                 () = self.stop.cancelled() => return Ok(answers),
+                () = tokio::time::sleep_until(deadline) => return Ok(answers),
+                _ = attention.changed() => {}
             }
         }
     }
@@ -269,16 +293,36 @@ impl App {
         first_seq: u64,
         events: Vec<Event>,
     ) -> Result<Reported, StoreError> {
-        let reported = self.store.attempt_report(key, first_seq, events, now_ms()).await?;
+        let stored = self.store.attempt_report(key, first_seq, events, self.clock.now_ms()).await;
+        let reported = self.noted(&[key], stored)?;
         if reported.frees {
             self.store.attend(Awaited::Trial);
         }
         Ok(reported)
     }
 
+    /// What a word of attempts' agents came to. One that the store could not note is remembered for the reaper: it is no
+    /// fault of theirs.
+    pub(crate) fn noted<T>(
+        &self,
+        keys: &[AttemptKey],
+        noted: Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if noted.as_ref().is_err_and(StoreError::is_the_stores) {
+            self.unnoted.lock().unwrap_or_else(PoisonError::into_inner).extend(keys);
+        }
+        noted
+    }
+
+    /// Attempts that were heard of in vain since this was asked last.
+    pub(crate) fn take_unnoted(&self) -> HashSet<AttemptKey> {
+        std::mem::take(&mut self.unnoted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Ends an attempt.
     pub(crate) async fn finish(&self, finish: Finish) -> Result<Finished, StoreError> {
-        let finished = self.store.attempt_finish(finish, now_ms()).await?;
+        let key = finish.key;
+        let finished = self.noted(&[key], self.store.attempt_finish(finish, self.clock.now_ms()).await)?;
         self.settled(&finished);
         Ok(finished)
     }
@@ -293,8 +337,9 @@ impl App {
             let (app, pause) = (self.clone(), finished.pause);
             tokio::spawn(async move {
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => app.store.attend(Awaited::Trial),
+                    biased;
                     () = app.stop.cancelled() => {}
+                    () = tokio::time::sleep(pause) => app.store.attend(Awaited::Trial),
                 }
             });
         }

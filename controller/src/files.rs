@@ -13,7 +13,6 @@ use tracing::{debug, error};
 
 use crate::app::App;
 use crate::artifacts::{ArtifactError, Artifacts, Received};
-use crate::clock::now_ms;
 
 /// The artifact store, and what is kept in it.
 #[derive(Debug, Clone)]
@@ -48,7 +47,8 @@ impl App {
     ) -> Result<Received, FileError> {
         let keeping = self.keeping()?;
         // Before it is looked for: what is found after this stays until the checkpoint is stored.
-        self.store.files_wanted(key, vec![file.sha256.clone()], now_ms()).await?;
+        let wanted = vec![file.sha256.clone()];
+        self.noted(&[key], self.store.files_wanted(key, wanted, self.clock.now_ms()).await)?;
         Ok(keeping.artifacts.put(file, offset, data).await?)
     }
 
@@ -61,14 +61,14 @@ impl App {
     ) -> Result<(), FileError> {
         let keeping = self.keeping()?;
         let contents = files.iter().map(|file| file.sha256.clone()).collect();
-        self.store.files_wanted(key, contents, now_ms()).await?;
+        self.noted(&[key], self.store.files_wanted(key, contents, self.clock.now_ms()).await)?;
         for file in &files {
             if !keeping.artifacts.has(file).await? {
                 return Err(ArtifactError::Missing { sha256: file.sha256.clone() }.into());
             }
         }
         let told = CheckpointFiles { key, seq, files, retention: keeping.retention };
-        Ok(self.store.checkpoint_store(told, now_ms()).await?)
+        Ok(self.noted(&[key], self.store.checkpoint_store(told, self.clock.now_ms()).await)?)
     }
 
     /// A file from `offset` on.
@@ -91,10 +91,11 @@ pub(crate) async fn clean(app: App) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            biased;
             () = app.stop.cancelled() => return,
+            _ = ticks.tick() => {}
         }
-        if let Err(cause) = remove_orphans(&app, &keeping, now_ms()).await {
+        if let Err(cause) = remove_orphans(&app, &keeping, app.clock.now_ms()).await {
             error!(error = %cause, "cannot remove files that nothing needs; trying again");
         }
     }

@@ -1,7 +1,7 @@
 //! The server: thin services, use cases, the planner, the reaper.
 //!
 //! Invariants: wire types stay in `service`; SQL is nowhere here; every decision is core's. Listener, store, lease
-//! length and shutdown are given, so tests run the very server on a port of their own.
+//! length, clock and shutdown are given, so tests run the very server on a port, a network and a time of their own.
 #![forbid(unsafe_code)]
 
 pub mod app;
@@ -17,4 +17,5 @@ mod serve;
 mod service;
 
 pub use app::App;
-pub use serve::serve;
+pub use clock::Clock;
+pub use serve::{serve, serve_on};

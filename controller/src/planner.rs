@@ -17,7 +17,6 @@ use tracing::{debug, error};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::clock::now_ms;
 
 /// Proposals kept in the queue beyond what agents hold.
 const AHEAD: u64 = 16;
@@ -71,21 +70,14 @@ pub(crate) async fn run(app: App) {
         }
     }
     let mut resting: HashMap<String, Proposer> = HashMap::new();
-    let mut planning = JoinSet::new();
+    let mut planning: JoinSet<(String, Option<Proposer>)> = JoinSet::new();
     // Sweeps that are being planned, and whether they were asked for again meanwhile.
     let mut busy: HashMap<String, Option<bool>> = HashMap::new();
     loop {
         tokio::select! {
-            waiting = app.planner.next() => for (sweep, asked) in waiting {
-                match busy.entry(sweep.clone()) {
-                    Entry::Occupied(mut again) => *again.get_mut() = Some(asked || *again.get() == Some(true)),
-                    Entry::Vacant(free) => {
-                        free.insert(None);
-                        let proposer = resting.remove(&sweep).unwrap_or_default();
-                        planning.spawn(attempt(app.clone(), sweep, proposer, asked));
-                    }
-                }
-            },
+            // In order, for simulated clusters.
+            biased;
+            () = app.stop.cancelled() => return,
             Some(planned) = planning.join_next() => {
                 let (sweep, proposer) = match planned {
                     Ok(planned) => planned,
@@ -99,7 +91,16 @@ pub(crate) async fn run(app: App) {
                     resting.insert(sweep, proposer);
                 }
             }
-            () = app.stop.cancelled() => return,
+            waiting = app.planner.next() => for (sweep, asked) in waiting {
+                match busy.entry(sweep.clone()) {
+                    Entry::Occupied(mut again) => *again.get_mut() = Some(asked || *again.get() == Some(true)),
+                    Entry::Vacant(free) => {
+                        free.insert(None);
+                        let proposer = resting.remove(&sweep).unwrap_or_default();
+                        planning.spawn(attempt(app.clone(), sweep, proposer, asked));
+                    }
+                }
+            },
         }
     }
 }
@@ -143,14 +144,19 @@ async fn plan(
     let history =
         if learns { History::of(&spec, &app.store.trials_recorded(id).await?) } else { History::default() };
     let (seed, after) = (sweep.seed, sweep.proposed);
-    // Models are fitted there, and long grids walked.
-    let proposing = tokio::task::spawn_blocking(move || {
+    let propose = move || {
         let (trials, exhausted) = propose(&mut proposer, &spec, seed, after, wanted, history);
         (proposer, trials, exhausted)
-    });
+    };
+    // Models are fitted there, and long grids walked.
+    let proposing = if app.one_thread {
+        tokio::spawn(async move { propose() })
+    } else {
+        tokio::task::spawn_blocking(propose)
+    };
     let (proposer, trials, exhausted) = proposing.await.map_err(|error| PlanError::Search(said(error)))?;
     let count = trials.len();
-    if app.store.trials_enqueue(id, after, trials, exhausted, now_ms()).await? {
+    if app.store.trials_enqueue(id, after, trials, exhausted, app.clock.now_ms()).await? {
         debug!(sweep.id = %id, count, exhausted, "proposed {count} trials of sweep {id}");
         app.store.attend(Awaited::Trial);
     }

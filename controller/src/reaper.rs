@@ -9,7 +9,6 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
 
 use crate::app::App;
-use crate::clock::now_ms;
 
 /// Looks at the leases until the server stops.
 pub(crate) async fn run(app: App) {
@@ -21,9 +20,11 @@ pub(crate) async fn run(app: App) {
     let mut watch = LeaseWatch::new(app.lease / 2);
     loop {
         tokio::select! {
-            _ = ticks.tick() => {}
+            biased;
             () = app.stop.cancelled() => return,
+            _ = ticks.tick() => {}
         }
+        let unnoted = app.take_unnoted();
         match app.store.reaper_turn().await {
             Ok(true) => {}
             Ok(false) => {
@@ -37,7 +38,9 @@ pub(crate) async fn run(app: App) {
                 continue;
             }
         }
-        if let Err(cause) = look(&app, &mut watch, start.elapsed()).await {
+        let now = start.elapsed();
+        unnoted.into_iter().for_each(|key| watch.heard(now, key));
+        if let Err(cause) = look(&app, &mut watch, now).await {
             error!(error = %cause, "cannot look at the leases; trying again");
         }
         if let Err(cause) = end_by_time(&app).await {
@@ -52,20 +55,29 @@ async fn look(
     now: Duration,
 ) -> Result<(), StoreError> {
     let live = app.store.leases_live().await?;
+    let mut failed = Ok(());
     for lease in watch.look(now, &live) {
-        if let Some(finished) = app.store.lease_expire(lease, now_ms()).await? {
-            let trial = lease.key.trial;
-            warn!(trial.id = %trial, attempt = lease.key.attempt, "the agent of trial {trial} was not heard of for {} s; its lease is taken away", lease.length.as_secs());
-            app.settled(&finished);
-            // Who still runs it may be heard of again: it is to know.
-            app.store.attend(Awaited::Verdict);
+        match app.store.lease_expire(lease, app.clock.now_ms()).await {
+            Ok(Some(finished)) => {
+                let trial = lease.key.trial;
+                warn!(trial.id = %trial, attempt = lease.key.attempt, "the agent of trial {trial} was not heard of for {} s; its lease is taken away", lease.length.as_secs());
+                app.settled(&finished);
+                // Who still runs it may be heard of again: it is to know.
+                app.store.attend(Awaited::Verdict);
+            }
+            Ok(None) => {}
+            Err(cause) => {
+                // What cannot be taken away could not be renewed either.
+                watch.heard(now, lease.key);
+                failed = Err(cause);
+            }
         }
     }
-    Ok(())
+    failed
 }
 
 async fn end_by_time(app: &App) -> Result<(), StoreError> {
-    for sweep in app.store.sweeps_end_by_time(now_ms()).await? {
+    for sweep in app.store.sweeps_end_by_time(app.clock.now_ms()).await? {
         info!(sweep.id = %sweep, "the time of sweep {sweep} is over: no new trials");
         app.store.attend(Awaited::Trial);
     }

@@ -1,14 +1,17 @@
 //! One port: gRPC, health, reflection, and plain HTTP beside them.
 
 use std::future::Future;
+use std::io;
 
 use anyhow::Context as _;
 use sweep_proto::v1::agent_service_server::AgentServiceServer;
 use sweep_proto::v1::sweep_service_server::SweepServiceServer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_stream::Stream;
 use tonic::service::Routes;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic::transport::server::{Connected, TcpIncoming};
 
 use crate::app::App;
 use crate::service::{Agents, Sweeps};
@@ -29,6 +32,26 @@ pub async fn serve(
     app: App,
     stop: impl Future<Output = ()> + Send,
 ) -> anyhow::Result<()> {
+    serve_on(TcpIncoming::from(listener).with_nodelay(Some(true)), app, stop).await
+}
+
+/// [`serve`] on connections of any kind: a simulated network's, for one.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_on<C>(
+    connections: impl Stream<Item = io::Result<C>> + Send,
+    app: App,
+    stop: impl Future<Output = ()> + Send,
+) -> anyhow::Result<()>
+where
+    C: AsyncRead
+        + AsyncWrite
+        + Connected<ConnectInfo: Clone + Send + Sync + 'static>
+        + Unpin
+        + Send
+        + 'static,
+{
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<SweepServiceServer<Sweeps>>().await;
     health.set_serving::<AgentServiceServer<Agents>>().await;
@@ -69,12 +92,13 @@ pub async fn serve(
         .accept_http1(true)
         .http2_keepalive_interval(Some(std::time::Duration::from_secs(20)))
         .add_routes(routes)
-        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), ended);
+        .serve_with_incoming_shutdown(connections, ended);
     let patience = async {
         app.stop.cancelled().await;
         tokio::time::sleep(LAST_ANSWERS).await;
     };
     let served = tokio::select! {
+        biased;
         served = serving => served.context("serving"),
         // A peer that hangs keeps its connection; what was acknowledged is on disk, so nothing is lost by leaving.
         () = patience => Ok(()),

@@ -101,6 +101,17 @@ pub fn reason(status: &Status) -> Option<Reason> {
     (info.domain == DOMAIN).then(|| Reason::of_code(&info.reason)).flatten()
 }
 
+/// Whether nobody answered, or the controller cannot now: the same call may go well later.
+pub fn may_pass(status: &Status) -> bool {
+    match reason(status) {
+        Some(why) => matches!(why, Reason::Storage | Reason::ShuttingDown),
+        None => matches!(
+            status.code(),
+            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown | Code::Internal
+        ),
+    }
+}
+
 /// A fact from a status's metadata, as `acknowledged_seq`.
 pub fn metadata(status: &Status, key: &str) -> Option<String> {
     status.get_details_error_info()?.metadata.get(key).cloned()
@@ -129,5 +140,17 @@ mod tests {
             Reason::SeqGap.status_with("x", HashMap::from([("acknowledged_seq".to_owned(), "7".to_owned())]));
         assert_eq!(metadata(&gap, "acknowledged_seq").as_deref(), Some("7"));
         assert_eq!(reason(&Status::unavailable("connection refused")), None);
+    }
+
+    #[test]
+    fn what_a_controller_cannot_do_now_may_pass_and_what_it_refuses_may_not() {
+        for passing in [Reason::Storage, Reason::ShuttingDown] {
+            assert!(may_pass(&passing.status("x")));
+        }
+        assert!(may_pass(&Status::unavailable("connection refused")));
+        for lasting in [Reason::AttemptStale, Reason::SeqGap, Reason::Artifacts] {
+            assert!(!may_pass(&lasting.status("x")));
+        }
+        assert!(!may_pass(&Status::permission_denied("a proxy's")));
     }
 }

@@ -11,11 +11,11 @@ use std::time::Duration;
 use sweep_core::file::FileRef;
 use sweep_core::trial::Outcome;
 use sweep_core::value::Params;
-use sweep_proto::status::{Reason, metadata, reason, root_cause};
+use sweep_proto::status::{Reason, may_pass, metadata, reason, root_cause};
 use sweep_proto::v1::agent_service_client::AgentServiceClient;
 use sweep_proto::v1::{self, claim_response};
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Status};
 use uuid::Uuid;
 
 pub(crate) use self::backoff::Backoff;
@@ -310,13 +310,10 @@ fn timed<T>(message: T, limit: Duration) -> tonic::Request<T> {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn call_error(status: Status) -> CallError {
     let why = reason(&status);
-    match (why, status.code()) {
-        (Some(Reason::Storage | Reason::ShuttingDown), _) => CallError::Away(status.message().to_owned()),
-        (
-            None,
-            Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unknown | Code::Internal,
-        ) => CallError::Away(root_cause(&status)),
-        _ => CallError::Refused {
+    match may_pass(&status) {
+        true if why.is_some() => CallError::Away(status.message().to_owned()),
+        true => CallError::Away(root_cause(&status)),
+        false => CallError::Refused {
             reason: why,
             acknowledged: metadata(&status, "acknowledged_seq").and_then(|seq| seq.parse().ok()),
             message: status.message().to_owned(),

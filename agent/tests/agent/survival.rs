@@ -311,20 +311,9 @@ async fn a_trial_that_another_version_keeps_is_politely_left_alone() {
     assert_eq!(controller.first(&sweep).await, ("finished".to_owned(), 1));
 }
 
-/// A small disk of its own for an agent's state, in a mount namespace that ends with the agent; `None`: not here.
-fn on_a_small_disk(agent: &Command, state: &std::path::Path, size: &str) -> Option<Command> {
-    std::fs::create_dir_all(state).unwrap();
-    let mount = format!("mount -t tmpfs -o size={size} none {}", state.display());
-    let tried = Command::new("unshare").args(["-Urm", "sh", "-c", &mount]).stderr(Stdio::null()).status();
-    if !tried.is_ok_and(|status| status.success()) {
-        assert!(std::env::var_os("CI").is_none(), "no file system can be mounted here");
-        eprintln!("SKIPPED: no file system can be mounted in a namespace here");
-        return None;
-    }
-    let mut inside = Command::new("unshare");
-    inside.args(["-Urm", "sh", "-c", &format!("{mount} && exec \"$@\""), "sh"]).arg(agent.get_program());
-    inside.args(agent.get_args()).envs(agent.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    inside.current_dir(agent.get_current_dir().unwrap());
+/// An agent whose state is on a small disk of its own; `None`: not here.
+fn on_a_small_disk(agent: &Command, state: &std::path::Path) -> Option<Command> {
+    let mut inside = sweep_sim::on_a_small_disk(agent, state, "512k", "exec \"$@\"")?;
     inside.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Some(inside)
 }
@@ -342,7 +331,7 @@ async fn a_full_disk_makes_trials_wait_and_costs_nothing() {
     let controller = Controller::start(LEASE).await;
     let sweep = controller.create(&script(1, &filling(3000))).await;
     let state = controller.folder.path().join("agents");
-    let Some(agent) = on_a_small_disk(&controller.agent(&sweep), &state, "512k") else { return };
+    let Some(agent) = on_a_small_disk(&controller.agent(&sweep), &state) else { return };
     let log = controller.folder.path().join("agent.log");
     let mut agent = agent;
     agent.stderr(std::fs::File::create(&log).unwrap());
@@ -369,7 +358,7 @@ async fn a_disk_that_stays_full_is_the_machines_fault() {
     let state = controller.folder.path().join("agents");
     let mut agent = controller.agent(&sweep);
     agent.args(["--disk-patience", "1"]);
-    let Some(agent) = on_a_small_disk(&agent, &state, "512k") else { return };
+    let Some(agent) = on_a_small_disk(&agent, &state) else { return };
     let agent = Agent::start(agent);
     controller.file("began").await;
     let trial = format!("{sweep}/1");

@@ -32,6 +32,13 @@ impl<K: Copy + Eq + Hash> LeaseWatch<K> {
         Self { seen: HashMap::new(), last_look: None, longest_gap }
     }
 
+    /// A word of a lease's holder that the counter does not show, as when the store took nothing: its time starts afresh.
+    pub fn heard(&mut self, now: Duration, key: K) {
+        if let Some((_, since)) = self.seen.get_mut(&key) {
+            *since = now;
+        }
+    }
+
     /// Looks at all live leases at a time of the watcher's own monotonic clock, and names those whose counter has not
     /// moved for their length. Leases that are no longer there are forgotten.
     pub fn look(&mut self, now: Duration, live: &[Lease<K>]) -> Vec<Lease<K>> {
@@ -90,6 +97,17 @@ mod tests {
         watch.look(at(50), &[lease(1, 1)]);
         assert_eq!(watch.look(at(109), &[lease(1, 1)]), []);
         assert_eq!(watch.look(at(110), &[lease(1, 1)]), [lease(1, 1)]);
+    }
+
+    #[test]
+    fn a_word_that_was_not_counted_starts_it_afresh_too() {
+        let mut watch = watch();
+        watch.look(at(0), &[lease(1, 0), lease(2, 0)]);
+        assert_eq!(watch.look(at(49), &[lease(1, 0), lease(2, 0)]), []);
+        watch.heard(at(50), 1);
+        watch.heard(at(50), 3);
+        assert_eq!(watch.look(at(109), &[lease(1, 0), lease(2, 0), lease(3, 0)]), [lease(2, 0)]);
+        assert_eq!(watch.look(at(110), &[lease(1, 0)]), [lease(1, 0)]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Whether a sweep's trials are those that its search proposes, and whether its stop rule says what it said.
 
 use serde_json::Value;
-use sweep_core::search::{self, Different, Recorded, Replayed};
+use sweep_core::search::{self, Different, Replayed};
 use sweep_core::spec;
-use sweep_core::stop::{self, Judgement, Said, Verdict};
-use sweep_proto::v1;
+use sweep_core::stop::{self, Judgement, Said};
+use sweep_proto::{convert, v1};
 
 use crate::args::Format;
 use crate::exit::{Exit, Failure};
@@ -26,14 +26,14 @@ pub(crate) fn replay(
     let parsed = spec::parse(&sweep.text);
     let unreadable = |what: &str| Failure::new(Exit::Unexpected, format!("sweep {}: {what}", sweep.id));
     let spec = parsed.spec.ok_or_else(|| unreadable("its file is no longer understood"))?;
-    let recorded: Result<Vec<_>, _> = trials.iter().map(|trial| recorded(sweep, trial)).collect();
+    let recorded: Result<Vec<_>, _> = trials.iter().map(|trial| convert::recorded(sweep, trial)).collect();
     let mut recorded = recorded.map_err(|error| unreadable(&format!("a trial cannot be read: {error}")))?;
     recorded.sort_by_key(|(trial, _)| trial.number);
     let Replayed { equal, different, unknown } = search::replay(&spec, sweep.seed, &recorded);
     let mut said = vec![format!("{equal} of {} trials are proposed again as they were", recorded.len())];
     let mut rows: Vec<Row> = different.into_iter().map(Row::Trial).collect();
     if let Some(judge) = spec.judge() {
-        let judged: Result<Vec<_>, _> = judgements.iter().map(judgement).collect();
+        let judged: Result<Vec<_>, _> = judgements.iter().map(convert::judgement).collect();
         let judged = judged.map_err(|error| unreadable(&format!("a judgement cannot be read: {error}")))?;
         let again = stop::replay(&judge, &judged);
         said.push(format!("{} of {} judgements are made again as they were", again.equal, judged.len()));
@@ -68,37 +68,10 @@ pub(crate) fn replay(
     ))
 }
 
-fn judgement(one: &v1::Judgement) -> Result<Judgement, serde_json::Error> {
-    let verdict = match &*one.verdict_json {
-        "" => Verdict::Continue,
-        text => serde_json::from_str(text)?,
-    };
-    let events = serde_json::from_str(&one.events_json)?;
-    Ok(Judgement { number: one.number, trial: one.trial, events, verdict })
-}
-
 fn list(numbers: &[u64]) -> String {
     let shown: Vec<String> = numbers.iter().take(10).map(u64::to_string).collect();
     let more = if numbers.len() > 10 { format!(" and {} more", numbers.len() - 10) } else { String::new() };
     format!("trial {}{more}", shown.join(", "))
-}
-
-fn recorded(sweep: &v1::Sweep, trial: &v1::Trial) -> Result<(Recorded, Option<search::Origin>), String> {
-    let latest = trial.metrics.iter().find(|metric| metric.name == sweep.objective_name && metric.count > 0);
-    let unreadable = |error: serde_json::Error| error.to_string();
-    let origin = match &*trial.origin_json {
-        "" => None,
-        text => serde_json::from_str(text).map_err(unreadable)?,
-    };
-    let state = v1::TrialState::try_from(trial.state).ok().and_then(v1::TrialState::to_core);
-    let recorded = Recorded {
-        number: trial.number,
-        params: serde_json::from_str(&trial.params_json).map_err(unreadable)?,
-        state: state.ok_or("its state is unknown to this sweep-ctl")?,
-        objective: trial.objective,
-        latest: latest.map(|metric| metric.last),
-    };
-    Ok((recorded, origin))
 }
 
 impl Row {

@@ -2,3 +2,6 @@
 #![forbid(unsafe_code)]
 
 pub mod proxy;
+mod small_disk;
+
+pub use small_disk::on_a_small_disk;

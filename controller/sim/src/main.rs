@@ -3,10 +3,15 @@
 
 mod bench;
 mod chaos;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod fleet;
+mod judge;
+mod kinds;
 mod latency;
 mod search;
 mod server;
+mod trial;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -26,8 +31,10 @@ enum Command {
     Control(bench::Bench),
     Chaos(chaos::Chaos),
     Search(search::Search),
+    #[cfg(feature = "cluster")]
+    Cluster(cluster::Cluster),
     #[command(hide = true)]
-    Trial(chaos::trial::Trial),
+    Trial(trial::Trial),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -35,6 +42,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Control(bench) => bench.run().map(|()| ExitCode::SUCCESS),
         Command::Search(search) => search.run().map(|()| ExitCode::SUCCESS),
         Command::Chaos(chaos) => Ok(if chaos.run()? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        #[cfg(feature = "cluster")]
+        Command::Cluster(cluster) => Ok(if cluster.run()? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Command::Trial(trial) => trial.run().map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,4 +1,4 @@
-//! A TCP proxy that cuts, holds and delays, each direction by itself.
+//! A network that cuts, holds and delays, each direction by itself: as a TCP proxy, and between any two ends.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -18,6 +19,8 @@ pub struct Way {
     /// Nothing passes, as when packets are lost: TCP brings them after all once it is over.
     pub held: bool,
     pub delay: Duration,
+    /// Up to so much more, by chance.
+    pub jitter: Duration,
 }
 
 /// The state of the network between.
@@ -120,7 +123,7 @@ async fn serve(
             servers.rotate_left(first);
             turn += 1;
             let counted = Counted::new(Arc::clone(&counts));
-            connections.spawn(connect(client, servers, weather.subscribe(), counted));
+            connections.spawn(connect(client, servers, weather.subscribe(), counted, turn as u64));
         }
         while connections.try_join_next().is_some() {}
     }
@@ -130,8 +133,9 @@ async fn serve(
 async fn connect(
     client: TcpStream,
     servers: Vec<SocketAddr>,
-    mut weather: watch::Receiver<Weather>,
+    weather: watch::Receiver<Weather>,
     counted: Counted,
+    seed: u64,
 ) {
     let mut found = None;
     for server in servers {
@@ -145,13 +149,61 @@ async fn connect(
     if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
         return;
     }
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
-    let (up, down) = (weather.clone(), weather.clone());
+    relay(client, server, weather, seed, |length| {
+        counted.0.sent.fetch_add(length as u64, Ordering::SeqCst);
+    })
+    .await;
+}
+
+/// Carries bytes between a client and a server until one of them closes or the network is cut. `seed`: of the jitter.
+/// `sent` is told how many bytes came from the client, whether they passed or not.
+pub async fn relay<C, S>(
+    client: C,
+    server: S,
+    mut weather: watch::Receiver<Weather>,
+    seed: u64,
+    sent: impl Fn(usize),
+) where
+    C: AsyncRead + AsyncWrite,
+    S: AsyncRead + AsyncWrite,
+{
+    let (from_client, to_client) = tokio::io::split(client);
+    let (from_server, to_server) = tokio::io::split(server);
+    let way = |of: fn(&Weather) -> Way, stream| {
+        let mut jitter = ChaCha8Rng::seed_from_u64(seed);
+        jitter.set_stream(stream);
+        Passing { weather: weather.clone(), of, jitter }
+    };
+    let (up, down) = (way(|weather| weather.up, 1), way(|weather| weather.down, 2));
     tokio::select! {
+        // In order: a simulated network does the same each time.
+        biased;
         _ = weather.wait_for(|weather| weather.cut) => {}
-        _ = pump(from_client, to_server, up, |weather| weather.up, Some(&counted.0.sent)) => {}
-        _ = pump(from_server, to_client, down, |weather| weather.down, None) => {}
+        _ = pump(from_client, to_server, up, sent) => {}
+        _ = pump(from_server, to_client, down, |_| {}) => {}
+    }
+}
+
+/// One direction of one connection.
+struct Passing {
+    weather: watch::Receiver<Weather>,
+    of: fn(&Weather) -> Way,
+    jitter: ChaCha8Rng,
+}
+
+impl Passing {
+    fn is_held(&mut self) -> bool {
+        (self.of)(&self.weather.borrow_and_update()).held
+    }
+
+    /// Waits as long as what is sent now takes. `None`: the network is gone.
+    async fn pass(&mut self) -> Option<()> {
+        let of = self.of;
+        let way =
+            self.weather.wait_for(|weather| !of(weather).held).await.map(|weather| of(&weather)).ok()?;
+        let more = if way.jitter.is_zero() { 0.0 } else { self.jitter.random_range(0.0..1.0) };
+        tokio::time::sleep(way.delay + way.jitter.mul_f64(more)).await;
+        Some(())
     }
 }
 
@@ -159,35 +211,34 @@ async fn connect(
 const WAITING: usize = 1 << 20;
 
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut weather: watch::Receiver<Weather>,
-    way: fn(&Weather) -> Way,
-    read: Option<&AtomicU64>,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut way: Passing,
+    read: impl Fn(usize),
 ) -> io::Result<()> {
     let mut waiting = Vec::with_capacity(16 << 10);
     let mut open = true;
-    while open || !waiting.is_empty() {
+    while open {
         // What was sent is read (and counted) while it cannot pass, too.
-        let held = way(&weather.borrow_and_update()).held;
-        if open && (waiting.is_empty() || (held && waiting.len() < WAITING)) {
+        let held = way.is_held();
+        if waiting.is_empty() || (held && waiting.len() < WAITING) {
             tokio::select! {
+                biased;
                 length = from.read_buf(&mut waiting) => {
                     let length = length?;
                     open = length > 0;
-                    if let Some(read) = read {
-                        read.fetch_add(length as u64, Ordering::SeqCst);
-                    }
+                    read(length);
                 }
-                changed = weather.changed() => if changed.is_err() { return Ok(()) },
+                changed = way.weather.changed() => if changed.is_err() { return Ok(()) },
             }
-            continue;
+            if open {
+                continue;
+            }
         }
-        let Ok(now) = weather.wait_for(|weather| !way(weather).held).await.map(|weather| way(&weather))
-        else {
+        // The end, too, is told by a packet.
+        if way.pass().await.is_none() {
             return Ok(());
-        };
-        tokio::time::sleep(now.delay).await;
+        }
         to.write_all(&waiting).await?;
         waiting.clear();
     }

@@ -13,9 +13,11 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
 use sweep_core::file::FileRef;
+use sweep_proto::content;
 use thiserror::Error;
 use tokio::io::AsyncReadExt as _;
 
@@ -65,7 +67,8 @@ pub struct Artifacts {
     prefix: Key,
     /// The folder behind `store`, if it is one: what is put there must be synced by us.
     folder: Option<PathBuf>,
-    incoming: Arc<Incoming>,
+    /// `None`: files come in one piece.
+    incoming: Option<Arc<Incoming>>,
 }
 
 impl fmt::Display for Artifacts {
@@ -110,7 +113,19 @@ impl Artifacts {
             }
         };
         let incoming = Incoming::open(incoming).await?;
-        Ok(Self { place: place.to_owned(), store, prefix, folder, incoming: Arc::new(incoming) })
+        Ok(Self { place: place.to_owned(), store, prefix, folder, incoming: Some(Arc::new(incoming)) })
+    }
+
+    /// A store that is gone with its last handle and takes files in one piece only. It has no thread, so that a
+    /// simulated cluster does the same each time.
+    pub fn in_memory() -> Self {
+        Self {
+            place: "memory".to_owned(),
+            store: Arc::new(InMemory::new()),
+            prefix: Key::default(),
+            folder: None,
+            incoming: None,
+        }
     }
 
     /// Takes `data`, which stands at `offset` of a file, and says how much of the file is here now. What is here
@@ -119,7 +134,8 @@ impl Artifacts {
     /// # Errors
     /// [`ArtifactError::Mismatch`] when the whole file was sent and is another; nothing of it is kept then.
     pub async fn put(&self, file: &FileRef, offset: u64, data: &[u8]) -> Result<Received, ArtifactError> {
-        let mut part = self.incoming.lock(file).await?;
+        let Some(incoming) = &self.incoming else { return self.put_whole(file, offset, data).await };
+        let mut part = incoming.lock(file).await?;
         if part.is_empty() && self.has(file).await? {
             return Ok(Received { bytes: file.size, complete: true });
         }
@@ -132,6 +148,20 @@ impl Artifacts {
         let kept = tokio::spawn(async move { store.complete(&file, part).await }).await;
         kept.map_err(|error| ArtifactError::Io { what: "keeping a file".to_owned(), source: error.into() })??;
         Ok(Received { bytes, complete: true })
+    }
+
+    async fn put_whole(&self, file: &FileRef, offset: u64, data: &[u8]) -> Result<Received, ArtifactError> {
+        if self.has(file).await? {
+            return Ok(Received { bytes: file.size, complete: true });
+        }
+        if offset > 0 || data.len() as u64 != file.size {
+            return Ok(Received { bytes: 0, complete: false });
+        }
+        if content::digest(data).map_err(ArtifactError::io("hashing a file"))?.0 != file.sha256 {
+            return Err(ArtifactError::Mismatch { file: file.clone() });
+        }
+        self.store.put(&self.key(&file.sha256), Bytes::copy_from_slice(data).into()).await?;
+        Ok(Received { bytes: file.size, complete: true })
     }
 
     /// Checks a file that was sent to its end, and keeps it.

@@ -1,5 +1,4 @@
 use proptest::prelude::*;
-use sweep_proto::content;
 
 use super::*;
 
@@ -61,6 +60,23 @@ async fn what_is_not_as_announced_is_thrown_away() {
     assert_eq!(parts(place.path()), 0);
     assert!(artifacts.put(&file, 0, b"weights and more than was announced").await.unwrap().complete);
     assert_eq!(content(&artifacts, &file.sha256, 0).await, b"weights");
+}
+
+#[tokio::test]
+async fn memory_takes_files_in_one_piece() {
+    let artifacts = Artifacts::in_memory();
+    let file = file(b"weights");
+    for (offset, data) in [(0, &b"weig"[..]), (4, b"hts"), (0, b"")] {
+        let nothing = Received { bytes: 0, complete: false };
+        assert_eq!(artifacts.put(&file, offset, data).await.unwrap(), nothing);
+    }
+    let sent = artifacts.put(&file, 0, b"wights!").await;
+    assert!(matches!(sent, Err(ArtifactError::Mismatch { .. })), "{sent:?}");
+    assert!(!artifacts.has(&file).await.unwrap());
+    let whole = Received { bytes: 7, complete: true };
+    assert_eq!(artifacts.put(&file, 0, b"weights").await.unwrap(), whole);
+    assert_eq!(artifacts.clone().put(&file, 0, b"").await.unwrap(), whole);
+    assert_eq!(content(&artifacts, &file.sha256, 2).await, b"ights");
 }
 
 #[tokio::test]

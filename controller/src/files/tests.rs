@@ -34,7 +34,7 @@ async fn scene(store: Arc<dyn Store>, place: &Path) -> (App, AttemptKey) {
         params: Params::default(),
         origin: Origin { why: Why::Random, pending: Vec::new() },
     };
-    assert!(app.store.trials_enqueue(&sweep, 0, vec![trial], true, now_ms()).await.unwrap());
+    assert!(app.store.trials_enqueue(&sweep, 0, vec![trial], true, app.clock.now_ms()).await.unwrap());
     let agent = Agent {
         id: Uuid::now_v7(),
         name: "box".to_owned(),
@@ -45,8 +45,8 @@ async fn scene(store: Arc<dyn Store>, place: &Path) -> (App, AttemptKey) {
         labels: BTreeMap::new(),
     };
     let claim = Claim { sweep, agent: agent.id, request_id: Uuid::now_v7(), lease };
-    app.store.agent_register(agent, now_ms()).await.unwrap();
-    let Claimed::Granted(given) = app.store.trial_claim(claim, now_ms()).await.unwrap() else {
+    app.store.agent_register(agent, app.clock.now_ms()).await.unwrap();
+    let Claimed::Granted(given) = app.store.trial_claim(claim, app.clock.now_ms()).await.unwrap() else {
         panic!("nothing was granted")
     };
     (app, AttemptKey { trial: given.trial, attempt: given.attempt })
@@ -67,8 +67,8 @@ async fn tell(app: &App, key: AttemptKey, seq: u64) {
         resume: true,
         stored: false,
     };
-    let event = Event { at_ms: now_ms(), kind: EventKind::Checkpoint(record) };
-    app.store.attempt_report(key, seq, vec![event], now_ms()).await.unwrap();
+    let event = Event { at_ms: app.clock.now_ms(), kind: EventKind::Checkpoint(record) };
+    app.store.attempt_report(key, seq, vec![event], app.clock.now_ms()).await.unwrap();
 }
 
 /// Reports a checkpoint, sends its file and stores it; those before are displaced.
@@ -82,7 +82,7 @@ async fn keep(app: &App, key: AttemptKey, seq: u64, bytes: &[u8]) -> FileRef {
 
 /// Removes what nothing needs, as if the time that it is spared were over.
 async fn clean_later(app: &App) {
-    let later = now_ms() + i64::try_from(SPARED.as_millis()).unwrap() + 1;
+    let later = app.clock.now_ms() + i64::try_from(SPARED.as_millis()).unwrap() + 1;
     remove_orphans(app, app.keeping().unwrap(), later).await.unwrap();
 }
 

@@ -13,7 +13,6 @@ use tracing::info;
 
 use super::{convert, refuse};
 use crate::app::{App, Granted};
-use crate::clock::now_ms;
 
 /// The largest piece of a file in one message.
 const PIECE: usize = 1 << 20;
@@ -51,8 +50,9 @@ impl AgentService for Agents {
             devices: told.devices,
             labels: convert::labels(told.labels),
         };
-        self.app.store.agent_register(agent, now_ms()).await.map_err(refuse::store)?;
-        let answers = self.app.store.attempts_renew(held).await.map_err(refuse::store)?;
+        self.app.store.agent_register(agent, self.app.clock.now_ms()).await.map_err(refuse::store)?;
+        let renewed = self.app.store.attempts_renew(held.clone()).await;
+        let answers = self.app.noted(&held, renewed).map_err(refuse::store)?;
         Ok(Response::new(v1::RegisterResponse {
             lease_ms: self.lease_ms(),
             controller_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -27,6 +27,10 @@ pub(super) fn store(error: StoreError) -> Status {
         StoreError::CheckpointUnknown { .. } => Reason::CheckpointUnknown.status(message),
         StoreError::FileGone { .. } => Reason::FileMissing.status(message),
         StoreError::Closed => Reason::ShuttingDown.status(message),
+        StoreError::DiskFull { .. } => {
+            error!("{message}; free some room: agents keep what they have, and go on by themselves");
+            Reason::Storage.status("the controller's disk is full; nothing that it acknowledged is lost, and it goes on once there is room")
+        }
         StoreError::Open { .. } | StoreError::Database { .. } | StoreError::Corrupt { .. } => {
             error!(error = ?error, "the store failed");
             Reason::Storage.status("the controller's storage failed; its log says why")

@@ -239,9 +239,10 @@ async fn watch(
             feed.changed().await
         };
         tokio::select! {
-            moved = next => if moved.is_err() { return },
-            () = sender.closed() => return,
+            biased;
             () = app.stop.cancelled() => return,
+            () = sender.closed() => return,
+            moved = next => if moved.is_err() { return },
         }
     }
 }

@@ -14,6 +14,7 @@ use sweep_core::trial::TrialState;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::edge;
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
 use crate::rules::{checkpoints, claims, ends, reads, reports, stops, sweeps};
@@ -78,7 +79,10 @@ macro_rules! write {
         let $given = Arc::new($given);
         let work = job(move |$tx| {
             let $given = Arc::clone(&$given);
-            Box::pin(async move { $work.await })
+            Box::pin(async move {
+                edge::begin(stringify!($given)).await;
+                $work.await
+            })
         });
         $backend.write($haste, work).await
     }};

@@ -5,7 +5,7 @@ use std::fmt;
 use sweep_core::sweep::{SweepEvent, SweepState};
 use thiserror::Error;
 
-/// Why a store did not do it. The last two are faults of the store itself; all others are answers.
+/// Why a store did not do it. The last ones, from [`Self::Open`] on, are faults of the store itself; all others are answers.
 #[derive(Debug, Error)]
 pub enum StoreError {
     #[error("no sweep matches `{name}`")]
@@ -33,6 +33,9 @@ pub enum StoreError {
     /// The database cannot be opened, and what to do about it.
     #[error("{message}")]
     Open { message: String },
+    /// The database has no room; what was acknowledged is there, and nothing else is.
+    #[error("the database's disk is full, at: {what} ({cause})")]
+    DiskFull { what: &'static str, cause: String },
     #[error("the database failed at: {what}")]
     Database { what: &'static str, source: sqlx::Error },
     #[error("the database holds something that cannot be read: {what}")]
@@ -48,10 +51,32 @@ impl StoreError {
     }
 
     pub(crate) fn database(what: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
-        move |source| Self::Database { what, source }
+        move |source| match source {
+            sqlx::Error::Database(cause) if is_full(&*cause) => {
+                Self::DiskFull { what, cause: cause.to_string() }
+            }
+            source => Self::Database { what, source },
+        }
+    }
+
+    /// Whether the store could not do it, rather than would not.
+    pub fn is_the_stores(&self) -> bool {
+        matches!(
+            self,
+            Self::Open { .. }
+                | Self::DiskFull { .. }
+                | Self::Database { .. }
+                | Self::Corrupt { .. }
+                | Self::Closed
+        )
     }
 
     pub(crate) fn corrupt(what: impl Into<String>) -> Self {
         Self::Corrupt { what: what.into() }
     }
+}
+
+/// Whether a database says that its disk is full: SQLite's `SQLITE_FULL`, PostgreSQL's `disk_full`.
+fn is_full(cause: &dyn sqlx::error::DatabaseError) -> bool {
+    cause.code().is_some_and(|code| matches!(&*code, "13" | "53100"))
 }

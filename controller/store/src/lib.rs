@@ -11,6 +11,7 @@ mod backend;
 mod codec;
 #[cfg(test)]
 mod contract;
+mod edge;
 mod error;
 mod location;
 mod memory;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use rand::RngExt as _;
-use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 
-use super::cluster::LEASE;
+use super::processes::LEASE;
+use crate::kinds::kinds;
 
 /// A fault, with the box or controller it befalls, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,26 +17,10 @@ pub(crate) struct Fault {
     pub(crate) time: Duration,
 }
 
-macro_rules! kinds {
-    ($($name:ident = $weight:literal, $words:literal;)*) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
-        pub(crate) enum Kind {
-            $(#[doc = $words] $name,)*
-        }
-
-        impl Kind {
-            pub(crate) const ALL: &[(Self, u32)] = &[$((Self::$name, $weight)),*];
-
-            pub(crate) fn words(self) -> &'static str {
-                match self { $(Self::$name => $words,)* }
-            }
-        }
-    };
-}
-
 kinds! {
     ControllerKilled = 3, "controller killed (SIGKILL), down for a while";
     ControllerFrozen = 2, "controller frozen for three leases (SIGSTOP)";
+    DiskFull = 2, "controller's disk filled to the last byte";
     AgentKilled = 3, "agent killed, its keepers and programs run on";
     KeeperKilled = 2, "keeper killed";
     ProgramKilled = 1, "program killed";
@@ -51,15 +35,9 @@ kinds! {
     DatabaseRestarted = 2, "PostgreSQL restarted at once, as by a crash";
 }
 
-/// The next fault, of any kind or of one. `database`: whether there is one to be restarted.
-pub(crate) fn next(rng: &mut ChaCha8Rng, only: Option<Kind>, database: bool) -> Fault {
-    let kinds: Vec<Kind> = Kind::ALL
-        .iter()
-        .filter(|(kind, _)| database || *kind != Kind::DatabaseRestarted)
-        .filter(|(kind, _)| only.is_none_or(|only| only == *kind))
-        .flat_map(|(kind, weight)| std::iter::repeat_n(*kind, *weight as usize))
-        .collect();
-    let kind = *kinds.choose(rng).unwrap_or(&Kind::Cut);
+/// The next fault, of a kind that may come.
+pub(crate) fn next(rng: &mut ChaCha8Rng, may: impl Fn(Kind) -> bool) -> Fault {
+    let kind = Kind::draw(rng, may);
     let seconds = match kind {
         Kind::ControllerFrozen | Kind::BoxFrozen => 3.0 * LEASE as f64,
         // Half of these are longer than a lease.
@@ -80,14 +58,15 @@ mod tests {
     fn a_seed_is_a_course_of_faults_and_every_kind_comes() {
         let course = |seed| {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            (0..300).map(|_| next(&mut rng, None, true)).collect::<Vec<_>>()
+            (0..300).map(|_| next(&mut rng, |_| true)).collect::<Vec<_>>()
         };
         assert_eq!(course(1), course(1));
         assert_ne!(course(1), course(2));
         let kinds: BTreeSet<Kind> = course(1).iter().map(|fault| fault.kind).collect();
         assert_eq!(kinds.len(), Kind::ALL.len());
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert!((0..300).all(|_| next(&mut rng, None, false).kind != Kind::DatabaseRestarted));
-        assert!((0..30).all(|_| next(&mut rng, Some(Kind::Cut), false).kind == Kind::Cut));
+        let may = |kind| kind != Kind::DatabaseRestarted;
+        assert!((0..300).all(|_| may(next(&mut rng, may).kind)));
+        assert!((0..30).all(|_| next(&mut rng, |kind| kind == Kind::Cut).kind == Kind::Cut));
     }
 }

@@ -1,9 +1,8 @@
 //! Chaos: a cluster of real processes, faults by a seed, and a judge.
 
-mod check;
-mod cluster;
+mod disk;
 mod fault;
-pub(crate) mod trial;
+mod processes;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,9 +17,11 @@ use sweep_proto::v1::sweep_service_client::SweepServiceClient;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use self::check::{INVARIANTS, Verdict, check};
-use self::cluster::{Controller, Machine, Programs, Role, signal};
+use self::disk::Disk;
 use self::fault::{Fault, Kind};
+use self::processes::{Controller, Machine, Programs, Role, signal};
+use crate::judge::{Case, Verdict, check};
+use crate::kinds::told;
 use sweep_sim::proxy::{Proxy, Way, Weather};
 
 /// How long a healed cluster may take to end its sweep: longer than the longest bench and pause.
@@ -83,6 +84,8 @@ struct Run<'a> {
     chaos: &'a Chaos,
     programs: Programs,
     place: PathBuf,
+    /// The controller's, if it can have one.
+    disk: Option<Disk>,
     database: String,
     controllers: Vec<Controller>,
     machines: Vec<Machine>,
@@ -113,13 +116,15 @@ impl Chaos {
             agent: sim.with_file_name("sweep-agent"),
             sim,
         };
+        let disk = if self.postgres.is_some() { None } else { Disk::mount(&place.join("disk"))? };
+        let folder = disk.as_ref().map_or(place, |disk| &disk.folder);
         let database = match &self.postgres {
             Some(url) => url.clone(),
-            None => format!("sqlite://{}", place.join("sweep.db").display()),
+            None => format!("sqlite://{}", folder.join("sweep.db").display()),
         };
         let mut controllers = Vec::new();
         for _ in 0..self.controllers {
-            controllers.push(Controller::start(&programs, place, &database, "127.0.0.1:0")?);
+            controllers.push(Controller::start(&programs, place, disk.as_ref(), &database, "127.0.0.1:0")?);
         }
         // A machine ends a trial in some five seconds while all is well, and less than half of the time all is.
         let cap = self.trials.unwrap_or((self.minutes * 60.0 * self.machines as f64 / 12.0).ceil() as u64);
@@ -132,16 +137,30 @@ impl Chaos {
             machines.push(Machine::start(&programs, place, &format!("box-{number}"), &sweep, network)?);
         }
         let times = BTreeMap::new();
-        let mut run =
-            Run { chaos: self, programs, place: place.to_owned(), database, controllers, machines, times };
+        let mut run = Run {
+            chaos: self,
+            programs,
+            place: place.to_owned(),
+            disk,
+            database,
+            controllers,
+            machines,
+            times,
+        };
         let begun = Instant::now();
         run.storm(Duration::from_secs_f64(self.minutes * 60.0)).await?;
         let stormed = begun.elapsed();
         let ended = run.settle(&sweep).await?;
-        let folders: Vec<_> = run.machines.iter().map(|machine| machine.folder.as_path()).collect();
+        let notes = |machine: &Machine| std::fs::read_to_string(machine.folder.join("violations")).ok();
+        let notes: Vec<String> = run.machines.iter().filter_map(notes).collect();
+        let crowded = notes.iter().flat_map(|notes| notes.lines()).map(str::to_owned).collect();
         let mut client = run.client().await?;
-        let verdict = check(&mut client, &sweep, &text, cap, &folders).await?;
+        let case = Case { sweep: &sweep, text: &text, cap, crowded, steady_clock: true };
+        let verdict = check(&mut client, case).await?;
         crate::print(&report(self, &run.times, stormed, ended, &verdict))?;
+        if let Some(disk) = &run.disk {
+            disk.rescue(place)?;
+        }
         Ok(ended && verdict.violations.is_empty())
     }
 }
@@ -176,7 +195,7 @@ impl Run<'_> {
         while Instant::now() < end {
             let rest = Duration::from_millis(rng.random_range(0..1_500));
             sleep(self.chaos.rest.map_or(rest, Duration::from_secs_f64)).await;
-            let mut fault = fault::next(&mut rng, self.chaos.only, self.chaos.restart_postgres.is_some());
+            let mut fault = fault::next(&mut rng, |kind| self.may_come(kind));
             if let Some(seconds) = self.chaos.last {
                 fault.time = Duration::from_secs_f64(seconds);
             }
@@ -185,6 +204,16 @@ impl Run<'_> {
             self.tend()?;
         }
         Ok(())
+    }
+
+    /// Whether a kind of fault is wanted, and can be made here.
+    fn may_come(&self, kind: Kind) -> bool {
+        let can = match kind {
+            Kind::DatabaseRestarted => self.chaos.restart_postgres.is_some(),
+            Kind::DiskFull => self.disk.is_some(),
+            _ => true,
+        };
+        can && self.chaos.only.is_none_or(|only| only == kind)
     }
 
     fn tend(&mut self) -> anyhow::Result<bool> {
@@ -204,6 +233,13 @@ impl Run<'_> {
                 signal(pid, Signal::STOP);
                 sleep(fault.time).await;
                 signal(pid, Signal::CONT);
+            }
+            Kind::DiskFull => {
+                if let Some(disk) = &self.disk {
+                    disk.fill()?;
+                    sleep(fault.time).await;
+                    disk.free()?;
+                }
             }
             Kind::AgentKilled => self.kill(at, &[Role::Agent], fault.time).await,
             Kind::KeeperKilled => self.kill(at, &[Role::Keeper], Duration::ZERO).await,
@@ -239,7 +275,10 @@ impl Run<'_> {
                 let way = Way { delay, ..Way::default() };
                 self.weather(at, Weather { up: way, down: way, ..Weather::default() }, fault.time).await;
             }
-            Kind::FileCorrupted => corrupt(&self.place.join("artifacts"), at)?,
+            Kind::FileCorrupted => {
+                let folder = self.disk.as_ref().map_or_else(|| self.place.clone(), Disk::outside);
+                corrupt(&folder.join("artifacts"), at)?;
+            }
             Kind::DatabaseRestarted => {
                 let command = self.chaos.restart_postgres.clone().unwrap_or_default();
                 let done = tokio::process::Command::new("sh").args(["-c", &command]).output().await?;
@@ -271,7 +310,9 @@ impl Run<'_> {
         self.controllers[at].kill();
         sleep(down).await;
         let address = self.controllers[at].address.to_string();
-        self.controllers[at] = Controller::start(&self.programs, &self.place, &self.database, &address)?;
+        let disk = self.disk.as_ref();
+        self.controllers[at] =
+            Controller::start(&self.programs, &self.place, disk, &self.database, &address)?;
         Ok(())
     }
 
@@ -330,11 +371,8 @@ fn report(
         chaos.seed,
         stormed.as_secs_f64() / 60.0
     );
-    for (kind, count) in times {
-        text.push_str(&format!("{count:>5}  {}\n", kind.words()));
-    }
-    let all: u32 = times.values().sum();
-    text.push_str(&format!("{all:>5}  faults\n\n"));
+    text.push_str(&told(times.iter().map(|(kind, count)| (kind.words(), *count))));
+    text.push('\n');
     text.push_str(&format!(
         "{} trials finished in {} attempts, {} points; {} failed for taking three agents down; the sweep {}\n\n",
         verdict.finished,
@@ -343,14 +381,6 @@ fn report(
         verdict.poisoned,
         if ended { "ended" } else { "DID NOT END" }
     ));
-    for (at, invariant) in INVARIANTS.iter().enumerate() {
-        let found = verdict.violations.get(&at);
-        let word =
-            found.map_or_else(|| "holds".to_owned(), |found| format!("VIOLATED {} times", found.len()));
-        text.push_str(&format!("{invariant:<50} {word}\n"));
-        for what in found.into_iter().flatten().take(5) {
-            text.push_str(&format!("      {what}\n"));
-        }
-    }
+    text.push_str(&verdict.to_string());
     text
 }

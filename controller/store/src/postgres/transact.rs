@@ -8,6 +8,7 @@ use tracing::{debug, warn};
 
 use super::feed::{GATE, Teller};
 use crate::backend::{Haste, Job};
+use crate::edge::{self, Edge};
 use crate::sql::{SqlTx, Statement, Value, executed, sql_connection};
 use crate::{Result, StoreError};
 
@@ -147,11 +148,14 @@ impl Transactions {
             }
         };
         let stamp = tx.stamp;
+        edge::reach(Edge::Written).await;
         match tx.inner.commit().await.map_err(StoreError::database("committing")) {
             Ok(()) => {
+                edge::reach(Edge::Committed).await;
                 if stamp.is_some() {
                     self.teller.changed();
                 }
+                edge::reach(Edge::HalfTold).await;
                 Ok(value)
             }
             Err(error) if was_refused(&error) => Err(judged(error)),
@@ -191,7 +195,8 @@ impl Transactions {
 /// Whether the server itself said that a commit failed; then it is known not to stand.
 fn was_refused(error: &StoreError) -> bool {
     // Class 08 and 57P0x come from a server that goes down, perhaps after it committed.
-    matches!(error, StoreError::Database { source: sqlx::Error::Database(cause), .. }
+    matches!(error, StoreError::DiskFull { .. })
+        || matches!(error, StoreError::Database { source: sqlx::Error::Database(cause), .. }
         if cause.code().is_some_and(|code| !code.starts_with("08") && !code.starts_with("57P")))
 }
 

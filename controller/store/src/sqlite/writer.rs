@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::error;
 
 use crate::backend::{self, Haste};
+use crate::edge::{self, Edge};
 use crate::sql::{SqlTx, Statement, Value, bound, executed, sql_connection};
 use crate::{Result, StoreError};
 
@@ -157,7 +158,7 @@ impl<T: Send> Asked for Request<T> {
         tx.later = Later::default();
         let ran = match &given {
             Ok(_) => Ran::Well,
-            Err(StoreError::Database { .. }) => Ran::Failed,
+            Err(StoreError::Database { .. } | StoreError::DiskFull { .. }) => Ran::Failed,
             Err(_) => Ran::Refused,
         };
         self.given = Some(given);
@@ -169,6 +170,8 @@ impl<T: Send> Asked for Request<T> {
         let Self { given, reply, .. } = *self;
         let answer = match committed {
             Ok(()) => given,
+            // Want of room says more than what became of the transaction by it.
+            Err(_) if matches!(given, Some(Err(StoreError::DiskFull { .. }))) => given,
             Err(error) => Some(Err(error)),
         };
         if let Some(answer) = answer {
@@ -247,21 +250,25 @@ async fn run(mut tx: Tx, mut queues: Queues, feed: watch::Sender<u64>) {
             tx.change = before;
             let _ = tx.conn.execute("rollback").await;
         }
-        let message = outcome.err().map(|cause| cause.to_string());
+        let failure = outcome.err().map(|cause| (cause.to_string(), StoreError::database("commit")(cause)));
         for job in jobs {
-            job.answer(match &message {
-                None => Ok(()),
-                Some(text) => {
-                    Err(StoreError::Database { what: "commit", source: sqlx::Error::Protocol(text.clone()) })
-                }
-            });
+            job.answer(failure.as_ref().map_or(Ok(()), |(text, failure)| Err(repeated(text, failure))));
         }
+        edge::reach(Edge::HalfTold).await;
         if tx.change != before {
             feed.send_replace(tx.change);
         }
     }
     // The last handle is gone: close properly, so that the log is folded into the file.
     let _ = tx.conn.close().await;
+}
+
+/// A failure once more, for another of those it befell: databases' errors cannot be cloned.
+fn repeated(text: &str, failure: &StoreError) -> StoreError {
+    match failure {
+        StoreError::DiskFull { what, cause } => StoreError::DiskFull { what, cause: cause.clone() },
+        _ => StoreError::Database { what: "commit", source: sqlx::Error::Protocol(text.to_owned()) },
+    }
 }
 
 /// The jobs of one transaction.
@@ -290,13 +297,16 @@ impl Group<'_> {
             let is_full = self.jobs.len() == GROUP || started.elapsed() > filling;
             next = if is_full { None } else { queues.waiting() };
         }
+        edge::reach(Edge::Written).await;
         let filled = Instant::now();
         if self.tx.change == self.before {
             self.tx.conn.execute("commit").await?;
         } else {
             sqlx::query(NUMBER_AND_COMMIT).bind(self.tx.change as i64).execute(&mut self.tx.conn).await?;
         }
-        Ok(filled.elapsed())
+        let took = filled.elapsed();
+        edge::reach(Edge::Committed).await;
+        Ok(took)
     }
 
     async fn take(&mut self, mut job: Job) -> std::result::Result<(), sqlx::Error> {

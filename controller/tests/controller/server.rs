@@ -1,7 +1,4 @@
 //! The server as a process and over the wire, as a stranger meets it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod process;
 
 use std::path::Path;
 use std::process::{Child, Output};
@@ -18,7 +15,7 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{ServerReflectionRequest, ServerReflectionResponse};
 use uuid::Uuid;
 
-use process::{Server, command, sqlite, work_off};
+use crate::process::{Server, command, sqlite, work_off};
 
 /// Ends it as systemd does; whether it went in order.
 fn stop(mut server: Server) -> bool {

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::disk::Disk;
 use sweep_sim::proxy::Proxy;
 
 /// Seconds of a lease: short, so that losses are noticed within a run.
@@ -58,13 +59,18 @@ impl Controller {
     pub(crate) fn start(
         programs: &Programs,
         place: &Path,
+        disk: Option<&Disk>,
         database: &str,
         address: &str,
     ) -> anyhow::Result<Self> {
+        let (mut command, artifacts) = match disk {
+            Some(disk) => (disk.command(&programs.controller), disk.folder.join("artifacts")),
+            None => (Command::new(&programs.controller), place.join("artifacts")),
+        };
         let log = fs::File::options().create(true).append(true).open(place.join("controller.log"))?;
-        let mut process = Command::new(&programs.controller)
+        let mut process = command
             .args(["--listen", address, "--lease", &LEASE.to_string(), "--db", database, "--artifacts"])
-            .arg(place.join("artifacts"))
+            .arg(artifacts)
             .env("RUST_LOG", "info")
             .stdout(Stdio::piped())
             .stderr(log)

@@ -1,14 +1,11 @@
 //! `sweep-controller db`, and several controllers on one PostgreSQL database.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod process;
 
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use process::{Server, command, sqlite, work_off};
+use crate::process::{Server, command, sqlite, work_off};
 use sweep_proto::v1;
 use sweep_proto::v1::agent_service_client::AgentServiceClient;
 use sweep_proto::v1::sweep_service_client::SweepServiceClient;

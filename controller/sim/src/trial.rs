@@ -12,7 +12,7 @@ use anyhow::Context as _;
 /// Steps of a whole trial.
 pub(crate) const STEPS: u64 = 60;
 /// Steps between two checkpoints.
-const SAVED: u64 = 10;
+pub(crate) const SAVED: u64 = 10;
 
 /// Runs one trial as `docs/trial-protocol.md` says. Not for people: a chaos run's sweep names it as its program.
 #[derive(Debug, clap::Args)]
