@@ -6,6 +6,8 @@ pub struct Point {
     pub step: u64,
     /// NaN where the program named none.
     pub epoch: f64,
+    /// When it was told, in milliseconds since the Unix epoch, by the agent's clock.
+    pub at_ms: i64,
     pub value: f64,
 }
 
@@ -71,7 +73,7 @@ mod tests {
     proptest! {
         #[test]
         fn thinning_keeps_ends_and_extremes(values in prop::collection::vec(-1e6..1e6_f64, 1..3000), most in 4_usize..200) {
-            let points: Vec<_> = values.iter().zip(0..).map(|(&value, step)| Point { step, epoch: f64::NAN, value }).collect();
+            let points: Vec<_> = values.iter().zip(0..).map(|(&value, step)| Point { step, epoch: f64::NAN, at_ms: 0, value }).collect();
             let thinned = thin(&points, most);
             prop_assert!(thinned.len() <= most.max(4));
             prop_assert_eq!(thinned[0].step, 0);

@@ -4,6 +4,26 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// How a number that is not finite is written where JSON has none; `None`: it is finite.
+pub fn non_finite_word(number: f64) -> Option<&'static str> {
+    match number {
+        _ if number.is_finite() => None,
+        _ if number.is_nan() => Some("NaN"),
+        _ if number > 0.0 => Some("Infinity"),
+        _ => Some("-Infinity"),
+    }
+}
+
+/// The number of such a word.
+pub fn of_non_finite_word(word: &str) -> Option<f64> {
+    match word {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        _ => None,
+    }
+}
+
 /// A trial's parameters by name, in alphabetical order: the order W&B puts them on the command line.
 pub type Params = BTreeMap<String, Value>;
 

@@ -102,6 +102,14 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of sweep files, for editors.
     Schema,
+    /// Play a sweep in virtual time on known curves, and compare methods and stop rules. Needs no controller for a table.
+    ///
+    /// Examples:
+    ///   sweep-ctl simulate sweep.yaml --on curves.csv
+    ///   sweep-ctl simulate sweep.yaml --on curves.csv --workers 4 --seeds 20 --method random,tpe+asha,auto+asha \
+    ///     --stop '{type: asha, resource: epoch, min: 1, max: 12}' --svg compared.svg
+    #[command(verbatim_doc_comment)]
+    Simulate(crate::simulate::Simulate),
     /// List sweeps, newest first.
     #[command(visible_alias = "ls")]
     List {
@@ -141,6 +149,14 @@ pub(crate) enum Command {
     },
     /// Print the curves of a trial, also while it runs.
     Metrics(MetricsArgs),
+    /// Print the curves of all trials that are over as a table for `simulate`: CSV, one row a point.
+    Curves {
+        #[arg(default_value = "-", allow_hyphen_values = true)]
+        sweep: String,
+        /// Instead of the sweep's metric.
+        #[arg(long, value_name = "NAME")]
+        metric: Option<String>,
+    },
     /// Print the log of a trial.
     Logs {
         /// SWEEP/NUMBER.

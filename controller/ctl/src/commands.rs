@@ -11,7 +11,7 @@ use crate::args::{Cli, Command, Format, MetricsArgs};
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::table::{Column, Sheet, object, put, render, say};
-use crate::{explain, local, replay, set, show, watch};
+use crate::{explain, local, replay, set, show, simulate, watch};
 
 type Done = Result<(), Failure>;
 
@@ -36,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         }
         Command::Explain { path } => return explain::explain(output, path.as_deref()),
         Command::Schema => return explain::schema(),
+        Command::Simulate(args) => return simulate::run(&server, output, args).await,
         _ => {}
     }
     let mut client = Client::connect(&server).await?;
@@ -45,7 +46,11 @@ pub(crate) async fn run(cli: Cli) -> Done {
         | Command::Validate { .. }
         | Command::Plan { .. }
         | Command::Explain { .. }
-        | Command::Schema => Ok(()),
+        | Command::Schema
+        | Command::Simulate(_) => Ok(()),
+        Command::Curves { sweep, metric } => {
+            put(&simulate::curves::record(&mut client, sweep, metric.as_deref()).await?.print()?)
+        }
         Command::List { state, project } => list(&mut client, output, &state, project).await,
         Command::Show { what } if what.contains('/') => show_trial(&mut client, output, what).await,
         Command::Show { what } => show_sweep(&mut client, output, what).await,
@@ -154,7 +159,7 @@ async fn list(client: &mut Client, output: Format, words: &[String], project: Op
     put(&render(&show::sweeps(&sweeps), output, false)?)
 }
 
-async fn get_sweep(client: &mut Client, sweep: String) -> Result<v1::Sweep, Failure> {
+pub(crate) async fn get_sweep(client: &mut Client, sweep: String) -> Result<v1::Sweep, Failure> {
     let reply = client
         .sweeps
         .get_sweep(v1::GetSweepRequest { sweep })
@@ -231,7 +236,10 @@ async fn show_trial(client: &mut Client, output: Format, trial: String) -> Done 
     put(&text)
 }
 
-async fn list_trials(client: &mut Client, request: v1::ListTrialsRequest) -> Result<Vec<v1::Trial>, Failure> {
+pub(crate) async fn list_trials(
+    client: &mut Client,
+    request: v1::ListTrialsRequest,
+) -> Result<Vec<v1::Trial>, Failure> {
     let reply = client.sweeps.list_trials(request).await.map_err(|status| client.failed(&status))?;
     Ok(reply.into_inner().trials)
 }

@@ -10,6 +10,7 @@ mod local;
 mod replay;
 mod set;
 mod show;
+mod simulate;
 mod table;
 mod watch;
 

@@ -41,7 +41,7 @@ pub(crate) fn optional(value: Option<f64>) -> String {
 }
 
 /// JSON has no NaN: absent numbers are null.
-fn real(value: f64) -> Value {
+pub(crate) fn real(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sweep_controller::{App, serve};
+use sweep_proto::v1;
+use sweep_proto::v1::agent_service_client::AgentServiceClient;
 use sweep_store::SqliteStore;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use uuid::Uuid;
 
 /// What a command did.
 #[derive(Debug)]
@@ -199,6 +202,158 @@ async fn the_plan_is_what_the_controller_proposes() {
         let twin = planned.iter().find(|planned| planned["number"] == trial["number"]).unwrap();
         assert_eq!(trial["params"], twin["params"]);
     }
+}
+
+/// An agent that works a sweep off, with an objective that is best where `a` is 0.3; how many trials it had.
+async fn work(url: String, sweep: String) -> u64 {
+    let mut agents = AgentServiceClient::connect(url).await.unwrap();
+    let agent_id = Uuid::now_v7().to_string();
+    let register = v1::RegisterRequest {
+        agent_id: agent_id.clone(),
+        sweep_id: sweep.clone(),
+        slots: 1,
+        ..Default::default()
+    };
+    agents.register(register).await.unwrap();
+    for had in 0.. {
+        let claim = v1::ClaimRequest {
+            agent_id: agent_id.clone(),
+            sweep_id: sweep.clone(),
+            request_id: Uuid::now_v7().to_string(),
+            wait_ms: 20_000,
+        };
+        let outcome = agents.claim(claim).await.unwrap().into_inner().outcome;
+        let trial = match outcome {
+            Some(v1::claim_response::Outcome::Assignment(trial)) => trial,
+            Some(v1::claim_response::Outcome::Over(_)) => return had,
+            other => panic!("{other:?}"),
+        };
+        let params: serde_json::Value = serde_json::from_str(&trial.params_json).unwrap();
+        let value = (params["a"].as_f64().unwrap() - 0.3).abs();
+        let values = [("loss".to_owned(), value)].into();
+        let point = v1::MetricPoint { step: 1, values, ..Default::default() };
+        let event = v1::Event { seq: 1, kind: Some(v1::event::Kind::Metrics(point)), ..Default::default() };
+        let (trial_id, attempt) = (trial.trial_id, trial.attempt);
+        let report = v1::ReportRequest { trial_id: trial_id.clone(), attempt, events: vec![event] };
+        agents.report(report).await.unwrap();
+        // Every seventh fails, after it told something.
+        let outcome =
+            if trial.number.is_multiple_of(7) { v1::Outcome::Failed } else { v1::Outcome::Succeeded };
+        let finish = v1::FinishRequest {
+            trial_id,
+            attempt,
+            outcome: outcome.into(),
+            last_seq: 1,
+            ..Default::default()
+        };
+        agents.finish(finish).await.unwrap();
+    }
+    unreachable!("a sweep has an end")
+}
+
+/// Twenty trials of nine epochs: the nearer to a learning rate of 6e-3 the better, and adam before sgd.
+fn table() -> String {
+    let mut out = "trial,step,epoch,seconds,value,params.lr,params.opt\n".to_owned();
+    for trial in 1..=20 {
+        let lr = 10_f64.powf(-4.0 + 3.0 * f64::from(trial * 7 % 20) / 20.0);
+        let opt = if trial % 2 == 0 { "sgd" } else { "adam" };
+        let end = 0.1 + 0.2 * (lr.log10() + 2.2).abs() + if opt == "sgd" { 0.05 } else { 0.0 };
+        for epoch in 1..=9 {
+            let value = end + 0.6 / f64::from(epoch + 1);
+            out.push_str(&format!(
+                "{trial},{},{epoch},{},{value:.6},{lr:.6e},{opt}\n",
+                epoch * 10,
+                epoch * 60
+            ));
+        }
+    }
+    out
+}
+
+const SIMULATED: &str = "program: train.py\nmethod: random\nrun_cap: 20\nmetric: {name: val_loss}\nparameters:\n  \
+    lr: {distribution: log_uniform_values, min: 1e-4, max: 0.1}\n  opt: {values: [sgd, adam]}\n";
+const ASHA: &str = "{type: asha, resource: epoch, min: 1, max: 9}";
+
+#[test]
+fn methods_and_rules_are_compared_on_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("sweep.yaml", SIMULATED);
+    write("curves.csv", &table());
+    let ctl = |arguments: &[&str]| ctl("http://127.0.0.1:1", folder.path(), arguments);
+    let simulate = |more: &[&str]| {
+        let asked = ["simulate", "sweep.yaml", "--on", "curves.csv", "--stop", ASHA];
+        ctl(&[&asked, more].concat())
+    };
+    let compared = ["--workers", "2", "--seeds", "8", "--method", "random,random+asha,tpe+asha,sobol"];
+    let people = simulate(&[&compared[..], &["--svg", "plot.svg"]].concat());
+    assert_eq!(people.code, 0, "{}", people.talk);
+    assert!(
+        people.talk.contains("20 trials of 3 device-hours, 2 at one time, 8 seeds; 32 sweeps"),
+        "{people:?}"
+    );
+    insta::assert_snapshot!("simulated", people.out);
+    insta::assert_snapshot!(
+        "simulated_svg",
+        std::fs::read_to_string(folder.path().join("plot.svg")).unwrap()
+    );
+    let json = simulate(&[&compared[..], &["-o", "json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    let variants = json["variants"].as_array().unwrap();
+    let of = |at: usize, key: &str| variants[at][key].as_f64().unwrap();
+    // Without stopping every sweep of the table uses all of it, and finds its best.
+    assert_eq!((of(0, "device_hours"), of(3, "device_hours"), of(0, "reached")), (3.0, 3.0, 8.0));
+    assert!(of(1, "device_hours") < 1.5 && of(1, "stopped_early") > 10.0, "{json:#}");
+    assert_eq!(variants[0]["ratio"]["ratio"], 1.0);
+    assert!(variants[1]["ratio"]["ratio"].as_f64().unwrap() < 0.8, "{json:#}");
+    let csv = simulate(&[&compared[..], &["-o", "csv"]].concat()).out;
+    assert_eq!(csv.lines().count(), 1 + 4 * (161 + 20));
+    // A target of one's own, that nobody reaches.
+    let none = simulate(&["--method", "random,tpe", "--target", "0.01", "-o", "json"]);
+    let none: serde_json::Value = serde_json::from_str(&none.out).unwrap();
+    assert_eq!(
+        (&none["variants"][1]["reached"], &none["variants"][1]["ratio"]),
+        (&0.into(), &serde_json::Value::Null)
+    );
+    write("narrow.yaml", &SIMULATED.replace("max: 0.1", "max: 0.01"));
+    write("other.yaml", &SIMULATED.replace("opt:", "optimizer:"));
+    write("aimless.yaml", &SIMULATED.replace("metric: {name: val_loss}\n", ""));
+    write("empty.csv", "trial,step,epoch,seconds,value\n");
+    for (arguments, code, words) in [
+        (["narrow.yaml", "curves.csv"], 2, "trial 2 of the table is no trial of narrow.yaml: `lr`"),
+        (["other.yaml", "curves.csv"], 2, "differ in `opt`"),
+        (["aimless.yaml", "curves.csv"], 2, "no `metric`"),
+        (["sweep.yaml", "empty.csv"], 8, "no trials"),
+        (["sweep.yaml", "sweep.yaml"], 2, "no column `trial`"),
+        (["sweep.yaml", "nosuch"], 5, "cannot reach"),
+    ] {
+        let done = ctl(&["simulate", arguments[0], "--on", arguments[1]]);
+        assert!(done.code == code && done.talk.contains(words), "{arguments:?}: {done:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finished_sweep_is_a_table() {
+    let place = Place::start().await;
+    let file = "program: train.py\nmethod: random\nseed: 3\nrun_cap: 12\nmetric: {name: loss}\nparameters:\n  a: {min: 0.0, max: 1.0}\n  m: {parameters: {b: {values: [x, \"1\"]}}}\n";
+    place.file("sweep.yaml", file);
+    let id = place.ctl(&["create", "sweep.yaml", "-o", "name"]).await.out.trim().to_owned();
+    work(place.url.clone(), id.clone()).await;
+    let curves = place.ctl(&["curves", &id]).await;
+    let lines: Vec<&str> = curves.out.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (13, "trial,step,epoch,seconds,value,params.a,params.m.b"));
+    assert!(
+        lines[1..].iter().all(|line| line.ends_with(",x") || line.ends_with(",\"\"\"1\"\"\"")),
+        "{}",
+        curves.out
+    );
+    place.file("curves.csv", &curves.out);
+    let table = place
+        .ctl(&["simulate", "sweep.yaml", "--on", "curves.csv", "--method", "random,tpe", "-o", "json"])
+        .await;
+    let sweep =
+        place.ctl(&["simulate", "sweep.yaml", "--on", &id, "--method", "random,tpe", "-o", "json"]).await;
+    assert!(table.code == 0 && table.out == sweep.out, "{table:?} {sweep:?}");
 }
 
 #[test]

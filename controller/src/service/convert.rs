@@ -266,6 +266,7 @@ pub(super) fn curve(name: String, points: &[Point], most: usize) -> v1::Curve {
         steps: thinned.iter().map(|point| point.step).collect(),
         values: thinned.iter().map(|point| point.value).collect(),
         epochs: thinned.iter().map(|point| point.epoch).collect(),
+        at_ms: thinned.iter().map(|point| point.at_ms).collect(),
         total: points.len() as u64,
     }
 }

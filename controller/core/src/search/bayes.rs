@@ -12,6 +12,8 @@ use crate::gp::{self, Axes, Axis, Diagnosis, Fault, Model};
 pub(super) const START: u64 = 4;
 /// Draws from which the search for the best point starts besides, where constraints may forbid most others.
 const PERMITTED: usize = 16;
+/// The same where there are only listed points: few enough to look at each.
+const LISTED: usize = 1024;
 
 /// The next point; `None`: the model has none that is new and allowed. An error: there is no model.
 pub(super) fn propose(task: &Task, stream: &mut ChaCha8Rng) -> Result<Option<(Point, Why)>, Fault> {
@@ -40,9 +42,8 @@ impl Process {
     pub(super) fn suggest(&self, task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Why)> {
         let pending: Vec<Vec<f64>> =
             task.data.pending.chunks(task.data.axes.max(1)).map(<[f64]>::to_vec).collect();
-        let point = |row: &[f64]| task.cube.point(task.spec, |axis| row[axis]);
         let permits = |row: &mut [f64]| {
-            let Some(point) = point(row).filter(|point| task.is_new(&point.row)) else { return false };
+            let Some(point) = task.point(|axis| row[axis]) else { return false };
             row.copy_from_slice(&point.row);
             true
         };
@@ -57,12 +58,13 @@ impl Process {
             seen: task.data.len() as u64,
             auto: None,
         };
-        Some((point(&found.row)?, why))
+        Some((task.point(|axis| found.row[axis])?, why))
     }
 
     fn starts(&self, task: &Task, stream: &mut ChaCha8Rng) -> Vec<Vec<f64>> {
         if let Some(finite) = task.finite {
-            let left = finite.untried(PERMITTED, task.data, stream);
+            let most = if task.listed { LISTED } else { PERMITTED };
+            let left = finite.untried(most, task.data, stream);
             return left.into_iter().map(|point| point.row.clone()).collect();
         }
         if task.spec.constraints.is_empty() {

@@ -79,6 +79,18 @@ impl Cube {
         Ok(row)
     }
 
+    /// The row of a trial's values, which may come from elsewhere: constraints are looked at too.
+    pub(crate) fn admit(&self, spec: &SweepSpec, values: &[Option<Value>]) -> Result<Vec<f64>, Foreign> {
+        let row = self.encode(spec, values)?;
+        let broken = |constraint: &&Constraint| {
+            !matches!(constraint.decide(values), Ok(true) | Err(Undecided::Absent))
+        };
+        match spec.constraints.iter().find(broken) {
+            Some(constraint) => Err(Foreign::Forbidden(constraint.expr.source().to_owned())),
+            None => Ok(row),
+        }
+    }
+
     /// The point at coordinates, asked for one by one, by axis and only where the parameter exists; `None`: a constraint
     /// forbids it.
     pub(crate) fn point(&self, spec: &SweepSpec, coordinate: impl Fn(usize) -> f64) -> Option<Point> {
@@ -145,13 +157,7 @@ impl SweepSpec {
             return Err(Foreign::Unknown(other.clone()));
         }
         let values = self.values_of(params);
-        Cube::of(self).encode(self, &values)?;
-        let broken = |constraint: &&Constraint| {
-            !matches!(constraint.decide(&values), Ok(true) | Err(Undecided::Absent))
-        };
-        match self.constraints.iter().find(broken) {
-            Some(constraint) => Err(Foreign::Forbidden(constraint.expr.source().to_owned())),
-            None => Ok(values),
-        }
+        Cube::of(self).admit(self, &values)?;
+        Ok(values)
     }
 }

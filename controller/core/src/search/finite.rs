@@ -24,12 +24,25 @@ impl Finite {
         let point = |values: Vec<_>| cube.encode(spec, &values).ok().map(|row| Point { values, row });
         let points: Vec<(Point, f64)> =
             listed.into_iter().filter_map(|(values, weight)| Some((point(values)?, weight))).collect();
-        let places = points.iter().enumerate().map(|(at, (point, _))| (key(&point.row), at)).collect();
-        Some(Self { points, places })
+        Some(Self::listed(points))
+    }
+
+    /// Of points with weights; of equal ones the first has the place.
+    pub(super) fn listed(points: Vec<(Point, f64)>) -> Self {
+        let mut places = HashMap::with_capacity(points.len());
+        for (at, (point, _)) in points.iter().enumerate() {
+            places.entry(key(&point.row)).or_insert(at);
+        }
+        Self { points, places }
     }
 
     pub(super) fn len(&self) -> usize {
         self.points.len()
+    }
+
+    /// The places of points that differ from those before them, ascending.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        (0..self.len()).filter(|&at| self.place(&self.point(at).row) == Some(at))
     }
 
     pub(super) fn point(&self, at: usize) -> &Point {
@@ -39,6 +52,28 @@ impl Finite {
     /// Where a row stands in the list.
     pub(super) fn place(&self, row: &[f64]) -> Option<usize> {
         self.places.get(&key(row)).copied()
+    }
+
+    /// The nearest point to a row, of those that are left; of equally near ones the first. Coordinates are compared axis by
+    /// axis: the squares of their differences are summed, and different categories, or a parameter that only one of the two
+    /// has, count as the whole axis.
+    pub(super) fn nearest(
+        &self,
+        cube: &Cube,
+        row: &[f64],
+        is_left: impl Fn(&[f64]) -> bool,
+    ) -> Option<&Point> {
+        if let Some(at) = self.place(row).filter(|&at| is_left(&self.points[at].0.row)) {
+            return Some(self.point(at));
+        }
+        let axis = |((a, b), axis): ((&f64, &f64), &super::axis::Axis)| match (a.is_nan(), b.is_nan()) {
+            (true, true) => 0.0,
+            (false, false) if !matches!(axis.kind, super::Kind::Unordered { .. }) => (a - b).powi(2),
+            _ => f64::from(u8::from(a != b)),
+        };
+        let far = |point: &Point| -> f64 { row.iter().zip(&point.row).zip(&cube.axes).map(axis).sum() };
+        let left = self.points.iter().map(|(point, _)| point).filter(|point| is_left(&point.row));
+        left.map(|point| (far(point), point)).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, point)| point)
     }
 
     pub(super) fn is_exhausted(&self, data: &Data) -> bool {

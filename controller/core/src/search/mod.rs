@@ -11,6 +11,7 @@ mod cube;
 mod finite;
 mod grid;
 mod history;
+mod listed;
 mod probe;
 mod random;
 mod recorded;
@@ -33,6 +34,7 @@ pub use axis::Kind;
 pub use cube::Foreign;
 pub(crate) use grid::points as grid_points;
 pub use history::{History, Outcome, Past, Reported};
+pub use listed::{Among, Listed};
 pub(crate) use probe::{Probe, probe};
 pub(crate) use random::finite_points;
 pub use recorded::{Origin, Pending, Recorded};
@@ -62,6 +64,8 @@ pub struct Proposer {
 struct Ground {
     cube: Cube,
     finite: Option<Finite>,
+    /// Whether there is nothing but the points of `finite`, whatever the space has.
+    listed: bool,
 }
 
 /// One proposal to be made by a method that learns.
@@ -69,6 +73,7 @@ struct Task<'t> {
     spec: &'t SweepSpec,
     cube: &'t Cube,
     finite: Option<&'t Finite>,
+    listed: bool,
     data: &'t Data,
     seed: u64,
     number: u64,
@@ -80,10 +85,25 @@ impl Task<'_> {
         !self.data.has(row)
     }
 
+    /// The point at coordinates, asked for one by one, if it may be proposed.
+    fn point(&self, coordinate: impl Fn(usize) -> f64) -> Option<Point> {
+        self.settle(self.cube.point(self.spec, coordinate)?)
+    }
+
+    /// A point of the space as it would be proposed: itself, if it is new, or the nearest new one where they are listed.
+    fn settle(&self, point: Point) -> Option<Point> {
+        match self.finite {
+            Some(finite) if self.listed => {
+                finite.nearest(self.cube, &point.row, |row| self.is_new(row)).cloned()
+            }
+            _ => self.is_new(&point.row).then_some(point),
+        }
+    }
+
     /// The trial of the start design.
     fn start(&self) -> Option<(Point, Why)> {
-        let found = sobol::start(self.spec, self.cube, self.seed, self.number - 1);
-        found.filter(|(point, _)| self.is_new(&point.row))
+        let (point, why) = sobol::start(self.spec, self.cube, self.seed, self.number - 1)?;
+        Some((self.settle(point)?, why))
     }
 
     /// A new point by the prior alone; `None`: none is left, or none is found.
@@ -117,7 +137,9 @@ impl Proposer {
             Method::Random => (random::point(spec, seed, number)?, Why::Random),
             Method::Sobol => self.quasi_random(spec, seed, number)?,
             Method::Bayes | Method::Tpe | Method::Cmaes | Method::Auto => {
-                self.learned(spec, seed, number, history)?
+                let ground = self.ground.get_or_insert_with(|| Ground::of(spec));
+                let (point, why) = ground.learned(spec, seed, number, history)?;
+                (point.values, why)
             }
         };
         Some(Proposal { params: spec.assemble(values), why: why.told() })
@@ -138,20 +160,27 @@ impl Proposer {
         let (point, why) = order.nth(finite, number)?;
         Some((point.values.clone(), why))
     }
+}
 
-    fn learned(
-        &mut self,
-        spec: &SweepSpec,
-        seed: u64,
-        number: u64,
-        history: &History,
-    ) -> Option<(Vec<Option<Value>>, Why)> {
-        let Ground { cube, finite } = self.ground.get_or_insert_with(|| Ground::of(spec));
+/// Marks the streams of draws that stand in for a method's own points.
+const INSTEAD: u64 = 0x494E_5354_4541_4421;
+
+impl Ground {
+    fn of(spec: &SweepSpec) -> Self {
+        let cube = Cube::of(spec);
+        let finite = Finite::of(spec, &cube);
+        Self { cube, finite, listed: false }
+    }
+
+    /// The point of a method that learns.
+    fn learned(&self, spec: &SweepSpec, seed: u64, number: u64, history: &History) -> Option<(Point, Why)> {
+        let Self { cube, finite, listed } = self;
         let data = Data::of(spec, cube, history);
         if finite.as_ref().is_some_and(|finite| finite.is_exhausted(&data)) {
             return None;
         }
-        let task = Task { spec, cube, finite: finite.as_ref(), data: &data, seed, number };
+        let finite = finite.as_ref();
+        let task = Task { spec, cube, finite, listed: *listed, data: &data, seed, number };
         let mut stream = random::stream(seed, number);
         let mut because = None;
         let found = match spec.method {
@@ -168,19 +197,7 @@ impl Proposer {
             // A stream of its own: how much the method took of the other says nothing.
             Some((task.draw(&mut random::stream(seed ^ INSTEAD, number))?, why))
         };
-        let (point, why) = found.or_else(instead)?;
-        Some((point.values, why))
-    }
-}
-
-/// Marks the streams of draws that stand in for a method's own points.
-const INSTEAD: u64 = 0x494E_5354_4541_4421;
-
-impl Ground {
-    fn of(spec: &SweepSpec) -> Self {
-        let cube = Cube::of(spec);
-        let finite = Finite::of(spec, &cube);
-        Self { cube, finite }
+        found.or_else(instead)
     }
 }
 

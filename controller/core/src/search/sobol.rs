@@ -1,7 +1,9 @@
 //! Quasi-random search: a scrambled Sobol' sequence (Burley, "Practical Hash-based Owen Scrambling", 2020), any point of
 //! which is computed by itself; and the design by which methods that learn begin.
 
-use super::cube::{Cube, Point};
+use std::collections::HashSet;
+
+use super::cube::{Cube, Point, key};
 use super::finite::Finite;
 use super::random::{stream, tries, unit};
 use super::why::Why;
@@ -45,6 +47,28 @@ impl Order {
         rest.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         order.extend(rest.into_iter().map(|(_, place)| (place, Why::Random)));
         Self(order)
+    }
+
+    /// Of points that are listed: the nearest to each of the sequence's that none before took.
+    pub(super) fn nearest(spec: &SweepSpec, cube: &Cube, finite: &Finite, seed: u64) -> Self {
+        let mut taken = HashSet::with_capacity(finite.len());
+        let most = (finite.len() * STEPS) as u64;
+        let take = |index: u64| {
+            let row = coordinates(cube, seed, 0, index);
+            let point = cube.point(spec, |axis| row[axis])?;
+            let point = finite.nearest(cube, &point.row, |row| !taken.contains(&key(row)))?;
+            taken.insert(key(&point.row));
+            Some((finite.place(&point.row)?, Why::Sobol { index, copy: 0 }))
+        };
+        Self((0..most).filter_map(take).take(finite.places().count()).collect())
+    }
+
+    /// Of points that are listed: any order, each as likely.
+    pub(super) fn shuffled(finite: &Finite, seed: u64) -> Self {
+        let mut keys = stream(seed, u64::MAX);
+        let mut order: Vec<(f64, usize)> = finite.places().map(|place| (unit(&mut keys), place)).collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        Self(order.into_iter().map(|(_, place)| (place, Why::Random)).collect())
     }
 
     /// The point of trial `number`; `None`: all are tried.

@@ -7,11 +7,13 @@
 //! Where it is kinder than life: a verdict reaches its trial at once, a promoted trial goes on exactly where it was held,
 //! and no machine fails.
 
+mod compare;
 mod outcome;
 mod rows;
 
+pub use compare::{Ratio, quantile, quartiles, ratio_of_medians};
 pub use outcome::{Improvement, Outcome};
-pub use rows::{Rows, Unused};
+pub use rows::{Rows, Unused, history};
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;

@@ -1,9 +1,10 @@
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::search::Foreign;
+use crate::spec::{Method, SweepSpec};
 use crate::stop::{Asha, Bands, Hyperband, Median, Patience, Promote, Resource, Rule};
-use crate::value::Params;
 
 /// A curve with a point each so many seconds.
 fn curve(seconds: f64, values: &[f64]) -> Vec<Point> {
@@ -140,50 +141,23 @@ fn a_play_is_a_function_of_its_seed() {
     assert!(mean.abs() < 0.05 && (deviation - 0.5).abs() < 0.05, "{mean} {deviation}");
 }
 
-fn params(lr: f64, optimizer: &str) -> Params {
-    Params::from([("model".into(), json!({"lr": lr})), ("optimizer".into(), json!(optimizer))])
+fn spec(method: &str, more: &str) -> SweepSpec {
+    let text = format!(
+        "program: p\nmethod: {method}\nmetric: {{name: loss}}\nparameters:\n  lr: {{distribution: log_uniform_values, min: 1e-5, max: 1.0}}\n  \
+         optimizer: {{values: [sgd, adam]}}\n{more}"
+    );
+    crate::spec::parse(&text).spec.expect("is valid")
+}
+
+fn values(lr: f64, optimizer: &str) -> Vec<Option<Value>> {
+    vec![Some(json!(lr)), Some(json!(optimizer))]
 }
 
 fn rows() -> Rows {
-    let row = |lr, optimizer, value| (params(lr, optimizer), curve(1.0, &[value]));
-    Rows::new(vec![
-        row(1e-4, "sgd", 4.0),
-        row(1e-3, "sgd", 3.0),
-        row(1e-2, "adam", 2.0),
-        row(1e-1, "adam", 1.0),
-    ])
-}
-
-#[test]
-fn a_trial_gets_the_nearest_row_that_is_left() {
-    let rows = rows();
-    let mut table = rows.unused();
-    let mut take = |lr, optimizer| -> Option<(Params, f64)> {
-        let (params, curve) = table.take(1, params(lr, optimizer))?;
-        Some((params, curve[0].value))
-    };
-    // By rank 2e-3 lies at 0.37: nearer to 1e-3 at a third than to 1e-2 at two thirds.
-    assert_eq!(take(2e-3, "sgd"), Some((params(1e-3, "sgd"), 3.0)));
-    // Again: 1e-4 is a third away, 1e-2 nearly as far and of another optimizer.
-    assert_eq!(take(2e-3, "sgd"), Some((params(1e-4, "sgd"), 4.0)));
-    // Far below all; of the rows left both are another optimizer's.
-    assert_eq!(take(1e-9, "rmsprop"), Some((params(1e-2, "adam"), 2.0)));
-    assert_eq!(take(1e-9, "sgd"), Some((params(1e-1, "adam"), 1.0)));
-    assert_eq!(take(1e-9, "sgd"), None);
-    assert_eq!((rows.len(), rows.is_empty()), (4, false));
-}
-
-#[test]
-fn parameters_that_a_row_lacks_and_equal_ones_are_told_apart() {
-    let rows = Rows::new(vec![
-        (Params::from([("a".into(), json!(1))]), curve(1.0, &[1.0])),
-        (Params::from([("a".into(), json!(1)), ("b".into(), json!([1, 2]))]), curve(1.0, &[2.0])),
-    ]);
-    let second = rows.unused().take(1, Params::from([("b".into(), json!([1, 2]))])).expect("is left");
-    assert_eq!(second.1[0].value, 2.0);
-    // As near to both: the first.
-    let first = rows.unused().take(1, Params::from([("a".into(), json!(7))])).expect("is left");
-    assert_eq!(first.1[0].value, 1.0);
+    let row = |lr, optimizer, value| (values(lr, optimizer), curve(1.0, &[value]));
+    let rows =
+        vec![row(1e-4, "sgd", 4.0), row(1e-3, "sgd", 3.0), row(1e-2, "adam", 2.0), row(1e-1, "adam", 1.0)];
+    Rows::new(&spec("random", ""), rows).expect("are points")
 }
 
 #[test]
@@ -193,6 +167,72 @@ fn whatever_the_order_all_rows_are_played_once() {
         let mut propose = |_: &[Trial<usize>], number: u64| order.get(number as usize - 1).copied();
         let out = play(&Setup::new(Goal::Minimize, 9), &mut rows.unused(), &mut propose);
         assert_eq!((out.trials.len(), out.best_after(4), out.used), (4, Some(1.0), 4.0));
+    }
+}
+
+#[test]
+fn every_method_plays_every_row_once_and_in_an_order_of_its_own() {
+    let row = |at: u32| {
+        let lr = 10_f64.powf(-5.0 + 5.0 * f64::from(at) / 40.0);
+        let optimizer = if at % 2 == 0 { "sgd" } else { "adam" };
+        let far = (lr.log10() + 2.0).powi(2) + f64::from(at % 2);
+        (values(lr, optimizer), curve(1.0, &[far + 1.0, far]))
+    };
+    let rows = Rows::new(&spec("random", ""), (0..40).map(row).collect()).expect("are points");
+    let setup = Setup { workers: 3, ..Setup::new(Goal::Minimize, 99) };
+    let mut ends = Vec::new();
+    for method in Method::ALL {
+        let spec = SweepSpec { method, ..spec("random", "") };
+        let out = rows.play(&spec, &setup, 5);
+        let mut order: Vec<usize> = out.trials.iter().map(|trial| trial.params).collect();
+        assert_eq!(out, rows.play(&spec, &setup, 5), "{method:?}");
+        if !matches!(method, Method::Grid) {
+            assert_ne!(
+                order,
+                rows.play(&spec, &setup, 6).trials.iter().map(|t| t.params).collect::<Vec<_>>()
+            );
+            assert!(!order.is_sorted(), "{method:?}");
+        }
+        order.sort_unstable();
+        assert_eq!(order, (0..40).collect::<Vec<_>>(), "{method:?}");
+        assert_eq!((out.used, rows.seconds()), (80.0, 80.0));
+        ends.push((method, out));
+    }
+    // The best row is at the tenth of a learning rate's range; who learns is there long before chance is.
+    let best = |method: Method, seeds: u64| -> f64 {
+        let times = (0..seeds).map(|seed| {
+            let out = rows.play(&SweepSpec { method, ..spec("random", "") }, &setup, seed);
+            out.device_seconds_to(0.05).expect("all rows are played")
+        });
+        quartiles(times.collect()).expect("are some")[1]
+    };
+    let random = best(Method::Random, 101);
+    for method in [Method::Bayes, Method::Tpe, Method::Auto] {
+        let learned = best(method, 9);
+        assert!(learned < 0.8 * random, "{method:?}: {learned} of {random}");
+    }
+}
+
+#[test]
+fn rows_of_another_space_are_refused_by_place() {
+    let rows = |lr| {
+        Rows::new(
+            &spec("random", "constraints: [lr < 0.5]\n"),
+            vec![(values(0.1, "sgd"), Vec::new()), (values(lr, "sgd"), Vec::new())],
+        )
+    };
+    assert_eq!(rows(0.2).expect("are points").len(), 2);
+    assert!(matches!(rows(7.0), Err((1, Foreign::Misfit { .. }))));
+    assert!(matches!(rows(0.9), Err((1, Foreign::Forbidden(_)))));
+}
+
+#[test]
+fn equal_rows_are_one_trial() {
+    let row = (values(0.1, "sgd"), curve(1.0, &[1.0]));
+    let rows = Rows::new(&spec("random", ""), vec![row.clone(), row]).expect("are points");
+    for method in Method::ALL {
+        let out = rows.play(&SweepSpec { method, ..spec("random", "") }, &Setup::new(Goal::Minimize, 9), 1);
+        assert_eq!(out.trials.len(), 1, "{method:?}");
     }
 }
 
@@ -206,13 +246,15 @@ fn power_laws(count: u64) -> Rows {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     };
-    let mut row = |_: u64| {
+    let mut row = |at: u64| {
         let (end, fall, speed) = (unit(), 0.3 + 0.5 * unit(), 0.5 + unit());
         let values = (1..=27).map(|epoch| end + fall * f64::from(epoch).powf(-speed) + 0.04 * (unit() - 0.5));
         let values: Vec<f64> = values.collect();
-        (Params::new(), curve(1.0, &values))
+        (vec![Some(json!(at))], curve(1.0, &values))
     };
-    Rows::new((0..count).map(&mut row).collect())
+    let spec = "program: p\nmethod: random\nparameters: {at: {min: 0, max: 1000}}\n";
+    let spec = crate::spec::parse(spec).spec.expect("is valid");
+    Rows::new(&spec, (0..count).map(&mut row).collect()).expect("are points")
 }
 
 /// Device time until the best value that plain random search finds is seen, as a share of what it needs: the median of

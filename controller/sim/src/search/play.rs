@@ -1,14 +1,15 @@
 //! A sweep in virtual time: workers that end trials at once or after drawn durations.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
-use sweep_core::search::{History, Outcome, Past, Proposer, Reported};
-use sweep_core::spec::SweepSpec;
+use sweep_core::objective::Goal;
+use sweep_core::search::Proposer;
+use sweep_core::simulate::{self, Function, Setup, Trial};
+use sweep_core::stop::Point;
+use sweep_core::value::Params;
 
 use super::{Mode, Objective};
 
@@ -32,16 +33,6 @@ impl Played {
     }
 }
 
-struct Sweep<'o> {
-    objective: &'o Objective,
-    spec: SweepSpec,
-    seed: u64,
-    proposer: Proposer,
-    history: History,
-    values: Vec<f64>,
-    played: Played,
-}
-
 /// Plays one sweep of so many trials.
 pub(crate) fn play(
     objective: &Objective,
@@ -50,58 +41,43 @@ pub(crate) fn play(
     seed: u64,
     trials: usize,
 ) -> anyhow::Result<Played> {
-    let mut sweep = Sweep {
-        objective,
-        spec: objective.spec(method)?,
-        seed,
-        proposer: Proposer::default(),
-        history: History::default(),
-        values: Vec::new(),
-        played: Played { bests: Vec::new(), asks: Vec::new() },
+    let spec = objective.spec(method)?;
+    let (mut proposer, mut asks, mut fault) = (Proposer::default(), Vec::new(), None);
+    let mut propose = |trials: &[Trial<Params>], number: u64| {
+        let history = simulate::history(trials, |params| spec.values_of(params));
+        let began = Instant::now();
+        let proposal = proposer.propose(&spec, seed, number, &history);
+        asks.push(began.elapsed());
+        let params = proposal?.params;
+        // So that the method is shown what a controller would show it.
+        spec.admit(&params)
+            .context("a proposal outside of its space")
+            .map_err(|error| fault = Some(error))
+            .ok()?;
+        Some(params)
     };
     let mut durations = Durations::new(seed);
-    // The next to end first; of those that end at one time, the first that began.
-    let mut running: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
-    let mut begin = |sweep: &mut Sweep, now: u64, running: &mut BinaryHeap<_>| -> anyhow::Result<()> {
-        if sweep.values.len() < trials
-            && let Some(at) = sweep.ask()?
-        {
-            running.push(Reverse((now + durations.next(), at)));
+    let mut wrong = None;
+    let mut table = Function(|_, params: &Params| match (objective.value)(params) {
+        Ok(value) => vec![Point { step: 1, epoch: 1.0, seconds: durations.next() as f64, value }],
+        Err(error) => {
+            wrong = Some(error);
+            Vec::new()
         }
-        Ok(())
-    };
-    for _ in 0..mode.workers() {
-        begin(&mut sweep, 0, &mut running)?;
-    }
-    while let Some(Reverse((now, at))) = running.pop() {
-        sweep.end(at);
-        begin(&mut sweep, now, &mut running)?;
-    }
-    Ok(sweep.played)
-}
-
-impl Sweep<'_> {
-    fn ask(&mut self) -> anyhow::Result<Option<usize>> {
-        let number = self.values.len() as u64 + 1;
-        let began = Instant::now();
-        let proposal = self.proposer.propose(&self.spec, self.seed, number, &self.history);
-        self.played.asks.push(began.elapsed());
-        let Some(proposal) = proposal else { return Ok(None) };
-        self.values.push((self.objective.value)(&proposal.params)?);
-        let values = self.spec.admit(&proposal.params).context("a proposal outside of its space")?;
-        self.history.trials.push(Past { number, values, outcome: Outcome::Pending(Reported::default()) });
-        Ok(Some(self.values.len() - 1))
-    }
-
-    fn end(&mut self, at: usize) {
-        let value = self.values[at];
-        self.history.trials[at].outcome = Outcome::Done(vec![value]);
-        let best = self.played.bests.last().copied().unwrap_or(f64::INFINITY).min(value);
-        self.played.bests.push(best);
+    });
+    let setup = Setup { workers: mode.workers(), ..Setup::new(Goal::Minimize, trials as u64) };
+    let out = simulate::play(&setup, &mut table, &mut propose);
+    match wrong.or(fault) {
+        Some(error) => Err(error),
+        None => {
+            let bests = out.by_trials.iter().map(|best| best.unwrap_or(f64::INFINITY)).collect();
+            Ok(Played { bests, asks })
+        }
     }
 }
 
-/// Durations with a log-normal distribution of median 1, in millionths.
+/// Durations with a log-normal distribution of median 1, in millionths: whole numbers, which add up to the same on any
+/// machine.
 struct Durations(ChaCha8Rng);
 
 impl Durations {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::Table;
+use sweep_core::simulate::quantile;
 
 use super::recorded::Recorded;
 use super::{BUDGETS, Mode, Run};
@@ -40,13 +41,6 @@ impl Bests {
             _ => String::new(),
         }
     }
-}
-
-/// Linear between the values about it, as numpy's.
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let place = share * (sorted.len().checked_sub(1)? as f64);
-    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
-    Some(below + (above - below) * place.fract())
 }
 
 fn figure(value: f64) -> String {
@@ -178,16 +172,6 @@ pub(crate) fn csv(runs: &[Run]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_are_linear_between_values() {
-        let sorted = [1.0, 2.0, 4.0, 8.0];
-        assert_eq!(
-            [0.0, 0.25, 0.5, 1.0].map(|share| quantile(&sorted, share)),
-            [Some(1.0), Some(1.75), Some(3.0), Some(8.0)]
-        );
-        assert_eq!(quantile(&[], 0.5), None);
-    }
 
     #[test]
     fn rows_are_judged_by_medians_of_enough_seeds() {

@@ -131,12 +131,12 @@ pub(crate) async fn curves(
             if !names.is_empty() && !names.contains(&column.name) {
                 continue;
             }
-            let points = column.steps.iter().zip(&column.epochs).zip(&column.values);
+            let points = column.steps.iter().zip(&column.epochs).zip(&column.at_ms).zip(&column.values);
             let curve = curves.entry(column.name).or_default();
             curve.extend(
                 points
-                    .filter(|((step, _), _)| is_visible(**step, until))
-                    .map(|((&step, &epoch), &value)| Point { step, epoch, value }),
+                    .filter(|(((step, _), _), _)| is_visible(**step, until))
+                    .map(|(((&step, &epoch), &at_ms), &value)| Point { step, epoch, at_ms, value }),
             );
         }
     }

@@ -48,7 +48,7 @@ pub(super) fn model(task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Why)
     let mut candidates: Vec<Point> = Vec::with_capacity(CANDIDATES);
     for _ in 0..CANDIDATES * DRAWS {
         let drawn = good.draw(task.cube, task.spec, stream);
-        if let Some(point) = drawn.filter(|point| task.is_new(&point.row)) {
+        if let Some(point) = drawn.and_then(|point| task.settle(point)) {
             candidates.push(point);
         }
         if candidates.len() == CANDIDATES {
