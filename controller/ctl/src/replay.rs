@@ -51,7 +51,11 @@ fn list(numbers: &[u64]) -> String {
     format!("trial {}{more}", shown.join(", "))
 }
 
-fn recorded(sweep: &v1::Sweep, trial: &v1::Trial) -> Result<(Recorded, Option<search::Origin>), String> {
+/// A trial as the search looks at it, and where it comes from; `None`: an earlier version did not note that.
+pub(crate) fn recorded(
+    sweep: &v1::Sweep,
+    trial: &v1::Trial,
+) -> Result<(Recorded, Option<search::Origin>), String> {
     let latest = trial.metrics.iter().find(|metric| metric.name == sweep.objective_name && metric.count > 0);
     let unreadable = |error: serde_json::Error| error.to_string();
     let origin = match &*trial.origin_json {
