@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use serde_json::Value;
+use sweep_core::value::of_non_finite_word;
 
 /// How much of a malformed line is repeated in the log, in characters.
 const SHOWN: usize = 200;
@@ -171,12 +172,7 @@ impl Visitor<'_> for NumberVisitor {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<f64, E> {
-        match value {
-            "NaN" => Ok(f64::NAN),
-            "Infinity" => Ok(f64::INFINITY),
-            "-Infinity" => Ok(f64::NEG_INFINITY),
-            other => Err(E::invalid_value(de::Unexpected::Str(other), &self)),
-        }
+        of_non_finite_word(value).ok_or_else(|| E::invalid_value(de::Unexpected::Str(value), &self))
     }
 }
 

@@ -15,9 +15,12 @@
 //!   outermost cells may differ by a value;
 //! - bounds were changed between trials, or a target is given: neither exists here.
 
-use statrs::function::erf::{erf, erfc};
-
+use crate::normal::between;
 use crate::objective::Goal;
+use crate::search::Recorded;
+use crate::space::Domain;
+use crate::spec::SweepSpec;
+use crate::trial::TrialState;
 
 /// Cells of a continuous parameter's grid.
 pub const STEPS: usize = 50;
@@ -57,6 +60,72 @@ pub enum Unknown {
     AllAlike,
 }
 
+/// What is known of a sweep's parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Importance {
+    /// Trials that were looked at: those that finished or were stopped early, with a finite objective.
+    pub trials: usize,
+    /// Trials among the best; those as good as the last of them count too.
+    pub best: usize,
+    /// Names and shares of the parameters that vary, the most important first, of equal ones in the order of the spec.
+    pub parameters: Vec<(String, f64)>,
+}
+
+/// The importance of a sweep's parameters to its metric (of several, the first). A list of values is a choice, whatever
+/// they are; a quantised range of at most [`STEPS`] values is as many steps; all others are continua.
+///
+/// # Errors
+/// [`Unknown`]: why there are no numbers.
+pub fn of_sweep(spec: &SweepSpec, goal: Goal, trials: &[Recorded]) -> Result<Importance, Unknown> {
+    let varying =
+        spec.parameters.iter().enumerate().filter_map(|(at, one)| Some((at, axis_of(&one.domain)?)));
+    let varying: Vec<(usize, Axis)> = varying.collect();
+    let sample = |trial: &Recorded| {
+        let objective = trial.objective.filter(|value| value.is_finite())?;
+        let ended = matches!(trial.state, TrialState::Finished | TrialState::StoppedEarly);
+        let values = spec.values_of(&trial.params);
+        let place =
+            |&(at, axis): &(usize, Axis)| place(&spec.parameters[at].domain, axis, values[at].as_ref()?);
+        ended.then(|| Sample { places: varying.iter().map(place).collect(), objective })
+    };
+    let samples: Vec<Sample> = trials.iter().filter_map(sample).collect();
+    let axes: Vec<Axis> = varying.iter().map(|(_, axis)| *axis).collect();
+    let shares = importance(&axes, &samples, goal)?;
+    let name = |(at, _): &(usize, Axis)| spec.parameters[*at].path.join(".");
+    let mut parameters: Vec<(String, f64)> = varying.iter().map(name).zip(shares).collect();
+    parameters.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let all: Vec<&Sample> = samples.iter().collect();
+    let best = among_best(&all, goal, target(all.len())).into_iter().filter(|best| *best).count();
+    Ok(Importance { trials: samples.len(), best, parameters })
+}
+
+/// The axis of a parameter; `None`: it has one value only.
+fn axis_of(domain: &Domain) -> Option<Axis> {
+    match (
+        domain,
+        domain.support(if matches!(domain, Domain::Categorical { .. }) { usize::MAX } else { STEPS }),
+    ) {
+        (_, Some(values)) if values.len() < 2 => None,
+        (Domain::Categorical { .. }, Some(values)) => Some(Axis::Choice(values.len())),
+        (_, Some(values)) => Some(Axis::Ordered(values.len())),
+        (Domain::Integer { min, max }, None) => {
+            let count = i128::from(*max) - i128::from(*min) + 1;
+            Some(Axis::Ordered(usize::try_from(count).unwrap_or(usize::MAX)))
+        }
+        (_, None) => Some(Axis::Real),
+    }
+}
+
+/// Where a value is on its axis; `None`: it is none of the domain's.
+fn place(domain: &Domain, axis: Axis, value: &serde_json::Value) -> Option<f64> {
+    if let (Axis::Ordered(count) | Axis::Choice(count), Some(values)) = (axis, domain.support(axis.cells())) {
+        let at = values.iter().position(|(other, _)| crate::spec::same(other, value))?;
+        return Some((at as f64 + 0.5) / count as f64);
+    }
+    let (from, to) = domain.quantiles(value).ok()?;
+    Some(f64::midpoint(from, to))
+}
+
 /// The share of each parameter in whether a trial is among the best tenth, or the best five where a tenth is less.
 /// Shares sum to 1; all are 0 where nothing is told apart.
 pub fn importance(axes: &[Axis], samples: &[Sample], goal: Goal) -> Result<Vec<f64>, Unknown> {
@@ -67,19 +136,28 @@ pub fn importance(axes: &[Axis], samples: &[Sample], goal: Goal) -> Result<Vec<f
     if finite.iter().all(|sample| sample.objective == finite[0].objective) {
         return Err(Unknown::AllAlike);
     }
-    let target = TARGET.max(FEWEST_BEST as f64 / finite.len() as f64);
-    let raw = divergences(axes, &finite, goal, target);
+    let raw = divergences(axes, &finite, goal, target(finite.len()));
     let sum: f64 = raw.iter().sum();
     Ok(raw.into_iter().map(|one| if sum > 0.0 { one / sum } else { 0.0 }).collect())
 }
 
-/// The importances before they are made to sum to 1, for the best share `target` of all.
-fn divergences(axes: &[Axis], samples: &[&Sample], goal: Goal, target: f64) -> Vec<f64> {
+/// Which share of so many trials is the best.
+fn target(trials: usize) -> f64 {
+    TARGET.max(FEWEST_BEST as f64 / trials.max(1) as f64)
+}
+
+/// Which samples are of the best share `target` of all, ties with the last of these among them.
+fn among_best(samples: &[&Sample], goal: Goal, target: f64) -> Vec<bool> {
     let loss = |sample: &Sample| if goal == Goal::Maximize { -sample.objective } else { sample.objective };
     let mut losses: Vec<f64> = samples.iter().map(|sample| loss(sample)).collect();
     losses.sort_by(f64::total_cmp);
     let cutoff = losses[((target * losses.len() as f64).ceil() as usize).clamp(1, losses.len()) - 1];
-    let best: Vec<bool> = samples.iter().map(|sample| loss(sample) <= cutoff).collect();
+    samples.iter().map(|sample| loss(sample) <= cutoff).collect()
+}
+
+/// The importances before they are made to sum to 1, for the best share `target` of all.
+fn divergences(axes: &[Axis], samples: &[&Sample], goal: Goal, target: f64) -> Vec<f64> {
+    let best = among_best(samples, goal, target);
     let count = best.iter().filter(|best| **best).count() as f64;
     let share = count / samples.len() as f64;
     let one = |at: usize, axis: Axis| {
@@ -146,10 +224,10 @@ fn density(axis: Axis, places: &[f64]) -> Vec<f64> {
     let kernels = counts.iter().enumerate().map(|(cell, count)| (cell as f64, width, *count));
     for (mean, width, weight) in kernels.chain([(top / 2.0, top + 1.0, 1.0)]) {
         if weight > 0.0 {
-            let whole = mass((-0.5 - mean) / width, (top + 0.5 - mean) / width);
+            let whole = between((-0.5 - mean) / width, (top + 0.5 - mean) / width);
             for (cell, share) in out.iter_mut().enumerate() {
                 let cell = cell as f64 - mean;
-                *share += weight / sum * mass((cell - 0.5) / width, (cell + 0.5) / width) / whole;
+                *share += weight / sum * between((cell - 0.5) / width, (cell + 0.5) / width) / whole;
             }
         }
     }
@@ -180,18 +258,6 @@ fn width(counts: &[f64]) -> f64 {
     let between = seen[third.min(seen.len() - 1)].0 - seen[first].0;
     let scott = 1.059 * deviation.min(between / 1.34) * sum.powf(-0.2);
     scott.max(0.5 / 1.64)
-}
-
-/// The mass of the standard normal distribution between two numbers, `from` below `to`.
-fn mass(from: f64, to: f64) -> f64 {
-    let (from, to) = (from / std::f64::consts::SQRT_2, to / std::f64::consts::SQRT_2);
-    if from > 0.0 {
-        (erfc(from) - erfc(to)) / 2.0
-    } else if to < 0.0 {
-        (erfc(-to) - erfc(-from)) / 2.0
-    } else {
-        (erf(to) - erf(from)) / 2.0
-    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,14 @@ impl Goal {
                     Self::Maximize => a > b,
                 })
     }
+
+    /// Whether `a` is better than `b` by more than `delta`, which is at least 0.
+    pub fn better_by(self, a: f64, b: f64, delta: f64) -> bool {
+        match self {
+            Self::Minimize => self.better(a, b - delta),
+            Self::Maximize => self.better(a, b + delta),
+        }
+    }
 }
 
 /// One metric over a curve. Values that are not finite are counted and otherwise ignored.
@@ -96,6 +104,8 @@ mod tests {
     #[test]
     fn better_is_strict_and_finite() {
         assert!(Goal::Minimize.better(1.0, 2.0) && !Goal::Minimize.better(2.0, 2.0));
+        assert!(Goal::Minimize.better_by(1.0, 2.0, 0.5) && !Goal::Minimize.better_by(1.5, 2.0, 0.5));
+        assert!(Goal::Maximize.better_by(3.0, 2.0, 0.5) && !Goal::Maximize.better_by(2.5, 2.0, 0.5));
         assert!(Goal::Maximize.better(2.0, f64::NAN) && !Goal::Maximize.better(f64::INFINITY, 0.0));
     }
 }

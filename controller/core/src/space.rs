@@ -6,12 +6,11 @@
 use serde_json::{Number, Value};
 use statrs::distribution::{Beta, ContinuousCDF as _};
 
-use crate::gp::normal;
+use crate::normal;
 
 mod quantile;
 
 pub use quantile::Misfit;
-pub(crate) use quantile::{normal_share, standard_normal};
 
 /// Which scale a range is uniform on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +85,7 @@ impl Domain {
                 step.map_or_else(|| real(value), |step| step.value(step.nearest(value, *min, *max)))
             }
             Self::Normal { scale, mu, sigma, step } => {
-                let value = scale.back(mu + sigma * standard_normal(u)).clamp(f64::MIN, f64::MAX);
+                let value = scale.back(mu + sigma * normal::quantile(u)).clamp(f64::MIN, f64::MAX);
                 step.map_or_else(
                     || real(value),
                     |step| step.value(step.nearest(value, f64::NEG_INFINITY, f64::INFINITY)),
@@ -221,7 +220,7 @@ impl Step {
 }
 
 /// The smallest quantile that is told from 0: the random stream's own resolution.
-const SMALLEST: f64 = 1.0 / (1_u64 << 54) as f64;
+pub(crate) const SMALLEST: f64 = 1.0 / (1_u64 << 54) as f64;
 
 /// The largest quantile: 1 is none.
 pub(crate) const LARGEST: f64 = 1.0 - f64::EPSILON / 2.0;

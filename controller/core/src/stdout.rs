@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use serde_json::Value;
 
+use crate::value::of_non_finite_word;
+
 /// Names of fields and groups that say where a point stands, not what it is worth.
 const STEP: [&str; 2] = ["step", "_step"];
 const EPOCH: &str = "epoch";
@@ -103,12 +105,7 @@ impl Point {
 /// A JSON number, or one of the strings that stand for those that JSON lacks.
 fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::String(text) => match text.as_str() {
-            "NaN" => Some(f64::NAN),
-            "Infinity" => Some(f64::INFINITY),
-            "-Infinity" => Some(f64::NEG_INFINITY),
-            _ => None,
-        },
+        Value::String(text) => of_non_finite_word(text),
         other => other.as_f64(),
     }
 }

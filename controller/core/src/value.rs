@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// A number in the words of a message: as Python writes it, whole ones without a point.
+pub(crate) fn figure(number: f64) -> String {
+    let text = python_str(&Value::from(number));
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
 /// How a number that is not finite is written where JSON has none; `None`: it is finite.
 pub fn non_finite_word(number: f64) -> Option<&'static str> {
     match number {

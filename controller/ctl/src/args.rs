@@ -102,6 +102,23 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of sweep files, for editors.
     Schema,
+    /// Propose trials of a sweep file to any program, without a controller: one JSON object a line on standard input, and on output.
+    ///
+    /// Examples:
+    ///   echo '{"ask": 3}' | sweep-ctl ask-tell sweep.yaml
+    ///   {"tell": {"trial": 3, "value": 0.12}}
+    ///   {"tell": {"trial": 3, "step": 10, "epoch": 1, "value": 0.5}}
+    ///   {"tell": {"trial": 3, "state": "failed"}}
+    #[command(verbatim_doc_comment)]
+    AskTell {
+        /// The sweep file.
+        file: PathBuf,
+        /// Instead of the file's seed.
+        #[arg(long)]
+        seed: Option<u64>,
+        #[command(flatten)]
+        set: Set,
+    },
     /// Play a sweep in virtual time on known curves, and compare methods and stop rules. Needs no controller for a table.
     ///
     /// Examples:
@@ -145,6 +162,11 @@ pub(crate) enum Command {
     /// Propose every trial of a sweep again from what is recorded, and compare.
     Replay {
         #[arg(default_value = "-")]
+        sweep: String,
+    },
+    /// Say which parameters decide whether a trial is good (PED-ANOVA).
+    Importance {
+        #[arg(default_value = "-", allow_hyphen_values = true)]
         sweep: String,
     },
     /// Print the curves of a trial, also while it runs.

@@ -11,7 +11,7 @@ use crate::args::{Cli, Command, Format, MetricsArgs};
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::table::{Column, Sheet, object, put, render, say};
-use crate::{explain, local, replay, set, show, simulate, watch};
+use crate::{ask_tell, explain, importance, local, replay, set, show, simulate, watch};
 
 type Done = Result<(), Failure>;
 
@@ -36,6 +36,10 @@ pub(crate) async fn run(cli: Cli) -> Done {
         }
         Command::Explain { path } => return explain::explain(output, path.as_deref()),
         Command::Schema => return explain::schema(),
+        Command::AskTell { file, seed, set } => {
+            let text = set::apply(local::read_file(file)?, &set.set)?;
+            return ask_tell::run(&file.display().to_string(), &text, *seed);
+        }
         Command::Simulate(args) => return simulate::run(&server, output, args).await,
         _ => {}
     }
@@ -47,6 +51,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         | Command::Plan { .. }
         | Command::Explain { .. }
         | Command::Schema
+        | Command::AskTell { .. }
         | Command::Simulate(_) => Ok(()),
         Command::Curves { sweep, metric } => {
             put(&simulate::curves::record(&mut client, sweep, metric.as_deref()).await?.print()?)
@@ -57,11 +62,13 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Trials { sweep, top, state } => trials(&mut client, output, sweep, top, &state).await,
         Command::Best { sweep } => best(&mut client, output, sweep).await,
         Command::Replay { sweep } => {
-            let sweep = get_sweep(&mut client, sweep).await?;
-            let request = v1::ListTrialsRequest { sweep: sweep.id.clone(), ..Default::default() };
-            let trials = list_trials(&mut client, request).await?;
+            let (sweep, trials) = sweep_and_trials(&mut client, sweep).await?;
             let judgements = list_judgements(&mut client, &sweep.id).await?;
             replay::replay(output, &sweep, &trials, &judgements)
+        }
+        Command::Importance { sweep } => {
+            let (sweep, trials) = sweep_and_trials(&mut client, sweep).await?;
+            importance::importance(output, &sweep, &trials)
         }
         Command::Metrics(args) => metrics(&mut client, output, args).await,
         Command::Logs { trial, tail, attempt } => logs(&mut client, output, trial, tail, attempt).await,
@@ -254,6 +261,16 @@ async fn list_judgements(client: &mut Client, sweep: &str) -> Result<Vec<v1::Jud
         judgements.extend(piece.judgements);
     }
     Ok(judgements)
+}
+
+async fn sweep_and_trials(
+    client: &mut Client,
+    sweep: String,
+) -> Result<(v1::Sweep, Vec<v1::Trial>), Failure> {
+    let sweep = get_sweep(client, sweep).await?;
+    let request = v1::ListTrialsRequest { sweep: sweep.id.clone(), ..Default::default() };
+    let trials = list_trials(client, request).await?;
+    Ok((sweep, trials))
 }
 
 async fn trials(

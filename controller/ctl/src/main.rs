@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod ask_tell;
 mod client;
 mod commands;
 mod exit;
 mod explain;
+mod importance;
 mod local;
 mod replay;
 mod set;

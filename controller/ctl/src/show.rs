@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sweep_core::value::python_str;
+use sweep_core::value::{non_finite_word, python_str};
 use sweep_proto::convert::{sweep_state_word, trial_state_word};
 use sweep_proto::v1;
 
@@ -332,15 +332,7 @@ pub(crate) fn curves(rows: &[PointRow]) -> Sheet<'_, PointRow> {
 
 fn point_json(row: &PointRow) -> Value {
     // Non-finite values are words, as in the trial protocol.
-    let value = if row.value.is_finite() {
-        real(row.value)
-    } else if row.value.is_nan() {
-        "NaN".into()
-    } else if row.value > 0.0 {
-        "Infinity".into()
-    } else {
-        "-Infinity".into()
-    };
+    let value = non_finite_word(row.value).map_or_else(|| real(row.value), Value::from);
     object([
         ("metric", row.metric.clone().into()),
         ("step", row.step.into()),

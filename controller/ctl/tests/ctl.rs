@@ -1,10 +1,11 @@
 //! The command line as a process, against a real controller.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sweep_controller::{App, serve};
 use sweep_proto::v1;
@@ -207,6 +208,7 @@ async fn the_plan_is_what_the_controller_proposes() {
 /// An agent that works a sweep off, with an objective that is best where `a` is 0.3; how many trials it had.
 async fn work(url: String, sweep: String) -> u64 {
     let mut agents = AgentServiceClient::connect(url).await.unwrap();
+    let now = || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
     let agent_id = Uuid::now_v7().to_string();
     let register = v1::RegisterRequest {
         agent_id: agent_id.clone(),
@@ -232,7 +234,8 @@ async fn work(url: String, sweep: String) -> u64 {
         let value = (params["a"].as_f64().unwrap() - 0.3).abs();
         let values = [("loss".to_owned(), value)].into();
         let point = v1::MetricPoint { step: 1, values, ..Default::default() };
-        let event = v1::Event { seq: 1, kind: Some(v1::event::Kind::Metrics(point)), ..Default::default() };
+        let kind = Some(v1::event::Kind::Metrics(point));
+        let event = v1::Event { seq: 1, at_ms: now(), kind };
         let (trial_id, attempt) = (trial.trial_id, trial.attempt);
         let report = v1::ReportRequest { trial_id: trial_id.clone(), attempt, events: vec![event] };
         agents.report(report).await.unwrap();
@@ -354,6 +357,111 @@ async fn a_finished_sweep_is_a_table() {
     let sweep =
         place.ctl(&["simulate", "sweep.yaml", "--on", &id, "--method", "random,tpe", "-o", "json"]).await;
     assert!(table.code == 0 && table.out == sweep.out, "{table:?} {sweep:?}");
+}
+
+/// What `ask-tell` says to lines.
+fn talk(folder: &Path, arguments: &[&str], lines: &str) -> (i32, Vec<serde_json::Value>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sweep-ctl"))
+        .arg("ask-tell")
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code().unwrap(), text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ask_and_tell_proposes_what_a_controller_does() {
+    let place = Place::start().await;
+    for method in ["random", "sobol", "tpe", "cmaes", "bayes", "auto"] {
+        let file = format!(
+            "program: train.py\nmethod: {method}\nseed: 3\nrun_cap: 20\nmetric: {{name: loss}}\nparameters:\n  a: {{min: 0.0, max: 1.0}}\n  \
+             b: {{values: [x, y, z]}}\n  c: {{min: 1, max: 64, when: {{b: x}}}}\nconstraints: [a < 0.9]\n"
+        );
+        place.file("learning.yaml", &file);
+        let planned = place.ctl(&["plan", "learning.yaml", "--count", "4", "-o", "json"]).await;
+        let planned: Vec<serde_json::Value> = serde_json::from_str(&planned.out).unwrap();
+        let id = place.ctl(&["create", "learning.yaml", "-o", "name"]).await.out.trim().to_owned();
+        assert_eq!(work(place.url.clone(), id.clone()).await, 20);
+        let trials = place.ctl(&["trials", &id, "-o", "json"]).await.out;
+        let mut trials: Vec<serde_json::Value> = serde_json::from_str(&trials).unwrap();
+        trials.sort_by_key(|trial| trial["number"].as_u64());
+        // Asked at once: what it begins with.
+        let (_, begun) = talk(place.folder.path(), &["learning.yaml"], "{\"ask\": 4}\n");
+        for (trial, twin) in begun.iter().zip(&planned) {
+            assert_eq!((&trial["trial"], &trial["params"]), (&twin["number"], &twin["params"]), "{method}");
+        }
+        assert_eq!((begun.len(), planned.len()), (4, 4));
+        // Told as the agent told the controller, trial by trial.
+        let mut lines = String::new();
+        for trial in &trials {
+            let (number, value) = (&trial["number"], &trial["objective"]);
+            let state = if trial["state"] == "failed" { "failed" } else { "finished" };
+            lines.push_str("{\"ask\": 1}\n");
+            lines.push_str(&format!("{{\"tell\": {{\"trial\": {number}, \"step\": 1, \"value\": {value}, \"state\": \"{state}\"}}}}\n"));
+        }
+        let (code, said) = talk(place.folder.path(), &["learning.yaml"], &(lines + "{\"ask\": 1}\n"));
+        assert_eq!((code, said.len()), (0, 41), "{method}");
+        for (trial, twin) in said.iter().step_by(2).zip(&trials) {
+            assert_eq!((&trial["trial"], &trial["params"]), (&twin["number"], &twin["params"]), "{method}");
+            assert!(trial["why"]["by"].is_string(), "{method}: {trial}");
+        }
+        assert!(said[40]["over"].as_str().unwrap().contains("run_cap"), "{method}: {}", said[40]);
+    }
+}
+
+#[test]
+fn a_talk_goes_on_after_a_mistake_and_ends_with_its_input() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("sweep.yaml"), SIMULATED).unwrap();
+    let lines = "{\"ask\": 1}\n\n{\"tel\": 1}\n{\"tell\": {\"trial\": 1, \"value\": 0.5}}";
+    let (code, said) = talk(folder.path(), &["sweep.yaml", "--seed", "5"], lines);
+    assert_eq!((code, said.len()), (0, 3));
+    assert_eq!((&said[1]["line"], &said[2]["state"]), (&3.into(), &"finished".into()));
+    assert!(said[1]["error"].as_str().unwrap().contains("one of `ask` and `tell`"));
+    assert_eq!(talk(folder.path(), &["sweep.yaml", "--seed", "5"], lines).1, said);
+    assert_ne!(talk(folder.path(), &["sweep.yaml", "--seed", "6"], lines).1[0], said[0]);
+    assert_eq!(talk(folder.path(), &["nosuch.yaml"], "").0, 3);
+}
+
+#[test]
+fn the_python_example_asks_and_tells() {
+    if Command::new("python3").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "CI has a python3");
+        eprintln!("skipped: there is no python3 to run examples/python/asking.py");
+        return;
+    }
+    let script = root().join("examples/python/asking.py");
+    let done = Command::new("python3").arg(script).arg(env!("CARGO_BIN_EXE_sweep-ctl")).output().unwrap();
+    let out = String::from_utf8(done.stdout).unwrap();
+    assert!(done.status.success(), "{out}{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(out.lines().count(), 31, "{out}");
+    assert!(out.contains("stopped_early") && out.contains("asha: "), "{out}");
+    assert!(out.lines().last().unwrap().starts_with("best: trial "), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn important_parameters_are_told_by_a_named_method() {
+    let place = Place::start().await;
+    let file = "program: train.py\nmethod: random\nseed: 3\nrun_cap: 40\nmetric: {name: loss}\nparameters:\n  \
+        a: {min: 0.0, max: 1.0}\n  b: {values: [x, y, z]}\n  c: {min: 1, max: 64}\n  d: {value: 1}\n";
+    place.file("sweep.yaml", file);
+    let id = place.ctl(&["create", "sweep.yaml", "-o", "name"]).await.out.trim().to_owned();
+    let early = place.ctl(&["importance", &id]).await;
+    assert!(early.code == 8 && early.talk.contains("importance needs 20 trials"), "{early:?}");
+    work(place.url.clone(), id.clone()).await;
+    let found = place.ctl(&["importance", &id]).await;
+    assert!(found.talk.contains("PED-ANOVA: what sets the best 5 of 35 trials apart"), "{found:?}");
+    insta::assert_snapshot!("importance", found.out);
+    let json: serde_json::Value =
+        serde_json::from_str(&place.ctl(&["importance", &id, "-o", "json"]).await.out).unwrap();
+    assert_eq!((&json["method"], &json["trials"]), (&"PED-ANOVA".into(), &35.into()));
+    assert_eq!(json["parameters"][0]["parameter"], "a");
 }
 
 #[test]

@@ -1,25 +1,12 @@
-//! The standard normal distribution where others lose digits, and expected improvement by it.
-//!
-//! For logarithms and exponentials `libm` and not the platform's: the same bits on every machine.
+//! Expected improvement by the standard normal distribution, where differences lose all digits.
 
-use std::f64::consts::{FRAC_1_SQRT_2, PI};
+pub(super) use crate::normal::HALF_LN_TAU;
+use crate::normal::{below, density};
 
-/// ln √(2π).
-pub(super) const HALF_LN_TAU: f64 = 0.918_938_533_204_672_8;
 /// Below minus this the tail is computed by a continued fraction.
 const TAIL: f64 = 3.0;
 /// Terms of that fraction: as many as doubles can tell from [`TAIL`] on.
 const TERMS: u32 = 45;
-
-/// The density.
-pub(crate) fn density(z: f64) -> f64 {
-    libm::exp(-0.5 * z * z - HALF_LN_TAU)
-}
-
-/// The probability of being below.
-pub(crate) fn below(z: f64) -> f64 {
-    0.5 * libm::erfc(-z * FRAC_1_SQRT_2)
-}
 
 /// ln *h(z)* with *h(z) = φ(z) + z Φ(z)*, and the ratios *Φ/h* and *φ/h*, which are its slopes.
 ///
@@ -54,13 +41,6 @@ impl LogImprovement {
 fn fraction(t: f64) -> f64 {
     let rest = 0.5 * (t + (t * t + 4.0 * f64::from(TERMS + 1)).sqrt());
     (1..=TERMS).rev().fold(rest, |inner, term| t + f64::from(term + 1) / inner)
-}
-
-/// Two normal numbers of two uniform ones in (0, 1] and [0, 1): Box and Muller's.
-pub(super) fn pair(u: f64, v: f64) -> (f64, f64) {
-    let radius = (-2.0 * libm::log(u)).sqrt();
-    let angle = 2.0 * PI * v;
-    (radius * libm::cos(angle), radius * libm::sin(angle))
 }
 
 /// ln Σ exp of what is given; −∞ of nothing.

@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_log_normal_sample_is_taken_for_one() {
         let place = |index, dimension| f64::from(sobol_burley::sample(index, dimension, 1));
-        let normal = |at| super::super::normal::pair(1.0 - place(at, 0), place(at, 1)).0;
+        let normal = |at| crate::normal::pair(1.0 - place(at, 0), place(at, 1)).0;
         let values: Vec<f64> = (0..200).map(|at| libm::exp(3.0 * normal(at))).collect();
         let best = Warp::candidates(&values)
             .into_iter()

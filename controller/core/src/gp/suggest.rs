@@ -7,8 +7,9 @@ use super::ascent::{Field, Spot};
 use super::axes::{Axes, Kind};
 use super::improvement::{FrontImprovement, Improvement, Score};
 use super::model::{Model, Prediction};
-use super::normal;
 use super::posterior::Posterior;
+use crate::normal;
+use crate::stream::unit;
 
 /// Quasi-random rows over the whole cube, of a model of up to [`QUICK_ROWS`] rows; fewer of a larger one, in proportion.
 const CANDIDATES: usize = 1024;
@@ -181,11 +182,6 @@ fn neighbour(axes: &Axes, row: &[f64], stream: &mut ChaCha8Rng) -> Vec<f64> {
 fn reflected(x: f64) -> f64 {
     let x = x.abs();
     (if x > 1.0 { 2.0 - x } else { x }).clamp(0.0, 1.0)
-}
-
-/// Uniform in [0, 1), of 53 bits.
-fn unit(stream: &mut ChaCha8Rng) -> f64 {
-    (stream.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 #[cfg(test)]

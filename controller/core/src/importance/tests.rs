@@ -106,3 +106,46 @@ proptest! {
         prop_assert!(shares.iter().zip(&again).all(|(a, b)| (a - b).abs() < 1e-9));
     }
 }
+
+/// Trials of a sweep whose objective is decided by `lr` alone, most of them.
+fn recorded(count: u64) -> (SweepSpec, Vec<Recorded>) {
+    let text = "program: p\nmethod: random\nmetric: {name: loss}\nparameters:\n  lr: {distribution: log_uniform_values, min: 1e-5, max: 1.0}\n  \
+        depth: {min: 1, max: 6}\n  q: {distribution: q_uniform, min: 0.0, max: 1.0, q: 0.25}\n  opt: {values: [sgd, 1, true]}\n  \
+        wide: {min: 1, max: 1000}\n  momentum: {min: 0.0, max: 1.0, when: {opt: sgd}}\n  fixed: {value: 3}\n";
+    let spec = crate::spec::parse(text).spec.expect("is valid");
+    let trial = |number: u64| {
+        let params = crate::search::propose(&spec, 5, number).expect("is proposed");
+        let objective = params["lr"].as_f64().map(|lr| (lr.log10() + 3.0).abs());
+        Recorded { number, params, state: TrialState::Finished, objective, latest: objective }
+    };
+    let trials = (1..=count).map(trial).collect();
+    (spec, trials)
+}
+
+#[test]
+fn what_decides_a_sweep_comes_first() {
+    let (spec, trials) = recorded(80);
+    let found = of_sweep(&spec, Goal::Minimize, &trials).expect("is known");
+    assert_eq!((found.trials, found.best, found.parameters.len()), (80, 8, 6));
+    assert_eq!(found.parameters[0].0, "lr");
+    assert!(found.parameters[0].1 > 0.6, "{found:?}");
+    assert!((found.parameters.iter().map(|(_, share)| share).sum::<f64>() - 1.0).abs() < 1e-9);
+    assert!(found.parameters.iter().all(|(name, _)| name != "fixed"));
+}
+
+#[test]
+fn only_trials_that_say_something_count() {
+    let (spec, mut trials) = recorded(24);
+    trials[3].state = TrialState::StoppedEarly;
+    (trials[4].state, trials[5].state, trials[6].objective) = (TrialState::Failed, TrialState::Running, None);
+    assert_eq!(of_sweep(&spec, Goal::Minimize, &trials).map(|found| (found.trials, found.best)), Ok((21, 5)));
+    trials[7].objective = Some(f64::NAN);
+    trials[8].objective = None;
+    assert_eq!(of_sweep(&spec, Goal::Minimize, &trials), Err(Unknown::TooFew(19)));
+    // Of equal objectives all are as good as the last of the best.
+    let (spec, mut trials) = recorded(30);
+    trials.iter_mut().for_each(|trial| trial.objective = Some(if trial.number <= 12 { 1.0 } else { 2.0 }));
+    assert_eq!(of_sweep(&spec, Goal::Minimize, &trials).map(|found| found.best), Ok(12));
+    trials.iter_mut().for_each(|trial| trial.objective = Some(1.0));
+    assert_eq!(of_sweep(&spec, Goal::Minimize, &trials), Err(Unknown::AllAlike));
+}

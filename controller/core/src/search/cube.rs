@@ -9,6 +9,7 @@ use super::random::unit;
 use crate::expr::Undecided;
 use crate::space::Misfit;
 use crate::spec::{Constraint, Parameter, SweepSpec};
+use crate::stream::{GOLDEN, mix};
 use crate::value::Params;
 
 /// The axes of a spec's space, in the order of its parameters. A row has one coordinate for each; NaN: the parameter
@@ -125,11 +126,8 @@ impl Cube {
 /// A number that rows have in common if they are one.
 pub(crate) fn key(row: &[f64]) -> u64 {
     row.iter().fold(0x5357_4545_5000_0001, |key: u64, at| {
-        // Steele, Lea and Flood's SplitMix64, one step a coordinate; adding 0 takes the sign off a zero.
-        let mut z = (key ^ (at + 0.0).to_bits()).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        // One step a coordinate; adding 0 takes the sign off a zero.
+        mix((key ^ (at + 0.0).to_bits()).wrapping_add(GOLDEN))
     })
 }
 

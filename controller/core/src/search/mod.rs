@@ -37,6 +37,7 @@ pub use history::{History, Outcome, Past, Reported};
 pub use listed::{Among, Listed};
 pub(crate) use probe::{Probe, probe};
 pub(crate) use random::finite_points;
+pub(crate) use recorded::outcome;
 pub use recorded::{Origin, Pending, Recorded};
 pub use replay::{Different, Replayed, replay};
 pub use why::{Proposal, Why};

@@ -1,11 +1,12 @@
 //! Random search: independent draws, or, where the points are few, a random order without repeats.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
 
 use super::work;
 use crate::spec::SweepSpec;
+use crate::stream::keyed;
+pub(super) use crate::stream::unit;
 
 /// Most points of a space that random search walks without repeating any: beyond, a repeat is rare anyway.
 const SMALL: usize = 4096;
@@ -141,16 +142,7 @@ fn collect<'v>(
     }
 }
 
-/// The random stream of one trial: `ChaCha8` keyed by (seed, number). `ChaCha`, because its output is fixed for good.
+/// The random stream of one trial.
 pub(super) fn stream(seed: u64, number: u64) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&number.to_le_bytes());
-    key[16..24].copy_from_slice(b"proposal");
-    ChaCha8Rng::from_seed(key)
-}
-
-/// Uniform in [0, 1), of 53 bits.
-pub(super) fn unit(stream: &mut ChaCha8Rng) -> f64 {
-    (stream.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+    keyed(seed, number, *b"proposal")
 }

@@ -90,25 +90,19 @@ impl History {
 }
 
 fn past(spec: &SweepSpec, trial: &Recorded) -> Past {
-    let reported = Reported { best: trial.objective, latest: trial.latest };
-    let outcome = Outcome::of(trial.state, reported);
-    Past { number: trial.number, values: spec.values_of(&trial.params), outcome }
+    Past { number: trial.number, values: spec.values_of(&trial.params), outcome: outcome(trial) }
 }
 
-impl Outcome {
-    /// What a trial comes to by its state and what it has reported.
-    pub fn of(state: TrialState, reported: Reported) -> Self {
-        match (state, reported.best) {
-            (TrialState::Finished | TrialState::StoppedEarly, Some(objective)) => {
-                Outcome::Done(vec![objective])
-            }
-            (
-                TrialState::Finished | TrialState::StoppedEarly | TrialState::Failed | TrialState::Cancelled,
-                _,
-            ) => Outcome::Failed(reported),
-            (TrialState::Paused, _) => Outcome::Held(reported),
-            (TrialState::Queued | TrialState::Leased | TrialState::Running, _) => Outcome::Pending(reported),
+/// What a trial comes to, as a method is shown it.
+pub(crate) fn outcome(trial: &Recorded) -> Outcome {
+    let reported = Reported { best: trial.objective, latest: trial.latest };
+    match (trial.state, trial.objective) {
+        (TrialState::Finished | TrialState::StoppedEarly, Some(objective)) => Outcome::Done(vec![objective]),
+        (TrialState::Finished | TrialState::StoppedEarly | TrialState::Failed | TrialState::Cancelled, _) => {
+            Outcome::Failed(reported)
         }
+        (TrialState::Paused, _) => Outcome::Held(reported),
+        (TrialState::Queued | TrialState::Leased | TrialState::Running, _) => Outcome::Pending(reported),
     }
 }
 

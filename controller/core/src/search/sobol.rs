@@ -9,6 +9,7 @@ use super::random::{stream, tries, unit};
 use super::why::Why;
 use super::work;
 use crate::spec::SweepSpec;
+use crate::stream::{GOLDEN, mix};
 
 /// Points of one scrambling; those after it come from another.
 const POINTS: u64 = 1 << 16;
@@ -104,7 +105,7 @@ pub(super) fn start(spec: &SweepSpec, cube: &Cube, seed: u64, index: u64) -> Opt
 fn coordinates(cube: &Cube, seed: u64, copy: u32, index: u64) -> Vec<f64> {
     let mut below = stream(seed, index + 1);
     let coordinate = |at: usize| {
-        let scrambling = mix(seed, [u64::from(copy), index / POINTS, (at / AXES) as u64]);
+        let scrambling = scrambling(seed, [u64::from(copy), index / POINTS, (at / AXES) as u64]);
         let sample = sobol_burley::sample((index % POINTS) as u32, (at % AXES) as u32, scrambling);
         let quantile = f64::from(sample) + unit(&mut below) * RESOLUTION;
         cube.axes[at].draw(quantile.min(1.0 - f64::EPSILON))
@@ -112,13 +113,10 @@ fn coordinates(cube: &Cube, seed: u64, copy: u32, index: u64) -> Vec<f64> {
     (0..cube.axes.len()).map(coordinate).collect()
 }
 
-/// A seed of a scrambling, by SplitMix64's last step.
-fn mix(seed: u64, parts: [u64; 3]) -> u32 {
-    let mixed = parts.into_iter().fold(seed, |key, part| {
-        let mut z = key.wrapping_add(0x9E37_79B9_7F4A_7C15) ^ part.wrapping_mul(0xD1B5_4A32_D192_ED03);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    });
+/// A seed of a scrambling.
+fn scrambling(seed: u64, parts: [u64; 3]) -> u32 {
+    let mixed = parts
+        .into_iter()
+        .fold(seed, |key, part| mix(key.wrapping_add(GOLDEN) ^ part.wrapping_mul(0xD1B5_4A32_D192_ED03)));
     (mixed >> 32) as u32
 }

@@ -21,12 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::objective::Goal;
 use crate::space::{Domain, Scale};
 use crate::stop::{Judge, Point, Record, Rungs, Seen, Spent, SweepRule, Verdict, sweep};
+use crate::stream::{keyed, unit};
 use crate::trial::TrialState;
 
 /// Known curves.
@@ -189,7 +188,10 @@ struct Play<'s, P> {
 impl<P> Play<'_, P> {
     /// Lets a held trial go on; whether there was one.
     fn promote(&mut self) -> bool {
-        let Some(judge) = &self.setup.judge else { return false };
+        // A sweep that its rule ended lets nobody go on.
+        let Some(judge) = self.setup.judge.as_ref().filter(|_| self.out.stopped.is_none()) else {
+            return false;
+        };
         let trials = &self.out.trials;
         let paused = |trial: u64| trials[trial as usize - 1].state == TrialState::Paused;
         let promotions = self.rungs.promotions(judge, &paused, 1, self.closing);
@@ -312,11 +314,7 @@ fn factor(setup: &Setup, number: u64) -> f64 {
     if setup.spread <= 0.0 {
         return 1.0;
     }
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&setup.seed.to_le_bytes());
-    key[8..16].copy_from_slice(&number.to_le_bytes());
-    key[16..24].copy_from_slice(b"slowness");
-    let u = (ChaCha8Rng::from_seed(key).next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+    let u = unit(&mut keyed(setup.seed, number, *b"slowness"));
     let spread = Domain::Normal { scale: Scale::Log, mu: 0.0, sigma: setup.spread, step: None };
     spread.at(u).as_f64().unwrap_or(1.0)
 }

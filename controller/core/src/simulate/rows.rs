@@ -9,9 +9,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Outcome, Setup, Table, Trial, play};
-use crate::search::{self, Foreign, History, Listed, Past, Reported};
+use crate::search::{self, Foreign, History, Listed, Past, Recorded};
 use crate::spec::SweepSpec;
 use crate::stop::Point;
+use crate::value::Params;
 
 /// The trials of a finished sweep.
 #[derive(Debug)]
@@ -75,9 +76,9 @@ impl Rows {
 pub fn history<P>(trials: &[Trial<P>], values: impl Fn(&P) -> Vec<Option<Value>>) -> History {
     let past = |trial: &Trial<P>| {
         let latest = trial.points().iter().rev().map(|point| point.value).find(|value| value.is_finite());
-        let reported = Reported { best: trial.objective, latest };
-        let outcome = search::Outcome::of(trial.state, reported);
-        Past { number: trial.number, values: values(&trial.params), outcome }
+        let Trial { number, state, objective, .. } = *trial;
+        let recorded = Recorded { number, params: Params::new(), state, objective, latest };
+        Past { number, values: values(&trial.params), outcome: search::outcome(&recorded) }
     };
     History { trials: trials.iter().map(past).collect() }
 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::search::Foreign;
 use crate::spec::{Method, SweepSpec};
 use crate::stop::{Asha, Bands, Hyperband, Median, Patience, Promote, Resource, Rule};
+use crate::stream::{GOLDEN, fraction, mix};
 
 /// A curve with a point each so many seconds.
 fn curve(seconds: f64, values: &[f64]) -> Vec<Point> {
@@ -174,7 +175,7 @@ fn whatever_the_order_all_rows_are_played_once() {
 fn every_method_plays_every_row_once_and_in_an_order_of_its_own() {
     let row = |at: u32| {
         let lr = 10_f64.powf(-5.0 + 5.0 * f64::from(at) / 40.0);
-        let optimizer = if at % 2 == 0 { "sgd" } else { "adam" };
+        let optimizer = if at.is_multiple_of(2) { "sgd" } else { "adam" };
         let far = (lr.log10() + 2.0).powi(2) + f64::from(at % 2);
         (values(lr, optimizer), curve(1.0, &[far + 1.0, far]))
     };
@@ -241,10 +242,8 @@ fn power_laws(count: u64) -> Rows {
     let mut state = 7_u64;
     // SplitMix64.
     let mut unit = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        state = state.wrapping_add(GOLDEN);
+        fraction(mix(state))
     };
     let mut row = |at: u64| {
         let (end, fall, speed) = (unit(), 0.3 + 0.5 * unit(), 0.5 + unit());

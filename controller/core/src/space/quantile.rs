@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Domain, LARGEST, SMALLEST, Scale, Step, beta_share, normal};
+use super::{Domain, Scale, Step, beta_share};
+use crate::normal;
 
 /// Why a value is none of a domain's.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -67,7 +68,7 @@ impl Domain {
             Self::Normal { scale, mu, sigma, step } => {
                 let share = |value: f64| match scale {
                     Scale::Log if value <= 0.0 => 0.0,
-                    scale => normal_share((scale.forth(value) - mu) / sigma),
+                    scale => normal::share((scale.forth(value) - mu) / sigma),
                 };
                 let number = number(value)?;
                 match step {
@@ -143,27 +144,6 @@ fn inside(value: f64, (min, max): (f64, f64), slack: f64) -> Result<(), Misfit> 
     Ok(())
 }
 
-/// The share of the standard normal distribution below a value, inside of (0, 1).
-pub(crate) fn normal_share(value: f64) -> f64 {
-    normal::below(value).clamp(SMALLEST, LARGEST)
-}
-
-/// The quantile of the standard normal distribution, finite also at the ends: a rational approximation (Abramowitz and
-/// Stegun 26.2.23), then Halley's steps.
-pub(crate) fn standard_normal(u: f64) -> f64 {
-    let u = u.clamp(SMALLEST, LARGEST);
-    let tail = u.min(1.0 - u);
-    let t = (-2.0 * libm::log(tail)).sqrt();
-    let over = 2.515_517 + t * (0.802_853 + t * 0.010_328);
-    let under = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
-    let mut z = over / under - t;
-    for _ in 0..2 {
-        let step = (normal::below(z) - tail) / normal::density(z);
-        z -= step / (1.0 + 0.5 * z * step);
-    }
-    if u > 0.5 { -z } else { z }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -171,6 +151,7 @@ mod tests {
 
     use super::*;
     use crate::search::tests_spaces::domains;
+    use crate::space::LARGEST;
 
     proptest! {
         #[test]
@@ -186,16 +167,6 @@ mod tests {
                 _ => prop_assert!(from == to || again == value, "{domain:?}: {again} for {value}"),
             }
         }
-    }
-
-    #[test]
-    fn normal_quantiles_undo_shares() {
-        for share in [1e-12, 1e-6, 0.01, 0.3, 0.5, 0.7, 0.975, 0.999_999] {
-            assert!((normal_share(standard_normal(share)) - share).abs() < 1e-14 + 1e-11 * share, "{share}");
-        }
-        // As tables have them.
-        assert!((standard_normal(0.975) - 1.959_963_984_540_054_2).abs() < 1e-13);
-        assert!((standard_normal(1e-10) + 6.361_340_902_404_056).abs() < 1e-11);
     }
 
     #[test]

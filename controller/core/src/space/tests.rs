@@ -4,6 +4,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 use serde_json::json;
 
 use super::*;
+use crate::stream::unit;
 
 #[test]
 fn quantiles_hit_both_ends() {
@@ -70,7 +71,6 @@ proptest! {
 /// Draws of a domain from a fixed stream.
 fn draws(domain: &Domain, count: usize) -> Vec<f64> {
     let mut stream = ChaCha8Rng::seed_from_u64(20_261_124);
-    let unit = |stream: &mut ChaCha8Rng| (stream.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
     (0..count).map(|_| domain.at(unit(&mut stream)).as_f64().expect("is a number")).collect()
 }
 

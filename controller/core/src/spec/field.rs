@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::names::{nearest, unknown_keys};
 use super::problem::Problem;
 use super::yaml::{Entry, INFINITE, Kind, Node};
+pub(super) use crate::value::figure;
 
 /// Longest duration that is taken for one: a hundred years.
 const LONGEST_S: f64 = 100.0 * 365.25 * 86_400.0;
@@ -212,12 +213,6 @@ pub(super) fn wrong(entry: &Entry, wanted: &str) -> Problem {
         entry.node.place,
         format!("`{}` must be {wanted}, this is {}", entry.key, shown(&entry.node)),
     )
-}
-
-/// A number in the words of a message.
-pub(super) fn figure(number: f64) -> String {
-    let text = crate::value::python_str(&Value::from(number));
-    text.strip_suffix(".0").unwrap_or(&text).to_owned()
 }
 
 /// Longest text that is shown in a message.

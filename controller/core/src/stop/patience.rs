@@ -8,16 +8,12 @@ use super::reason::Reason;
 use super::rule::{Patience, Point, SLACK};
 use super::rungs::Rungs;
 use super::{Judge, Verdict};
-use crate::objective::Goal;
 
 pub(super) fn take(rungs: &mut Rungs, judge: &Judge, rule: &Patience, trial: u64, point: &Point) {
     let Some(amount) = point.resource(rule.resource) else { return };
     let progress = rungs.progress(trial);
-    let needed = progress.peak.map(|peak| match judge.goal {
-        Goal::Minimize => peak - rule.min_delta,
-        Goal::Maximize => peak + rule.min_delta,
-    });
-    if judge.better(Some(point.value).filter(|value| value.is_finite()), needed) {
+    let peak = progress.peak.unwrap_or(f64::NAN);
+    if judge.goal.better_by(point.value, peak, rule.min_delta) {
         (progress.peak, progress.peak_at) = (Some(point.value), amount);
         return;
     }

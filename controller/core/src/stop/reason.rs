@@ -5,7 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::rule::Resource;
-use crate::value::python_str;
 
 /// What a rule says of a trial.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -77,9 +76,7 @@ pub struct Standing {
 
 /// A number as people read it: six digits are enough.
 pub(super) fn figure(number: f64) -> String {
-    let rounded = format!("{number:.5e}").parse().unwrap_or(number);
-    let text = python_str(&serde_json::Value::from(rounded));
-    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+    crate::value::figure(format!("{number:.5e}").parse().unwrap_or(number))
 }
 
 fn value(value: Option<f64>) -> String {

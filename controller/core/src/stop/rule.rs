@@ -227,6 +227,8 @@ mod number {
     use serde::de::Error as _;
     use serde::{Deserialize, Deserializer, Serializer};
 
+    use crate::value::{non_finite_word, of_non_finite_word};
+
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Written {
@@ -235,23 +237,18 @@ mod number {
     }
 
     pub(super) fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        match number {
-            number if number.is_finite() => serializer.serialize_f64(*number),
-            number if number.is_nan() => serializer.serialize_str("NaN"),
-            number if *number > 0.0 => serializer.serialize_str("Infinity"),
-            _ => serializer.serialize_str("-Infinity"),
+        match non_finite_word(*number) {
+            Some(word) => serializer.serialize_str(word),
+            None => serializer.serialize_f64(*number),
         }
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
         match Written::deserialize(deserializer)? {
             Written::Number(number) => Ok(number),
-            Written::Word(word) => match word.as_str() {
-                "NaN" => Ok(f64::NAN),
-                "Infinity" => Ok(f64::INFINITY),
-                "-Infinity" => Ok(f64::NEG_INFINITY),
-                _ => Err(D::Error::custom(format!("`{word}` is no number"))),
-            },
+            Written::Word(word) => {
+                of_non_finite_word(&word).ok_or_else(|| D::Error::custom(format!("`{word}` is no number")))
+            }
         }
     }
 }

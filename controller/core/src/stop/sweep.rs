@@ -66,12 +66,8 @@ impl Record {
         if !matches!(seen.state, TrialState::Finished | TrialState::StoppedEarly) {
             return self;
         }
-        let improves = |value: f64| {
-            self.peak.is_none_or(|(_, peak)| match goal {
-                Goal::Minimize => value < peak - rule.min_delta,
-                Goal::Maximize => value > peak + rule.min_delta,
-            })
-        };
+        let peak = self.peak.map_or(f64::NAN, |(_, peak)| peak);
+        let improves = |value: f64| goal.better_by(value, peak, rule.min_delta);
         match objective.filter(|value| improves(*value)) {
             Some(value) => (self.peak, self.in_vain) = (Some((seen.trial, value)), 0),
             None => self.in_vain += 1,

@@ -270,14 +270,14 @@ pub(crate) async fn record(
         let found =
             client.sweeps.get_metrics(asked).await.map_err(|status| client.failed(&status))?.into_inner();
         let curve = found.curves.into_iter().next().unwrap_or_default();
-        untimed += usize::from(!curve.steps.is_empty() && curve.at_ms.len() != curve.steps.len());
+        untimed += usize::from(!is_timed(&curve));
         let points = points(&curve, &worked(&whole.attempts, &trial));
         curves.0.push(Trial { number: trial.number, params: flat(&crate::show::params(&trial)), points });
     }
     for (count, what) in [
         (left_out, "are not over or were cancelled, and left out"),
         (cut, "were stopped early: their curves end there"),
-        (untimed, "have points without times (an older controller): their time is divided evenly by steps"),
+        (untimed, "have points whose time is not known: their trials' is divided evenly by steps"),
     ] {
         if count > 0 {
             say(&format!("sweep {}: {count} trials {what}", sweep.id));
@@ -311,13 +311,18 @@ fn worked(attempts: &[v1::Attempt], trial: &v1::Trial) -> Vec<(i64, i64)> {
     attempts.iter().map(|attempt| (attempt.claimed_at_ms, end(attempt))).collect()
 }
 
+/// Whether it is known when each point was told: an older controller does not say.
+fn is_timed(curve: &v1::Curve) -> bool {
+    curve.at_ms.len() == curve.steps.len() && curve.at_ms.iter().all(|at| *at > 0)
+}
+
 /// The points of a curve, with the seconds that attempts had worked by then: waiting between them is left out.
 fn points(curve: &v1::Curve, worked: &[(i64, i64)]) -> Vec<Point> {
     let until = |at: i64| -> f64 {
         worked.iter().map(|(from, to)| (at.min(*to) - from).max(0) as f64 / 1000.0).sum()
     };
     let last = curve.steps.last().copied().unwrap_or(0).max(1) as f64;
-    let timed = curve.at_ms.len() == curve.steps.len();
+    let timed = is_timed(curve);
     let mut before = 0.0;
     let point = |(at, (&step, &value)): (usize, (&u64, &f64))| {
         let seconds = if timed { until(curve.at_ms[at]) } else { until(i64::MAX) * step as f64 / last };

@@ -62,12 +62,12 @@ pub(crate) struct Simulate {
 pub(crate) async fn run(server: &str, output: Format, args: &Simulate) -> Result<(), Failure> {
     let name = args.file.display().to_string();
     let text = set::apply(local::read_file(&args.file)?, &args.set.set)?;
-    let variants = variant::all(&name, &text, &args.variants, &args.rules)?;
     let spec = local::check(&sweep_core::spec::parse(&text), &name, &text)?;
     let Some(metric) = &spec.metric else {
         let message = format!("{name} has no `metric`, so no curve is better than another");
         return Err(Failure::new(Exit::Usage, format!("{message}\n  add metric: {{name: val_loss}}")));
     };
+    let variants = variant::all(&name, &text, &spec, &args.variants, &args.rules)?;
     let curves = if Path::new(&args.on).is_file() {
         Curves::read(Path::new(&args.on))?
     } else {

@@ -32,29 +32,30 @@ pub(crate) fn draw(comparison: &Comparison) -> String {
     let Some((low, high)) = range(comparison, |one| &one.hours_curve) else {
         return "no variant has a finite value\n".to_owned();
     };
-    let mut field = vec![vec![' '; WIDTH]; HEIGHT];
+    // Column by column.
+    let mut field = vec![[' '; HEIGHT]; WIDTH];
     let marked: Vec<(&Summary, char)> = comparison.variants.iter().zip(MARKS.into_iter().cycle()).collect();
     // The first lies on top: the others are seen where they leave it.
     for (one, mark) in marked.iter().rev() {
-        for column in 0..WIDTH {
-            let at = column * (one.hours_curve.len() - 1) / (WIDTH - 1);
+        for (at, column) in field.iter_mut().enumerate() {
+            let at = at * (one.hours_curve.len() - 1) / (WIDTH - 1);
             let (_, [_, median, _]) = one.hours_curve[at];
             let place = (high - median) / (high - low) * (HEIGHT - 1) as f64;
             if place.is_finite() && (-0.5..HEIGHT as f64 - 0.5).contains(&place) {
-                field[place.round() as usize][column] = *mark;
+                column[place.round() as usize] = *mark;
             }
         }
     }
     let labels = [number(high), number(low)];
     let wide = labels.iter().map(String::len).max().unwrap_or(0);
     let mut out = String::new();
-    for (at, line) in field.iter().enumerate() {
+    for at in 0..HEIGHT {
         let label = match at {
             0 => labels[0].as_str(),
             at if at + 1 == HEIGHT => labels[1].as_str(),
             _ => "",
         };
-        let line: String = line.iter().collect();
+        let line: String = field.iter().map(|column| column[at]).collect();
         out.push_str(format!("{label:>wide$} |{line}").trim_end());
         out.push('\n');
     }

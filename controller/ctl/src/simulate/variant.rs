@@ -22,11 +22,11 @@ type Rule = (String, Option<String>);
 pub(crate) fn all(
     file: &str,
     text: &str,
+    own: &SweepSpec,
     asked: &[String],
     rules: &[String],
 ) -> Result<Vec<Variant>, Failure> {
-    let own = local::check(&spec::parse(text), file, text)?;
-    let rules = named(&own, rules)?;
+    let rules = named(own, rules)?;
     let usual = || {
         let mut methods = vec![Method::Random];
         for method in [own.method, Method::Tpe, Method::Auto] {
@@ -119,7 +119,7 @@ fn one(file: &str, text: &str, rules: &[Rule], name: String) -> Result<Variant, 
         settings.push(format!("early_terminate={rule}"));
     }
     let changed = set::apply(text.to_owned(), &settings)?;
-    let mut spec = local::check(&spec::parse(&changed), &format!("{file}, as {name},"), &changed)?;
+    let mut spec = local::check(&spec::parse(&changed), &format!("{file} as {name}"), &changed)?;
     if rule.is_none() {
         spec.early_terminate = None;
     }
@@ -134,7 +134,9 @@ mod tests {
 
     fn names(asked: &[&str], rules: &[&str]) -> Result<Vec<String>, String> {
         let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
-        let found = all("f.yaml", FILE, &owned(asked), &owned(rules)).map_err(|failure| failure.message)?;
+        let own = spec::parse(FILE).spec.expect("is valid");
+        let found =
+            all("f.yaml", FILE, &own, &owned(asked), &owned(rules)).map_err(|failure| failure.message)?;
         let told = |variant: Variant| {
             let rule = variant.spec.early_terminate.map_or("none", |rule| rule.word());
             format!("{}: {} {rule}", variant.name, variant.spec.method.word())

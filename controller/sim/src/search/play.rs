@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+use rand_chacha::rand_core::SeedableRng as _;
+use sweep_core::normal;
 use sweep_core::objective::Goal;
 use sweep_core::search::Proposer;
 use sweep_core::simulate::{self, Function, Setup, Trial};
 use sweep_core::stop::Point;
+use sweep_core::stream::unit;
 use sweep_core::value::Params;
 
 use super::{Mode, Objective};
@@ -86,9 +88,7 @@ impl Durations {
     }
 
     fn next(&mut self) -> u64 {
-        let mut unit = || (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
-        // Box and Muller's transform.
-        let (radius, angle) = ((-2.0 * (1.0 - unit()).ln()).sqrt(), 2.0 * std::f64::consts::PI * unit());
-        ((SPREAD * radius * angle.cos()).exp() * 1e6) as u64
+        let (u, v) = (1.0 - unit(&mut self.0), unit(&mut self.0));
+        ((SPREAD * normal::pair(u, v).0).exp() * 1e6) as u64
     }
 }

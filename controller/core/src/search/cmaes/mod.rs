@@ -17,7 +17,7 @@ use super::axis::pick;
 use super::cube::Point;
 use super::random::unit;
 use super::why::Why;
-use crate::space::standard_normal;
+use crate::normal;
 use state::{Shape, State};
 
 /// Draws of a trial, where constraints forbid some or they are tried already.
@@ -49,7 +49,7 @@ fn draw(state: &State, stream: &mut ChaCha8Rng) -> Vec<f64> {
     let mut row = vec![0.5; shape.axes];
     let mut steps = vec![0.0; shape.numeric.len()];
     for attempt in 0..INSIDE {
-        let normal: Vec<f64> = steps.iter().map(|_| standard_normal(unit(stream))).collect();
+        let normal: Vec<f64> = steps.iter().map(|_| normal::quantile(unit(stream))).collect();
         let drawn = state.factor.times(&normal);
         let mut all_inside = true;
         for (at, step) in drawn.into_iter().enumerate() {

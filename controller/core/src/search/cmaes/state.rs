@@ -3,11 +3,11 @@
 use libm::pow;
 
 use crate::gp::matrix::{Factor, start};
+use crate::normal;
 use crate::search::axis::Kind;
 use crate::search::cube::Cube;
 use crate::search::history::Data;
 use crate::search::random::{stream, unit};
-use crate::space::standard_normal;
 
 /// The first step size, in parts of an axis: three of them reach its ends from the centre.
 const SIGMA: f64 = 1.0 / 6.0;
@@ -259,7 +259,7 @@ impl State {
     fn keep_margins(&mut self, rates: &Rates) {
         let d = self.mean.len();
         let rare = 1.0 / (rates.population * d.max(1)) as f64;
-        let reach = standard_normal(1.0 - rare / 2.0).max(1.0);
+        let reach = normal::quantile(1.0 - rare / 2.0).max(1.0);
         for at in 0..d {
             let spread = self.sigma * self.spread(at);
             let least = 0.5 * self.shape.cells[at] / reach;

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use rand_chacha::ChaCha8Rng;
 
 use super::Kernel;
+use crate::normal;
 use crate::search::axis::{Axis, Kind, pick};
 use crate::search::cube::{Cube, Point};
 use crate::search::history::Data;
 use crate::search::random::unit;
-use crate::space::{normal_share, standard_normal};
 use crate::spec::SweepSpec;
 
 /// The weight of the prior among kernels of weight 1.
@@ -208,8 +208,8 @@ impl Factor {
             Self::Normal { centres, inverse, .. } => {
                 let centre = Some(centres[kernel]).filter(|_| inverse[kernel] > 0.0)?;
                 let width = 1.0 / inverse[kernel];
-                let (from, to) = (normal_share(-centre / width), normal_share((1.0 - centre) / width));
-                Some((centre + width * standard_normal(from + quantile * (to - from))).clamp(0.0, 1.0))
+                let (from, to) = (normal::share(-centre / width), normal::share((1.0 - centre) / width));
+                Some((centre + width * normal::quantile(from + quantile * (to - from))).clamp(0.0, 1.0))
             }
             Self::Cells { rows, log_ratio, shares } => {
                 let row = Some(rows[kernel]).filter(|&row| row != ABSENT)? as usize;
@@ -232,7 +232,7 @@ impl Factor {
 
 /// How much likelier each cell is by a normal distribution than under the prior, as logarithms.
 fn log_ratios(axis: &Axis, centre: f64, width: f64) -> Vec<f64> {
-    let below: Vec<f64> = axis.edges.iter().map(|edge| normal_share((edge - centre) / width)).collect();
+    let below: Vec<f64> = axis.edges.iter().map(|edge| normal::share((edge - centre) / width)).collect();
     let whole = below[below.len() - 1] - below[0];
     let chance = |pair: &[f64]| ((pair[1] - pair[0]) / whole).max(f64::MIN_POSITIVE);
     below.windows(2).zip(&axis.shares).map(|(pair, share)| libm::log(chance(pair) / share)).collect()
@@ -240,7 +240,7 @@ fn log_ratios(axis: &Axis, centre: f64, width: f64) -> Vec<f64> {
 
 /// The share of a normal distribution that lies in [0, 1].
 fn inside(centre: f64, width: f64) -> f64 {
-    normal_share((1.0 - centre) / width) - normal_share(-centre / width)
+    normal::share((1.0 - centre) / width) - normal::share(-centre / width)
 }
 
 #[cfg(test)]
