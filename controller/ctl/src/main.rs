@@ -7,6 +7,7 @@ mod commands;
 mod exit;
 mod explain;
 mod local;
+mod pareto;
 mod replay;
 mod set;
 mod show;

@@ -65,6 +65,7 @@ fn recorded(sweep: &v1::Sweep, trial: &v1::Trial) -> Result<(Recorded, Option<se
         state: state.ok_or("its state is unknown to this sweep-ctl")?,
         objective: trial.objective,
         latest: latest.map(|metric| metric.last),
+        objectives: (!trial.objectives.is_empty()).then(|| trial.objectives.clone()),
     };
     Ok((recorded, origin))
 }

@@ -48,7 +48,8 @@ pub(crate) fn render<R>(sheet: &Sheet<'_, R>, format: Format, one: bool) -> Resu
     }
 }
 
-fn yaml(value: &Value) -> Result<String, Failure> {
+/// YAML.
+pub(crate) fn yaml(value: &Value) -> Result<String, Failure> {
     serde_yaml::to_string(value)
         .map_err(|error| Failure::new(Exit::Unexpected, format!("cannot print YAML: {error}")))
 }

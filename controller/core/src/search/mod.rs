@@ -9,6 +9,7 @@ mod bayes;
 mod cmaes;
 mod cube;
 mod finite;
+mod front;
 mod grid;
 mod history;
 mod probe;
@@ -78,6 +79,12 @@ impl Task<'_> {
     /// Whether a point was not tried yet.
     fn is_new(&self, row: &[f64]) -> bool {
         !self.data.has(row)
+    }
+
+    /// Whether too little is known for a model: a design of `start` trials comes before the first, less what is known from
+    /// earlier sweeps.
+    fn begins(&self, start: u64) -> bool {
+        self.data.len() < 2 || self.number <= start && (self.data.len() as u64) < start
     }
 
     /// The trial of the start design.

@@ -50,6 +50,7 @@ pub(super) const TABLES: &[Table] = &[
             ("changed", Int),
             ("infrastructure_retries", Int),
             ("fails_non_finite", Flag),
+            ("objectives", Text),
         ],
     },
     Table {
@@ -92,6 +93,7 @@ pub(super) const TABLES: &[Table] = &[
             ("pause_ms", Int),
             ("pause_began", Int),
             ("origin", Text),
+            ("objectives", Text),
         ],
     },
     Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },

@@ -7,6 +7,7 @@ use sweep_core::report::{Intake, intake};
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
+use super::objectives;
 use super::standing::unknown;
 use crate::codec::{self, Column, LogRef};
 use crate::port::{AttemptStanding, PackedBatch, Tables};
@@ -50,6 +51,9 @@ pub(crate) async fn report(
     let facts = batch.merged_facts(known.facts.clone());
     tx.attempt_advance(key, batch.last_seq, facts.as_ref()).await?;
     let objective = summarise(tx, key.trial, &batch.columns, &known).await?;
+    if !batch.columns.is_empty() {
+        objectives::note(tx, key.trial, &known.targets).await?;
+    }
     if known.state == TrialState::Leased || !batch.columns.is_empty() {
         tx.trial_running(key.trial, objective).await?;
     }

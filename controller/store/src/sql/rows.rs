@@ -92,6 +92,7 @@ pub(super) fn sweep(row: &impl SqlRow) -> Result<Sweep> {
         reason: text(row, "reason")?,
         method: text(row, "method")?,
         objective: objective(row)?,
+        objectives: optional(row, "objectives")?.unwrap_or_default(),
         // The same 64 bits; databases have signed integers only.
         seed: int(row, "seed")?.cast_unsigned(),
         planned_trials: row.int("planned_trials")?.map(i64::cast_unsigned),
@@ -121,6 +122,7 @@ pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
         exhausted: row.flag("exhausted")?,
         max_parallel: row.int("max_parallel")?.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
         target: objective(row)?,
+        targets: optional(row, "targets")?.unwrap_or_default(),
     })
 }
 
@@ -143,6 +145,7 @@ pub(super) fn trial(row: &impl SqlRow) -> Result<Trial> {
         params: json(row, "params")?,
         metrics: BTreeMap::new(),
         objective: row.real("objective")?,
+        objectives: optional(row, "objectives")?,
         attempt: small(row, "attempt")?,
         agent: row.text("agent")?.unwrap_or_default(),
         created_at_ms: int(row, "created_at")?,
@@ -161,6 +164,7 @@ pub(super) fn recorded(row: &impl SqlRow) -> Result<Recorded> {
         state: trial_state(row)?,
         objective: row.real("objective")?,
         latest: row.real("last")?,
+        objectives: optional(row, "objectives")?,
     })
 }
 
@@ -247,6 +251,8 @@ pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
         sweep_state: sweep_state(row, "sweep_state")?,
         exhausted: row.flag("exhausted")?,
         target: objective(row)?,
+        targets: optional(row, "targets")?.unwrap_or_default(),
+        objectives: optional(row, "objectives")?,
         retries: small(row, "retries")?,
         infrastructure_retries: small(row, "infrastructure_retries")?,
         fails_non_finite: row.flag("fails_non_finite")?,

@@ -33,6 +33,7 @@ impl SweepTables for Held {
             reason: String::new(),
             method: new.method.clone(),
             objective: new.objective.clone(),
+            objectives: new.objectives.clone(),
             seed: new.seed,
             planned_trials: new.planned_trials,
             proposed: 0,
@@ -67,6 +68,7 @@ impl SweepTables for Held {
             exhausted: row.sweep.exhausted,
             max_parallel: row.max_parallel,
             target: row.sweep.objective.clone(),
+            targets: row.sweep.objectives.clone(),
         }))
     }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use sweep_core::sweep::SweepState;
 use uuid::Uuid;
 
+use super::json;
 use crate::port::{Lock, SweepStanding, SweepTables};
 use crate::sql::{SqlTx, rows, statements as sql, values};
 use crate::{NewSweep, Result};
@@ -28,6 +29,7 @@ impl<T: SqlTx> SweepTables for T {
     async fn sweep_insert(&mut self, new: &NewSweep) -> Result<bool> {
         let change = self.next_change().await?;
         let objective = new.objective.as_ref();
+        let objectives = (!new.objectives.is_empty()).then(|| json(&new.objectives)).transpose()?;
         let row = values![
             &new.id,
             new.request_id,
@@ -46,6 +48,7 @@ impl<T: SqlTx> SweepTables for T {
             &new.text,
             new.created_at_ms,
             change,
+            objectives,
         ];
         Ok(self.execute(&sql::SWEEP_INSERT, row).await? == 1)
     }
