@@ -134,8 +134,8 @@ impl App {
         };
         let spec = spec.ok_or_else(|| CreateError::Invalid(rendered(Severity::Error).join("\n\n")))?;
         let warnings = rendered(Severity::Warning);
-        let fails_non_finite =
-            spec.metric.as_ref().is_some_and(|metric| metric.non_finite == NonFinite::Fail);
+        let fails_non_finite = spec.objectives().iter().any(|metric| metric.non_finite == NonFinite::Fail);
+        let objective = |metric: &spec::Metric| Objective { name: metric.name.clone(), goal: metric.goal };
         let new = NewSweep {
             id: new_sweep_id(),
             request_id,
@@ -143,7 +143,8 @@ impl App {
             project: if project.is_empty() { spec.project.clone() } else { project },
             description: spec.description.clone(),
             method: spec.method.word().to_owned(),
-            objective: spec.metric.clone().map(|metric| Objective { name: metric.name, goal: metric.goal }),
+            objective: spec.metric.as_ref().map(objective),
+            objectives: spec.metrics.iter().map(objective).collect(),
             // Recorded, so that a sweep without a seed can be replayed as well.
             seed: spec.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
             planned_trials: spec.planned_trials(),

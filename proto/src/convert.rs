@@ -70,6 +70,7 @@ pub fn recorded(sweep: &v1::Sweep, trial: &v1::Trial) -> Result<(Recorded, Optio
         state: state.ok_or(Unreadable::State)?,
         objective: trial.objective,
         latest: latest.map(|metric| metric.last),
+        objectives: (!trial.objectives.is_empty()).then(|| trial.objectives.clone()),
     };
     Ok((recorded, origin))
 }

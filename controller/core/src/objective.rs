@@ -1,7 +1,10 @@
 //! The objective: which of two values is better, and what a curve comes to.
 
+use serde::{Deserialize, Serialize};
+
 /// Which way is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Goal {
     Minimize,
     Maximize,

@@ -118,6 +118,92 @@ fn area(points: &[&[f64]], first: f64, second: f64) -> f64 {
     sum
 }
 
+/// The best `count` points, of which nothing is missing that one of them is better for: whole fronts, first ones first, and
+/// of the front that goes in partly those that together dominate most, each next one the one that adds most (Guerreiro,
+/// Fonseca and Paquete, "Greedy hypervolume subset selection in low dimensions", 2016). Places, in that order; of equal
+/// ones the first. Values are finite.
+pub fn best(points: &[Vec<f64>], count: usize) -> Vec<usize> {
+    // In this order a point is dominated only by some before it.
+    let mut left: Vec<usize> = (0..points.len()).collect();
+    left.sort_by(|&a, &b| lexicographic(&points[a], &points[b]).then(a.cmp(&b)));
+    let mut chosen = Vec::with_capacity(count.min(points.len()));
+    while chosen.len() < count && !left.is_empty() {
+        let (mut front, mut rest): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
+        for at in left {
+            let behind = front.iter().any(|&other| dominates(&points[other], &points[at]));
+            if behind { rest.push(at) } else { front.push(at) }
+        }
+        front.sort_unstable();
+        let room = count - chosen.len();
+        chosen.extend(if front.len() <= room { front } else { spread(points, &front, room) });
+        left = rest;
+    }
+    chosen
+}
+
+/// Which of two points comes first where objectives count in their order.
+pub(crate) fn lexicographic(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
+    let differs = a.iter().zip(b).map(|(a, b)| a.total_cmp(b)).find(|order| order.is_ne());
+    differs.unwrap_or(std::cmp::Ordering::Equal)
+}
+
+/// So many of a front, one after the other the one that adds most to the volume of those before it.
+fn spread(points: &[Vec<f64>], front: &[usize], count: usize) -> Vec<usize> {
+    // Each objective as a share of the front's extent; the reference is a tenth of it beyond the worst.
+    const MARGIN: f64 = 1.1;
+    let extents = extents(front.iter().map(|&at| points[at].as_slice()));
+    let share =
+        |(x, (low, high)): (&f64, &(f64, f64))| if high > low { (x - low) / (high - low) } else { 0.0 };
+    let scaled: Vec<Vec<f64>> =
+        front.iter().map(|&at| points[at].iter().zip(&extents).map(share).collect()).collect();
+    let reference = vec![MARGIN; extents.len()];
+    let mut chosen: Vec<usize> = Vec::with_capacity(count);
+    let mut volume = 0.0;
+    // What one adds gets less with every other: what it added to fewer is a bound, and few need be looked at again.
+    let mut bounds = vec![f64::INFINITY; front.len()];
+    while chosen.len() < count {
+        let mut looked = vec![false; front.len()];
+        let next = loop {
+            let open = (0..front.len()).filter(|at| !chosen.contains(at));
+            let Some(at) = open.reduce(|best, at| if bounds[at] > bounds[best] { at } else { best }) else {
+                return chosen.into_iter().map(|at| front[at]).collect();
+            };
+            if looked[at] {
+                break at;
+            }
+            let with: Vec<Vec<f64>> = chosen.iter().chain([&at]).map(|&one| scaled[one].clone()).collect();
+            bounds[at] = hypervolume(&with, &reference) - volume;
+            looked[at] = true;
+        };
+        volume += bounds[next];
+        chosen.push(next);
+    }
+    chosen.into_iter().map(|at| front[at]).collect()
+}
+
+/// The least and the greatest value of each objective.
+fn extents<'p>(points: impl Iterator<Item = &'p [f64]>) -> Vec<(f64, f64)> {
+    points.fold(Vec::new(), |mut extents, point| {
+        extents.resize(point.len(), (f64::INFINITY, f64::NEG_INFINITY));
+        for ((low, high), &x) in extents.iter_mut().zip(point) {
+            (*low, *high) = (low.min(x), high.max(x));
+        }
+        extents
+    })
+}
+
+/// A reference point for [`hypervolume`] out of the points themselves: of each objective the worst value, and a tenth of
+/// the points' extent beyond, so that the ends of a front count too. Where all values are one, a tenth of its size, or a
+/// tenth. `None`: there are no points.
+pub fn reference(points: &[Vec<f64>]) -> Option<Vec<f64>> {
+    let beyond = |(low, high): (f64, f64)| {
+        let size = if high > low { high - low } else { high.abs() };
+        high + 0.1 * if size > 0.0 { size } else { 1.0 }
+    };
+    let extents = extents(points.iter().map(Vec::as_slice));
+    (!points.is_empty()).then(|| extents.into_iter().map(beyond).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -164,6 +250,34 @@ mod tests {
         assert_eq!(hypervolume(&[], &[1.0, 1.0]), 0.0);
     }
 
+    #[test]
+    fn the_best_are_whole_fronts_and_the_most_spread_of_the_next() {
+        let points = points(&[
+            &[9.0, 9.0],
+            &[0.0, 4.0],
+            &[4.0, 0.0],
+            &[2.0, 2.0],
+            &[2.1, 1.9],
+            &[5.0, 5.0],
+            &[4.5, 6.0],
+        ]);
+        // The middle dominates most, then the ends add more than its neighbour.
+        assert_eq!(best(&points, 3), [3, 1, 2]);
+        assert_eq!(best(&points, 5), [1, 2, 3, 4, 5]);
+        assert_eq!(best(&points, 6), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(best(&points, 99), [1, 2, 3, 4, 5, 6, 0]);
+        assert_eq!((best(&points, 0), best(&[], 3)), (vec![], vec![]));
+        let equal = vec![vec![1.0, 1.0]; 4];
+        assert_eq!(best(&equal, 2), [0, 1]);
+    }
+
+    #[test]
+    fn a_reference_lies_a_tenth_beyond_the_worst() {
+        assert_eq!(reference(&points(&[&[0.0, 30.0], &[10.0, 20.0]])), Some(vec![11.0, 31.0]));
+        assert_eq!(reference(&points(&[&[5.0, -5.0, 0.0]])), Some(vec![5.5, -4.5, 0.1]));
+        assert_eq!(reference(&[]), None);
+    }
+
     fn some_points(objectives: usize) -> impl Strategy<Value = Vec<Vec<f64>>> {
         // Few different values, so that ties are common.
         prop::collection::vec(prop::collection::vec((0..6_u8).prop_map(f64::from), objectives), 0..12)
@@ -193,6 +307,16 @@ mod tests {
                 }
             }
             prop_assert_eq!(fronts.first().cloned().unwrap_or_default(), non_dominated(&points));
+        }
+
+        #[test]
+        fn the_best_are_never_behind_one_that_is_left_out(points in some_points(3), count in 0..13_usize) {
+            let best = best(&points, count);
+            prop_assert_eq!(best.len(), count.min(points.len()));
+            let depths = fronts(&points);
+            let depth = |at: &usize| depths.iter().position(|front| front.contains(at));
+            let worst = best.iter().map(depth).max();
+            prop_assert!((0..points.len()).all(|at| best.contains(&at) || Some(depth(&at)) >= worst));
         }
 
         #[test]

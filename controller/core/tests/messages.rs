@@ -48,6 +48,14 @@ fn errors() -> Vec<(&'static str, String)> {
         ("A method by another tool's name", format!("program: train.py\nmethod: qmc\n{PARAMETERS}")),
         ("bayes without a metric", format!("program: train.py\nmethod: bayes\n{PARAMETERS}")),
         ("`early_terminate` without a metric", with("early_terminate: {type: hyperband, min_iter: 3}\n")),
+        (
+            "Metrics beside a metric, and what is of one metric only",
+            "program: train.py\nmethod: cmaes\nmetric: {name: loss}\nmetrics: [{name: loss, target: 0.1}, {name: latency}]\n\
+             early_terminate: {type: hyperband, min_iter: 3}\nstop: {no_improvement: 20}\n"
+                .to_owned()
+                + PARAMETERS,
+        ),
+        ("One metric among metrics", with("metrics: [{name: loss}]\n")),
         ("hyperband without bands", with("metric: {name: loss}\nearly_terminate: {type: hyperband}\n")),
         (
             "A rung that is none, and a resource that is none",

@@ -52,6 +52,9 @@ fn meaning(spec: &SweepSpec) -> String {
             line("non-finite", format!("{:?}", metric.non_finite));
         }
     }
+    for metric in &spec.metrics {
+        line("metrics", format!("{} {} {:?}", metric.goal.word(), metric.name, metric.non_finite));
+    }
     for parameter in &spec.parameters {
         line(&parameter.path.join(" / "), domain(parameter, spec));
     }

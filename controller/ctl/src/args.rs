@@ -159,6 +159,20 @@ pub(crate) enum Command {
         #[arg(default_value = "-")]
         sweep: String,
     },
+    /// Show the trials of a sweep with several metrics of which no other is better in all of them, and how much they dominate.
+    ///
+    /// Examples:
+    ///   sweep-ctl pareto k3x9q2ab
+    ///   sweep-ctl pareto k3x9q2ab --reference 1,600 -o json
+    #[command(verbatim_doc_comment)]
+    Pareto {
+        #[arg(default_value = "-")]
+        sweep: String,
+        /// Values of the metrics, in their order, beyond which nothing counts in the hypervolume, so that sweeps can be
+        /// compared. Without it: the worst of each in the set, and a tenth of their extent beyond.
+        #[arg(long, value_delimiter = ',', value_name = "VALUE", allow_negative_numbers = true)]
+        reference: Vec<f64>,
+    },
     /// Propose every trial of a sweep again from what is recorded, and compare.
     Replay {
         #[arg(default_value = "-")]

@@ -24,6 +24,10 @@ use line::{Line, Tell};
 /// Reads lines to their end, and answers each.
 pub(crate) fn run(file: &str, text: &str, seed: Option<u64>) -> Result<(), Failure> {
     let spec = local::check(&spec::parse(text), file, text)?;
+    if spec.objectives().len() > 1 {
+        let message = format!("{file}: ask-tell takes one value a trial, and the file has several `metrics`");
+        return Err(Failure::new(Exit::Usage, format!("{message}\n  name one `metric`")));
+    }
     let given = seed.or(spec.seed);
     let seed = given.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0 >> 32);
     if given.is_none() {
@@ -139,7 +143,7 @@ impl Session {
             return None;
         };
         let state = TrialState::Running;
-        let recorded = Recorded { number, params, state, objective: None, latest: None };
+        let recorded = Recorded { number, params, state, objective: None, latest: None, objectives: None };
         self.trials.push(Trial { recorded, why, points: 0, verdict: Verdict::Continue });
         Some(shown(&self.trials[self.trials.len() - 1]))
     }

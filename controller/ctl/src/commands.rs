@@ -11,7 +11,7 @@ use crate::args::{Cli, Command, Format, MetricsArgs};
 use crate::client::Client;
 use crate::exit::{Exit, Failure};
 use crate::table::{Column, Sheet, object, put, render, say};
-use crate::{ask_tell, explain, importance, local, replay, set, show, simulate, watch};
+use crate::{ask_tell, explain, importance, local, pareto, replay, set, show, simulate, watch};
 
 type Done = Result<(), Failure>;
 
@@ -61,6 +61,10 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Show { what } => show_sweep(&mut client, output, what).await,
         Command::Trials { sweep, top, state } => trials(&mut client, output, sweep, top, &state).await,
         Command::Best { sweep } => best(&mut client, output, sweep).await,
+        Command::Pareto { sweep, reference } => {
+            let (sweep, trials) = sweep_and_trials(&mut client, sweep).await?;
+            pareto::pareto(output, &sweep, &trials, &reference)
+        }
         Command::Replay { sweep } => {
             let (sweep, trials) = sweep_and_trials(&mut client, sweep).await?;
             let judgements = list_judgements(&mut client, &sweep.id).await?;
@@ -193,14 +197,16 @@ async fn show_trial(client: &mut Client, output: Format, trial: String) -> Done 
     let trial = present(reply.trial.clone())?;
     if output != Format::Table {
         let whole = |trial: &v1::Trial| show::whole_trial_json(trial, &reply.attempts, &reply.checkpoints);
-        let sheet = show::trials(std::slice::from_ref(&trial), "");
+        let sheet = show::trials(std::slice::from_ref(&trial), &[]);
         return put(&render(&Sheet { json: &whole, ..sheet }, output, true)?);
     }
     let mut text = format!("trial    {}\nstate    {}", show::trial_id(&trial), trial_state_word(trial.state));
     if !trial.reason.is_empty() {
         text.push_str(&format!(" ({})", trial.reason));
     }
-    text.push_str(&format!("\nobjective {}\n", show::optional(trial.objective)));
+    let several: Vec<_> = trial.objectives.iter().map(|&value| show::number(value)).collect();
+    let objective = if several.is_empty() { show::optional(trial.objective) } else { several.join(", ") };
+    text.push_str(&format!("\nobjective {objective}\n"));
     if !trial.why.is_empty() {
         text.push_str(&format!("proposed {}\n", trial.why));
     }
@@ -282,6 +288,9 @@ async fn trials(
 ) -> Done {
     let wanted = states(words, TrialState::of_word, &TrialState::ALL.map(TrialState::word))?;
     let sweep = get_sweep(client, name).await?;
+    if top.is_some() {
+        pareto::refuse_best(&sweep)?;
+    }
     let states = wanted.into_iter().map(|state| v1::TrialState::from(state).into()).collect();
     let request = v1::ListTrialsRequest { sweep: sweep.id.clone(), states, top: top.unwrap_or(0) };
     let trials = list_trials(client, request).await?;
@@ -289,11 +298,12 @@ async fn trials(
         say("no trials match");
         return Ok(());
     }
-    put(&render(&show::trials(&trials, &sweep.objective_name), output, false)?)
+    put(&render(&show::trials(&trials, &show::objective_names(&sweep)), output, false)?)
 }
 
 async fn best(client: &mut Client, output: Format, name: String) -> Done {
     let sweep = get_sweep(client, name).await?;
+    pareto::refuse_best(&sweep)?;
     if sweep.objective_name.is_empty() {
         return Err(Failure::new(
             Exit::Nothing,
@@ -317,7 +327,7 @@ async fn best(client: &mut Client, output: Format, name: String) -> Done {
         .await
         .map_err(|status| client.failed(&status))?;
     let trial = present(reply.into_inner().trial)?;
-    put(&render(&show::trials(&[trial], &sweep.objective_name), output, true)?)
+    put(&render(&show::trials(&[trial], &show::objective_names(&sweep)), output, true)?)
 }
 
 async fn metrics(client: &mut Client, output: Format, args: MetricsArgs) -> Done {

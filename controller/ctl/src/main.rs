@@ -9,6 +9,7 @@ mod exit;
 mod explain;
 mod importance;
 mod local;
+mod pareto;
 mod replay;
 mod set;
 mod show;

@@ -74,6 +74,7 @@ pub(crate) fn sweep_json(sweep: &v1::Sweep) -> Value {
             if sweep.objective_name.is_empty() { Value::Null } else { sweep.objective_name.clone().into() },
         ),
         ("goal", sweep.goal().to_core().map_or(Value::Null, |goal| goal.word().into())),
+        ("objectives", sweep.objectives.iter().map(objective_json).collect()),
         ("seed", sweep.seed.into()),
         ("planned_trials", sweep.planned_trials.map_or(Value::Null, Value::from)),
         ("trials", counts_json(counts)),
@@ -87,6 +88,17 @@ pub(crate) fn sweep_json(sweep: &v1::Sweep) -> Value {
         ("created_at", text_or_null(time(sweep.created_at_ms))),
         ("ended_at", text_or_null(time(sweep.ended_at_ms))),
     ])
+}
+
+fn objective_json(objective: &v1::Objective) -> Value {
+    let goal = objective.goal().to_core().map_or(Value::Null, |goal| goal.word().into());
+    object([("name", objective.name.clone().into()), ("goal", goal)])
+}
+
+/// The names of what a sweep is after: none, one, or several.
+pub(crate) fn objective_names(sweep: &v1::Sweep) -> Vec<String> {
+    let one = (!sweep.objective_name.is_empty()).then(|| sweep.objective_name.clone());
+    one.into_iter().chain(sweep.objectives.iter().map(|objective| objective.name.clone())).collect()
 }
 
 fn counts_json(counts: v1::TrialCounts) -> Value {
@@ -117,7 +129,7 @@ pub(crate) fn sweeps(rows: &[v1::Sweep]) -> Sheet<'_, v1::Sweep> {
             Column::left("state", |sweep: &v1::Sweep| sweep_state_word(sweep.state).to_owned()),
             Column::left("method", |sweep: &v1::Sweep| sweep.method.clone()),
             Column::right("trials", progress),
-            Column::left("objective", |sweep: &v1::Sweep| sweep.objective_name.clone()),
+            Column::left("objective", |sweep: &v1::Sweep| objective_names(sweep).join(", ")),
             Column::right("best", |sweep: &v1::Sweep| optional(sweep.best_objective)),
             Column::left("created", |sweep: &v1::Sweep| time(sweep.created_at_ms).unwrap_or_default()),
         ]
@@ -151,6 +163,14 @@ pub(crate) fn trial_json(trial: &v1::Trial) -> Value {
         ("params", Value::Object(params(trial).into_iter().collect())),
         ("metrics", Value::Object(metrics)),
         ("objective", trial.objective.map_or(Value::Null, real)),
+        (
+            "objectives",
+            if trial.objectives.is_empty() {
+                Value::Null
+            } else {
+                trial.objectives.iter().map(|&value| real(value)).collect()
+            },
+        ),
         ("attempt", trial.attempt.into()),
         ("agent", if trial.agent.is_empty() { Value::Null } else { trial.agent.clone().into() }),
         ("created_at", text_or_null(time(trial.created_at_ms))),
@@ -218,8 +238,9 @@ fn facts_json(facts: &v1::AttemptFacts) -> Value {
     ])
 }
 
-/// The trial table: only parameters that differ are shown; CSV has all of them and every metric's last value.
-pub(crate) fn trials<'r>(rows: &'r [v1::Trial], objective: &str) -> Sheet<'r, v1::Trial> {
+/// The trial table: only parameters that differ are shown; CSV has all of them and every metric's last value. `objectives`
+/// are the names of what the sweep is after, as far as the caller knows them.
+pub(crate) fn trials<'r>(rows: &'r [v1::Trial], objectives: &[String]) -> Sheet<'r, v1::Trial> {
     let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut metrics = BTreeSet::new();
     for trial in rows {
@@ -228,12 +249,18 @@ pub(crate) fn trials<'r>(rows: &'r [v1::Trial], objective: &str) -> Sheet<'r, v1
         }
         metrics.extend(trial.metrics.iter().map(|metric| metric.name.clone()));
     }
-    let title = if objective.is_empty() { "objective" } else { objective };
     let mut table = vec![
         Column::left("trial", trial_id),
         Column::left("state", |trial: &v1::Trial| trial_state_word(trial.state).to_owned()),
-        Column::right(title, |trial: &v1::Trial| optional(trial.objective)),
     ];
+    match objectives {
+        [] => table.push(Column::right("objective", |trial: &v1::Trial| optional(trial.objective))),
+        [one] => table.push(Column::right(one, |trial: &v1::Trial| optional(trial.objective))),
+        several => {
+            let value = |at: usize| move |trial: &v1::Trial| optional(trial.objectives.get(at).copied());
+            table.extend(several.iter().enumerate().map(|(at, name)| Column::right(name, value(at))));
+        }
+    }
     let several = rows.len() > 1;
     for (name, _) in values.iter().filter(|(_, distinct)| !several || distinct.len() > 1) {
         table.push(param_column(name, true));
@@ -254,6 +281,13 @@ pub(crate) fn trials<'r>(rows: &'r [v1::Trial], objective: &str) -> Sheet<'r, v1
         Column::left("finished_at", |trial: &v1::Trial| time(trial.finished_at_ms).unwrap_or_default()),
         Column::left("reason", |trial: &v1::Trial| trial.reason.clone()),
     ];
+    if objectives.len() > 1 {
+        let value = |at: usize| {
+            move |trial: &v1::Trial| trial.objectives.get(at).map(f64::to_string).unwrap_or_default()
+        };
+        let several = objectives.iter().enumerate();
+        csv.extend(several.map(|(at, name)| Column::left(&format!("objectives.{name}"), value(at))));
+    }
     csv.extend(
         values.keys().map(|name| Column { title: format!("params.{name}"), ..param_column(name, false) }),
     );
@@ -380,7 +414,7 @@ mod tests {
     fn trials_print_in_every_format() {
         let rows = [trial(1, 0.001, Some(0.5)), trial(2, 0.00002, None)];
         for format in [Format::Table, Format::Csv, Format::Name, Format::Json, Format::Yaml] {
-            let text = render(&trials(&rows, "f1"), format, false).expect("renders");
+            let text = render(&trials(&rows, &["f1".to_owned()]), format, false).expect("renders");
             insta::assert_snapshot!(format!("trials_{format:?}").to_lowercase(), text);
         }
     }

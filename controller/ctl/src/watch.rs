@@ -95,6 +95,9 @@ impl Story {
             return None;
         }
         let mut line = format!("{:<12} {:<13}", show::trial_id(trial), state);
+        for (value, objective) in trial.objectives.iter().zip(&sweep.objectives) {
+            line.push_str(&format!(" {} {}", objective.name, show::number(*value)));
+        }
         if let Some(objective) = trial.objective {
             line.push_str(&format!(" {} {}", sweep.objective_name, show::number(objective)));
             if sweep.best_trial_number == trial.number && sweep.best_objective == trial.objective {
@@ -142,6 +145,10 @@ pub(crate) fn header(sweep: &v1::Sweep) -> String {
     .collect();
     text.push_str(&format!("\ntrials   {}  ({})\n", show::progress(sweep), parts.join(", ")));
     text.push_str(&format!("search   {}, seed {}\n", sweep.method, sweep.seed));
+    if !sweep.objectives.is_empty() {
+        let names = show::objective_names(sweep).join(", ");
+        text.push_str(&format!("after    {names}: sweep-ctl pareto {}\n", sweep.id));
+    }
     if let Some(best) = sweep.best_objective {
         text.push_str(&format!(
             "best     {} {}  trial {}/{}\n",

@@ -232,7 +232,8 @@ async fn work(url: String, sweep: String) -> u64 {
         };
         let params: serde_json::Value = serde_json::from_str(&trial.params_json).unwrap();
         let value = (params["a"].as_f64().unwrap() - 0.3).abs();
-        let values = [("loss".to_owned(), value)].into();
+        // What gets better where the loss gets worse.
+        let values = [("loss".to_owned(), value), ("gain".to_owned(), params["a"].as_f64().unwrap())].into();
         let point = v1::MetricPoint { step: 1, values, ..Default::default() };
         let kind = Some(v1::event::Kind::Metrics(point));
         let event = v1::Event { seq: 1, at_ms: now(), kind };
@@ -412,6 +413,60 @@ async fn ask_and_tell_proposes_what_a_controller_does() {
             assert!(trial["why"]["by"].is_string(), "{method}: {trial}");
         }
         assert!(said[40]["over"].as_str().unwrap().contains("run_cap"), "{method}: {}", said[40]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sweeps_after_several_metrics_are_worked_off_replayed_and_have_a_pareto_set() {
+    let place = Place::start().await;
+    for method in ["random", "tpe", "bayes", "auto"] {
+        place.file(
+            "several.yaml",
+            &format!(
+                "program: train.py\nmethod: {method}\nseed: 3\nrun_cap: 24\n\
+                 metrics: [{{name: loss}}, {{name: gain, goal: maximize}}]\nparameters:\n  \
+                 a: {{min: 0.0, max: 1.0}}\n  b: {{values: [x, y, z]}}\n  c: {{min: 1, max: 64, when: {{b: x}}}}\n\
+                 constraints: [a < 0.9]\n"
+            ),
+        );
+        let created = place.ctl(&["create", "several.yaml", "-o", "name"]).await;
+        assert_eq!(created.code, 0, "{method}: {}", created.talk);
+        let id = created.out.trim().to_owned();
+        let none = place.ctl(&["pareto", &id]).await;
+        assert!(none.code == 8 && none.talk.contains("loss, gain"), "{method}: {none:?}");
+        let agents: Vec<_> = (0..3).map(|_| tokio::spawn(work(place.url.clone(), id.clone()))).collect();
+        for agent in agents {
+            agent.await.unwrap();
+        }
+        let replayed = place.ctl(&["replay", &id]).await;
+        assert_eq!(replayed.code, 0, "{method}: {}", replayed.talk);
+        assert!(replayed.talk.contains("24 of 24 trials"), "{method}: {}", replayed.talk);
+
+        let set = place.ctl(&["pareto", &id, "-o", "json", "--reference", "1,0"]).await;
+        let set: serde_json::Value = serde_json::from_str(&set.out).unwrap();
+        let value = |trial: &serde_json::Value, at: usize| trial["objectives"][at].as_f64().unwrap();
+        let trials = set["trials"].as_array().unwrap();
+        // Every seventh trial fails.
+        assert_eq!((set["of"].as_u64(), set["reference"]["loss"].as_f64()), (Some(21), Some(1.0)));
+        assert!(set["hypervolume"].as_f64().unwrap() > 0.5, "{method}: {set}");
+        for pair in trials.windows(2) {
+            assert!(value(&pair[0], 0) < value(&pair[1], 0) && value(&pair[0], 1) < value(&pair[1], 1));
+        }
+        if method != "random" {
+            let shown = place.ctl(&["show", &format!("{id}/24"), "-o", "json"]).await.out;
+            let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+            let why = shown["why"].as_str().unwrap();
+            assert!(why.contains("tpe") || why.contains("growth of the front"), "{method}: {why}");
+        }
+        let said = place.ctl(&["pareto", &id]).await;
+        assert!(said.talk.contains("up to the reference point loss "), "{method}: {}", said.talk);
+        assert_eq!(said.out.lines().count(), trials.len() + 1);
+        let best = place.ctl(&["best", &id]).await;
+        assert!(best.code == 8 && best.talk.contains(&format!("sweep-ctl pareto {id}")), "{best:?}");
+        assert_eq!(place.ctl(&["trials", &id, "--top", "3"]).await.code, 8);
+        assert_eq!(place.ctl(&["pareto", &id, "--reference", "1"]).await.code, 2);
+        let heading = place.ctl(&["trials", &id]).await.out.lines().next().unwrap().to_owned();
+        assert!(heading.contains("LOSS") && heading.contains("GAIN"), "{heading}");
     }
 }
 

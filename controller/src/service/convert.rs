@@ -44,6 +44,10 @@ pub(super) fn attempt_key(held: &v1::AttemptRef) -> Result<AttemptKey, Status> {
 
 pub(super) fn sweep(sweep: Sweep) -> v1::Sweep {
     let counts = sweep.counts;
+    let objectives = sweep
+        .objectives
+        .into_iter()
+        .map(|objective| v1::Objective { goal: v1::Goal::from(objective.goal).into(), name: objective.name });
     let (best_objective, best_trial_number) =
         sweep.best.map_or((None, 0), |(value, number)| (Some(value), number));
     v1::Sweep {
@@ -72,6 +76,7 @@ pub(super) fn sweep(sweep: Sweep) -> v1::Sweep {
         text: sweep.text,
         project: sweep.project,
         description: sweep.description,
+        objectives: objectives.collect(),
     }
 }
 
@@ -110,6 +115,7 @@ pub(super) fn trial(trial: Trial) -> v1::Trial {
         started_at_ms: trial.started_at_ms.unwrap_or_default(),
         finished_at_ms: trial.finished_at_ms.unwrap_or_default(),
         facts: trial.facts.map(facts),
+        objectives: trial.objectives.unwrap_or_default(),
     }
 }
 

@@ -61,6 +61,7 @@ async fn sweep(store: &dyn Store) -> String {
         description: String::new(),
         method: "random".to_owned(),
         objective: Some(Objective { name: "f1".to_owned(), goal: Goal::Maximize }),
+        objectives: Vec::new(),
         seed: 1,
         planned_trials: None,
         retries: 0,

@@ -73,6 +73,9 @@ macro_rules! cases {
             logs_come_back_in_order
             records_come_back
             a_history_is_what_trials_came_to
+            several_objectives_are_the_last_finite_values_of_each
+            several_objectives_go_on_with_the_visible_curve
+            a_trial_without_one_of_several_objectives_fails_where_asked
             numbers_of_a_record_that_are_not_finite_are_left_out
             odd_characters_are_no_failure
             who_is_not_among_the_best_is_stopped_early
@@ -119,6 +122,7 @@ mod checkpoints;
 mod claims;
 mod ends;
 mod faults;
+mod objectives;
 mod reports;
 mod scene;
 mod stops;
@@ -130,6 +134,7 @@ pub(crate) use checkpoints::*;
 pub(crate) use claims::*;
 pub(crate) use ends::*;
 pub(crate) use faults::*;
+pub(crate) use objectives::*;
 pub(crate) use reports::*;
 pub(crate) use scene::*;
 pub(crate) use stops::*;

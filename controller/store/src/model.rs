@@ -27,6 +27,8 @@ pub struct NewSweep {
     pub description: String,
     pub method: String,
     pub objective: Option<Objective>,
+    /// Of a sweep after several; `objective` is `None` then.
+    pub objectives: Vec<Objective>,
     pub seed: u64,
     pub planned_trials: Option<u64>,
     /// How often a trial whose program failed is run again.
@@ -45,7 +47,7 @@ pub struct NewSweep {
 }
 
 /// What a sweep is after.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Objective {
     pub name: String,
     pub goal: Goal,
@@ -62,6 +64,8 @@ pub struct Sweep {
     pub reason: String,
     pub method: String,
     pub objective: Option<Objective>,
+    /// Of a sweep after several; `objective` is `None` then.
+    pub objectives: Vec<Objective>,
     pub seed: u64,
     pub planned_trials: Option<u64>,
     /// Trials up to this number have been proposed.
@@ -96,6 +100,8 @@ pub struct Trial {
     pub params: Params,
     pub metrics: BTreeMap<String, Summary>,
     pub objective: Option<f64>,
+    /// Of a sweep after several: the last finite value of each over the visible curve, once all have one.
+    pub objectives: Option<Vec<f64>>,
     /// 0: never claimed.
     pub attempt: u32,
     /// Name of the agent of the current attempt; empty: never claimed.

@@ -124,6 +124,8 @@ pub(crate) trait TrialTables: Send {
     async fn trial_lease(&mut self, key: AttemptKey, objective: Option<f64>, now_ms: i64) -> Result<()>;
     /// A trial that reported: it runs, and has this objective.
     async fn trial_running(&mut self, trial: Uuid, objective: Option<f64>) -> Result<()>;
+    /// What a trial of a sweep after several objectives came to in each; `None`: not every one has a finite value.
+    async fn trial_objectives(&mut self, trial: Uuid, values: Option<&[f64]>) -> Result<()>;
     async fn trial_move(&mut self, end: &TrialMove) -> Result<()>;
     async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()>;
     async fn metrics_forget(&mut self, trial: Uuid) -> Result<()>;

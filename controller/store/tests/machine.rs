@@ -127,6 +127,7 @@ impl World {
             description: String::new(),
             method: "random".to_owned(),
             objective: Some(Objective { name: "f1".to_owned(), goal: Goal::Maximize }),
+            objectives: Vec::new(),
             seed: 7,
             planned_trials: Some(CAP),
             retries: 1,

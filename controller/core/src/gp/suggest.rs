@@ -9,6 +9,7 @@ use super::improvement::{FrontImprovement, Improvement, Score};
 use super::model::{Model, Prediction};
 use super::posterior::Posterior;
 use crate::normal;
+use crate::pareto;
 use crate::stream::unit;
 
 /// Quasi-random rows over the whole cube, of a model of up to [`QUICK_ROWS`] rows; fewer of a larger one, in proportion.
@@ -49,7 +50,7 @@ pub struct Suggestion {
 /// A function of its arguments: `stream` is the only source of chance.
 pub fn suggest(model: &Model, ask: Ask<'_>, stream: &mut ChaCha8Rng) -> Option<Suggestion> {
     let score = Improvement(Posterior::new(model, ask.pending));
-    let found = search(&[model], &score, ask, stream)?;
+    let found = search(&[model], best_rows(model), &score, ask, stream)?;
     Some(suggestion(&[model], found))
 }
 
@@ -64,13 +65,18 @@ pub fn suggest_for_front(
     let posteriors = models.map(|model| Posterior::new(model, ask.pending));
     let mut points: Vec<[f64; 2]> =
         models[0].smoothed().zip(models[1].smoothed()).map(|(first, second)| [first, second]).collect();
+    // Rows beside the ends of the front, and beside its middle.
+    let mut incumbents: Vec<Vec<f64>> = models.iter().flat_map(|model| best_rows(model)).collect();
+    let vectors: Vec<Vec<f64>> = points.iter().map(|point| point.to_vec()).collect();
+    let middle = pareto::best(&vectors, 2 * INCUMBENTS).into_iter();
+    incumbents.extend(middle.map(|at| models[0].rows[at].clone()));
     // What is expected of pending rows is taken for known. It moves no mean, so the order does not matter.
     points.extend(
         ask.pending.iter().map(|row| posteriors.each_ref().map(|posterior| posterior.look(row).mean)),
     );
     let reference = [models[0].output().forth(reference[0]), models[1].output().forth(reference[1])];
     let score = FrontImprovement::new(posteriors, &points, reference);
-    let found = search(&models, &score, ask, stream)?;
+    let found = search(&models, incumbents, &score, ask, stream)?;
     Some(suggestion(&models, found))
 }
 
@@ -82,7 +88,13 @@ fn suggestion(models: &[&Model], spot: Spot) -> Suggestion {
     Suggestion { expected: models.iter().map(expected).collect(), log_ei: spot.score, row: spot.row }
 }
 
-fn search(models: &[&Model], score: &dyn Score, ask: Ask<'_>, stream: &mut ChaCha8Rng) -> Option<Spot> {
+fn search(
+    models: &[&Model],
+    incumbents: Vec<Vec<f64>>,
+    score: &dyn Score,
+    ask: Ask<'_>,
+    stream: &mut ChaCha8Rng,
+) -> Option<Spot> {
     let axes = models.first()?.axes();
     let field = Field { axes, score, permits: ask.permits };
     let rows = models.iter().map(|model| model.rows.len()).max().unwrap_or(0);
@@ -92,7 +104,6 @@ fn search(models: &[&Model], score: &dyn Score, ask: Ask<'_>, stream: &mut ChaCh
     let mut seen: Vec<Spot> =
         sobol(axes, scaled(CANDIDATES), stream).filter_map(|row| field.spot(row)).collect();
     let mut near: Vec<Spot> = ask.starts.iter().filter_map(|row| field.spot(fill(row, stream))).collect();
-    let incumbents: Vec<Vec<f64>> = models.iter().flat_map(|model| best_rows(model)).collect();
     for at in 0..scaled(NEIGHBOURS) {
         let beside = neighbour(axes, &incumbents[at % incumbents.len()], stream);
         near.extend(field.spot(beside));

@@ -116,7 +116,14 @@ fn recorded(count: u64) -> (SweepSpec, Vec<Recorded>) {
     let trial = |number: u64| {
         let params = crate::search::propose(&spec, 5, number).expect("is proposed");
         let objective = params["lr"].as_f64().map(|lr| (lr.log10() + 3.0).abs());
-        Recorded { number, params, state: TrialState::Finished, objective, latest: objective }
+        Recorded {
+            number,
+            params,
+            state: TrialState::Finished,
+            objective,
+            latest: objective,
+            objectives: None,
+        }
     };
     let trials = (1..=count).map(trial).collect();
     (spec, trials)

@@ -20,7 +20,7 @@ const FORETELLS: f64 = 0.2;
 
 /// The next point; `None`: the model has none that is new and allowed.
 pub(super) fn propose(task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Why)> {
-    if task.number <= bayes::START || task.data.len() < 2 {
+    if task.begins(bayes::START) {
         return task.start();
     }
     let because = match choose(task) {

@@ -2,10 +2,10 @@
 
 use rand_chacha::ChaCha8Rng;
 
-use super::Task;
 use super::axis::Kind;
 use super::cube::{Cube, Point};
 use super::why::Why;
+use super::{Task, front};
 use crate::gp::{self, Axes, Axis, Diagnosis, Fault, Model};
 
 /// Trials of a design before the first model.
@@ -17,28 +17,51 @@ const LISTED: usize = 1024;
 
 /// The next point; `None`: the model has none that is new and allowed. An error: there is no model.
 pub(super) fn propose(task: &Task, stream: &mut ChaCha8Rng) -> Result<Option<(Point, Why)>, Fault> {
-    if task.number <= START || task.data.len() < 2 {
+    if task.begins(START) {
         return Ok(task.start());
     }
     Ok(Process::fit(task)?.suggest(task, stream))
 }
 
 /// A process that was given what was seen.
-pub(super) struct Process(Model);
+pub(super) enum Process {
+    /// Of one objective.
+    One(Model),
+    /// Of two, one of each.
+    Pair([Model; 2]),
+    /// Of more, weighed so.
+    Weighed(Model, Vec<f64>),
+}
 
 impl Process {
     /// Fits to the trials with a score. A function of the data alone.
     pub(super) fn fit(task: &Task) -> Result<Self, Fault> {
-        let rows: Vec<Vec<f64>> = task.data.rows.chunks(task.data.axes.max(1)).map(<[f64]>::to_vec).collect();
-        Model::fit(&axes(task.cube)?, &rows, &task.data.scores, None).map(Self)
+        let (axes, data) = (axes(task.cube)?, task.data);
+        match data.goals.len() {
+            0 | 1 => {
+                let rows: Vec<Vec<f64>> = data.rows.chunks(data.axes.max(1)).map(<[f64]>::to_vec).collect();
+                Model::fit(&axes, &rows, &data.scores, None).map(Self::One)
+            }
+            2 => front::pair(&axes, data).map(Self::Pair),
+            several => {
+                let weights = front::weights(several, task.seed, task.number);
+                Ok(Self::Weighed(front::weighed(&axes, data, &weights)?, weights))
+            }
+        }
     }
 
-    /// How well it foretells what it was given.
+    /// How well it foretells what it was given; of two, the one that does less well.
     pub(super) fn diagnosis(&self) -> Diagnosis {
-        self.0.diagnosis()
+        match self {
+            Self::One(model) | Self::Weighed(model, _) => model.diagnosis(),
+            Self::Pair([first, second]) => {
+                let (first, second) = (first.diagnosis(), second.diagnosis());
+                if second.rank_correlation < first.rank_correlation { second } else { first }
+            }
+        }
     }
 
-    /// The point of the greatest expected improvement; `None`: none that was looked at is new and allowed.
+    /// The point of the greatest expected improvement, of two objectives of what their front dominates; `None`: none that was looked at is new and allowed.
     pub(super) fn suggest(&self, task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Why)> {
         let pending: Vec<Vec<f64>> =
             task.data.pending.chunks(task.data.axes.max(1)).map(<[f64]>::to_vec).collect();
@@ -49,16 +72,33 @@ impl Process {
         };
         let starts = self.starts(task, stream);
         let ask = gp::Ask { pending: &pending, starts: &starts, permits: &permits };
-        let found = gp::suggest(&self.0, ask, stream)?;
-        let expected = found.expected.first()?;
-        let why = Why::Gp {
-            log_ei: found.log_ei.max(f64::MIN),
-            mean: task.data.objective(expected.mean),
-            spread: expected.spread,
-            seen: task.data.len() as u64,
-            auto: None,
+        let found = match self {
+            Self::One(model) | Self::Weighed(model, _) => gp::suggest(model, ask, stream)?,
+            Self::Pair([first, second]) => {
+                gp::suggest_for_front([first, second], front::beyond(task.data), ask, stream)?
+            }
         };
-        Some((task.point(|axis| found.row[axis])?, why))
+        Some((task.point(|axis| found.row[axis])?, self.why(task, &found)?))
+    }
+
+    fn why(&self, task: &Task, found: &gp::Suggestion) -> Option<Why> {
+        let (log_ei, seen) = (found.log_ei.max(f64::MIN), task.data.len() as u64);
+        let means = found.expected.iter().enumerate().map(|(at, one)| task.data.objective(at, one.mean));
+        Some(match self {
+            Self::One(_) => {
+                let expected = found.expected.first()?;
+                let mean = task.data.objective(0, expected.mean);
+                Why::Gp { log_ei, mean, spread: expected.spread, seen, auto: None }
+            }
+            Self::Pair(_) => Why::Front {
+                log_growth: log_ei,
+                means: means.collect(),
+                spreads: found.expected.iter().map(|one| one.spread).collect(),
+                seen,
+                auto: None,
+            },
+            Self::Weighed(_, weights) => Why::Weighed { weights: weights.clone(), log_ei, seen, auto: None },
+        })
     }
 
     fn starts(&self, task: &Task, stream: &mut ChaCha8Rng) -> Vec<Vec<f64>> {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::cube::{Cube, key};
 use crate::objective::Goal;
+use crate::pareto;
 use crate::spec::{Impute, SweepSpec};
 
 /// The trials that a proposal may depend on. Their order makes no difference.
@@ -32,8 +33,8 @@ pub enum Outcome {
     Pending(Reported),
     /// A stop rule holds it back: it counts as one that ended with the best of what it reported, until it goes on.
     Held(Reported),
-    /// It ended, or was stopped early, with its objective; several in the order of the metrics, of which methods for one
-    /// look at the first. One that is not finite counts as of a failed trial that reported nothing.
+    /// It ended, or was stopped early, with its objective; several in the order of the metrics. One that is not finite, or
+    /// is missing, counts as of a failed trial that reported nothing.
     Done(Vec<f64>),
     /// It failed after it had reported so much of the objective.
     Failed(Reported),
@@ -51,12 +52,15 @@ pub struct Reported {
 #[derive(Debug, Default)]
 pub(crate) struct Data {
     pub(crate) axes: usize,
-    /// Whether scores are objectives upside down.
-    pub(crate) flipped: bool,
+    /// Which way each objective is better; those that are maximised are upside down in scores.
+    pub(crate) goals: Vec<Goal>,
     pub(crate) numbers: Vec<u64>,
     /// The rows of trials with a score, one after another.
     pub(crate) rows: Vec<f64>,
+    /// Of several objectives, the first.
     pub(crate) scores: Vec<f64>,
+    /// Of several objectives, all of them, a vector for each score; of one, empty.
+    pub(crate) vectors: Vec<Vec<f64>>,
     /// The rows of trials without one yet.
     pub(crate) pending: Vec<f64>,
     /// Keys of all points that were tried, those without a score too.
@@ -65,33 +69,47 @@ pub(crate) struct Data {
 
 impl Data {
     pub(crate) fn of(spec: &SweepSpec, cube: &Cube, history: &History) -> Self {
-        let goal = spec.metric.as_ref().map_or(Goal::Minimize, |metric| metric.goal);
         let impute = spec.metric.as_ref().map_or(Impute::Worst, |metric| metric.impute);
         let running = spec.metric.as_ref().and_then(|metric| metric.impute_while_running);
-        let less = |value: f64| if goal == Goal::Maximize { -value } else { value };
+        let mut goals: Vec<Goal> = spec.objectives().iter().map(|metric| metric.goal).collect();
+        if goals.is_empty() {
+            goals.push(Goal::Minimize);
+        }
+        let less = |(value, goal): (&f64, &Goal)| upside_down(*value, *goal);
         let done = |past: &Past| match &past.outcome {
             Outcome::Done(objectives) => {
-                objectives.first().copied().filter(|value| value.is_finite()).map(less)
+                let own = objectives.get(..goals.len())?;
+                let known = own.iter().all(|value| value.is_finite());
+                known.then(|| own.iter().zip(&goals).map(less).collect::<Vec<f64>>())
             }
-            Outcome::Held(reported) => reported.best.filter(|value| value.is_finite()).map(less),
+            // Rules judge by one objective.
+            Outcome::Held(reported) => {
+                let own = reported.best.filter(|value| value.is_finite())?;
+                (goals.len() == 1).then(|| vec![upside_down(own, goals[0])])
+            }
             Outcome::Pending(_) | Outcome::Failed(_) => None,
         };
         let points =
             history.trials.iter().filter_map(|past| Some((past, cube.encode(spec, &past.values).ok()?)));
         let points: Vec<(&Past, Vec<f64>)> = points.collect();
-        let worst = points.iter().filter_map(|(past, _)| done(past)).max_by(f64::total_cmp);
+        // The worst of each objective, whichever trials had them.
+        let worst = points.iter().filter_map(|(past, _)| done(past)).reduce(|mut worst, other| {
+            worst.iter_mut().zip(other).for_each(|(worst, other)| *worst = worst.max(other));
+            worst
+        });
         let imputed = |reported: Reported, impute: Impute| {
             let own = match impute {
                 Impute::Worst => None,
                 Impute::Best => reported.best,
                 Impute::Latest => reported.latest,
             };
-            own.filter(|value| value.is_finite()).map(less).or(worst)
+            let own = own.filter(|value| value.is_finite());
+            own.map(|value| vec![upside_down(value, goals[0])]).or_else(|| worst.clone())
         };
         let trial = |(past, row): (&Past, Vec<f64>)| {
             let score = match &past.outcome {
                 Outcome::Pending(reported) => running.and_then(|impute| imputed(*reported, impute)),
-                Outcome::Done(_) => done(past).or(worst),
+                Outcome::Done(_) => done(past).or_else(|| worst.clone()),
                 Outcome::Held(_) => done(past),
                 Outcome::Failed(reported) => imputed(*reported, impute),
             };
@@ -100,17 +118,20 @@ impl Data {
         };
         let mut trials: Vec<Trial> = points.into_iter().map(trial).collect();
         trials.sort_by(|a, b| {
-            let score = |trial: &Trial| trial.score.unwrap_or(f64::INFINITY);
-            (a.number, a.key).cmp(&(b.number, b.key)).then(score(a).total_cmp(&score(b)))
+            let unknown = [f64::INFINITY];
+            let score = |trial| Trial::score(trial).unwrap_or(&unknown);
+            (a.number, a.key).cmp(&(b.number, b.key)).then_with(|| pareto::lexicographic(score(a), score(b)))
         });
-        let mut data = Self { axes: cube.axes.len(), flipped: goal == Goal::Maximize, ..Self::default() };
+        let several = goals.len() > 1;
+        let mut data = Self { axes: cube.axes.len(), goals, ..Self::default() };
         for trial in trials {
             data.seen.insert(trial.key);
             match trial.score {
                 Some(score) => {
                     data.numbers.push(trial.number);
                     data.rows.extend(trial.row);
-                    data.scores.push(score);
+                    data.scores.push(score[0]);
+                    data.vectors.extend(several.then_some(score));
                 }
                 None if trial.pending => data.pending.extend(trial.row),
                 // Failed before anything was known: all that can be learnt is not to try it again.
@@ -130,9 +151,24 @@ impl Data {
         &self.rows[at * self.axes..(at + 1) * self.axes]
     }
 
-    /// A score as the objective that it stands for.
-    pub(crate) fn objective(&self, score: f64) -> f64 {
-        if self.flipped { -score } else { score }
+    /// A score as objective `at`, which it stands for.
+    pub(crate) fn objective(&self, at: usize, score: f64) -> f64 {
+        self.goals.get(at).map_or(score, |&goal| upside_down(score, goal))
+    }
+
+    /// Whether the sweep is after several objectives.
+    pub(crate) fn is_of_several(&self) -> bool {
+        self.goals.len() > 1
+    }
+
+    /// The best `count` trials with a score; of several objectives as [`pareto::best`] says.
+    pub(crate) fn best(&self, count: usize) -> Vec<usize> {
+        if self.is_of_several() {
+            return pareto::best(&self.vectors, count);
+        }
+        let mut ranked = self.ranked();
+        ranked.truncate(count);
+        ranked
     }
 
     pub(crate) fn has(&self, row: &[f64]) -> bool {
@@ -151,8 +187,19 @@ struct Trial {
     number: u64,
     key: u64,
     row: Vec<f64>,
-    score: Option<f64>,
+    score: Option<Vec<f64>>,
     pending: bool,
+}
+
+impl Trial {
+    fn score(&self) -> Option<&[f64]> {
+        self.score.as_deref()
+    }
+}
+
+/// An objective as a score, of which less is better, and back.
+fn upside_down(value: f64, goal: Goal) -> f64 {
+    if goal == Goal::Maximize { -value } else { value }
 }
 
 #[cfg(test)]
@@ -203,6 +250,30 @@ mod tests {
         ] {
             assert_eq!(scores(metric, mixture()), expected, "{metric}");
         }
+    }
+
+    #[test]
+    fn of_several_objectives_the_worst_of_each_is_imputed() {
+        let text = "program: p\nmethod: tpe\nmetrics: [{name: loss}, {name: f1, goal: maximize}]\n\
+                    parameters: {a: {min: 0.0, max: 1.0}}\n";
+        let spec = crate::spec::parse(text).spec.expect("is valid");
+        let past = |number, outcome| Past { number, values: vec![Some(json!(0.1 * number as f64))], outcome };
+        let trials = vec![
+            past(1, Outcome::Done(vec![1.0, 0.9])),
+            past(2, Outcome::Done(vec![3.0, 0.5])),
+            past(3, Outcome::Done(vec![0.0, f64::NAN])),
+            past(4, Outcome::Done(vec![0.0])),
+            past(5, Outcome::Failed(Reported::default())),
+            past(6, Outcome::Pending(Reported::default())),
+            past(7, Outcome::Done(vec![2.0, 0.4])),
+        ];
+        let data = Data::of(&spec, &Cube::of(&spec), &History { trials });
+        let worst = vec![3.0, -0.4];
+        let expected =
+            [vec![1.0, -0.9], vec![3.0, -0.5], worst.clone(), worst.clone(), worst, vec![2.0, -0.4]];
+        assert_eq!(data.vectors, expected);
+        assert_eq!((data.pending.len(), data.objective(0, 3.0), data.objective(1, -0.4)), (1, 3.0, 0.4));
+        assert_eq!(data.best(2), [0, 1]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod bayes;
 mod cmaes;
 mod cube;
 mod finite;
+mod front;
 mod grid;
 mod history;
 mod listed;
@@ -99,6 +100,12 @@ impl Task<'_> {
             }
             _ => self.is_new(&point.row).then_some(point),
         }
+    }
+
+    /// Whether too little is known for a model: a design of `start` trials comes before the first, less what is known from
+    /// earlier sweeps.
+    fn begins(&self, start: u64) -> bool {
+        self.data.len() < 2 || self.number <= start && (self.data.len() as u64) < start
     }
 
     /// The trial of the start design.

@@ -20,6 +20,8 @@ pub struct Recorded {
     pub objective: Option<f64>,
     /// Its last finite one.
     pub latest: Option<f64>,
+    /// Of a sweep of several objectives: the last finite value of each, in the order of the metrics, once all have one.
+    pub objectives: Option<Vec<f64>>,
 }
 
 /// Where a trial comes from, as it is stored with it: why, and what is needed to see again what the method was shown.
@@ -96,8 +98,9 @@ fn past(spec: &SweepSpec, trial: &Recorded) -> Past {
 /// What a trial comes to, as a method is shown it.
 pub(crate) fn outcome(trial: &Recorded) -> Outcome {
     let reported = Reported { best: trial.objective, latest: trial.latest };
-    match (trial.state, trial.objective) {
-        (TrialState::Finished | TrialState::StoppedEarly, Some(objective)) => Outcome::Done(vec![objective]),
+    let came_to = trial.objectives.clone().or_else(|| trial.objective.map(|objective| vec![objective]));
+    match (trial.state, came_to) {
+        (TrialState::Finished | TrialState::StoppedEarly, Some(objectives)) => Outcome::Done(objectives),
         (TrialState::Finished | TrialState::StoppedEarly | TrialState::Failed | TrialState::Cancelled, _) => {
             Outcome::Failed(reported)
         }
@@ -143,6 +146,7 @@ mod tests {
                 state: TrialState::Running,
                 objective: None,
                 latest: None,
+                objectives: None,
             });
         }
         let through_json = |origin: &Origin| -> Option<Origin> {

@@ -1,5 +1,6 @@
 mod learning;
 mod quasi_random;
+mod several;
 
 use std::collections::HashSet;
 

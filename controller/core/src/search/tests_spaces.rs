@@ -43,6 +43,11 @@ pub(crate) fn domains() -> impl Strategy<Value = Domain> {
 
 /// A sweep file of a method with a space of every kind of parameter, some under a condition, maybe constrained.
 pub(crate) fn files(method: &'static str) -> impl Strategy<Value = SweepSpec> {
+    files_after(method, "metric: {name: loss}")
+}
+
+/// The same, after other things.
+pub(crate) fn files_after(method: &'static str, objective: &'static str) -> impl Strategy<Value = SweepSpec> {
     let definitions = [
         "{min: 0.0, max: 1.0}",
         "{distribution: log_uniform_values, min: 1e-5, max: 1.0}",
@@ -60,7 +65,7 @@ pub(crate) fn files(method: &'static str) -> impl Strategy<Value = SweepSpec> {
     ];
     let one = (prop::sample::select(definitions.to_vec()), 0..4_u8);
     (prop::collection::vec(one, 1..7), any::<bool>()).prop_map(move |(parameters, constrained)| {
-        let mut text = format!("program: p\nmethod: {method}\nmetric: {{name: loss}}\nparameters:\n");
+        let mut text = format!("program: p\nmethod: {method}\n{objective}\nparameters:\n");
         text.push_str("  branch: {values: [left, right]}\n");
         for (at, (definition, when)) in parameters.iter().enumerate() {
             let condition = match when {

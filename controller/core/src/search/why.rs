@@ -52,6 +52,24 @@ pub enum Why {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         auto: Option<String>,
     },
+    /// Gaussian processes, one for each of two objectives: the logarithm of the expected growth of the area that the front
+    /// dominates, and the mean and spread that they predict, in the order of the metrics.
+    Front {
+        log_growth: f64,
+        means: Vec<f64>,
+        spreads: Vec<f64>,
+        seen: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        auto: Option<String>,
+    },
+    /// Gaussian process of more objectives, weighed so for this trial, as shares of their extents on the front.
+    Weighed {
+        weights: Vec<f64>,
+        log_ei: f64,
+        seen: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        auto: Option<String>,
+    },
     /// A draw from the distributions, because no point that the method chose was new and allowed, or because of this.
     Instead {
         of: String,
@@ -70,6 +88,10 @@ impl Why {
             Self::Tpe { ratio, .. } => tell(ratio),
             Self::Cmaes { sigma, .. } => tell(sigma),
             Self::Gp { log_ei, mean, spread, .. } => [log_ei, mean, spread].into_iter().for_each(tell),
+            Self::Front { log_growth, means, spreads, .. } => {
+                [log_growth].into_iter().chain(means).chain(spreads).for_each(tell);
+            }
+            Self::Weighed { weights, log_ei, .. } => [log_ei].into_iter().chain(weights).for_each(tell),
             Self::Grid { .. }
             | Self::Random
             | Self::Sobol { .. }
@@ -81,7 +103,12 @@ impl Why {
 
     /// As `auto` chose it, for a reason.
     pub(super) fn chosen(mut self, because: String) -> Self {
-        if let Self::Tpe { auto, .. } | Self::Cmaes { auto, .. } | Self::Gp { auto, .. } = &mut self {
+        if let Self::Tpe { auto, .. }
+        | Self::Cmaes { auto, .. }
+        | Self::Gp { auto, .. }
+        | Self::Front { auto, .. }
+        | Self::Weighed { auto, .. } = &mut self
+        {
             *auto = Some(because);
         }
         self
@@ -118,6 +145,24 @@ impl fmt::Display for Why {
                 )?;
                 auto
             }
+            Self::Front { log_growth, means, spreads, seen, auto } => {
+                let each = means.iter().zip(spreads).map(|(mean, spread)| format!("{mean:.4} ± {spread:.4}"));
+                let each = each.collect::<Vec<_>>().join(" and ");
+                write!(
+                    f,
+                    "gp: {each} predicted from {seen}, log expected growth of the front {log_growth:.2}"
+                )?;
+                auto
+            }
+            Self::Weighed { weights, log_ei, seen, auto } => {
+                let each =
+                    weights.iter().map(|weight| format!("{weight:.2}")).collect::<Vec<_>>().join(" : ");
+                write!(
+                    f,
+                    "gp: objectives weighed {each}, from {seen}, log expected improvement {log_ei:.2}"
+                )?;
+                auto
+            }
         };
         match auto {
             Some(because) => write!(f, " (auto: {because})"),
@@ -146,6 +191,22 @@ mod tests {
                     .chosen("many trials".to_owned()),
                 r#"{"by":"cmaes","generation":2,"sigma":0.125,"restarts":0,"auto":"many trials"}"#,
                 "cmaes: generation 2, step 0.125 (auto: many trials)",
+            ),
+            (
+                Why::Front {
+                    log_growth: -3.125,
+                    means: vec![0.5, 12.0],
+                    spreads: vec![0.25, 1.0],
+                    seen: 37,
+                    auto: None,
+                },
+                r#"{"by":"front","log_growth":-3.125,"means":[0.5,12.0],"spreads":[0.25,1.0],"seen":37}"#,
+                "gp: 0.5000 ± 0.2500 and 12.0000 ± 1.0000 predicted from 37, log expected growth of the front -3.12",
+            ),
+            (
+                Why::Weighed { weights: vec![0.25, 0.25, 0.5], log_ei: -1.0, seen: 9, auto: None },
+                r#"{"by":"weighed","weights":[0.25,0.25,0.5],"log_ei":-1.0,"seen":9}"#,
+                "gp: objectives weighed 0.25 : 0.25 : 0.50, from 9, log expected improvement -1.00",
             ),
             (
                 Why::Instead { of: "tpe".to_owned(), because: None },

@@ -77,7 +77,7 @@ pub fn history<P>(trials: &[Trial<P>], values: impl Fn(&P) -> Vec<Option<Value>>
     let past = |trial: &Trial<P>| {
         let latest = trial.points().iter().rev().map(|point| point.value).find(|value| value.is_finite());
         let Trial { number, state, objective, .. } = *trial;
-        let recorded = Recorded { number, params: Params::new(), state, objective, latest };
+        let recorded = Recorded { number, params: Params::new(), state, objective, latest, objectives: None };
         Past { number, values: values(&trial.params), outcome: search::outcome(&recorded) }
     };
     History { trials: trials.iter().map(past).collect() }

@@ -24,6 +24,9 @@ pub(super) fn advise(entries: &[Entry], problems: &mut Vec<Problem>) {
     if let Some(metric) = find(entries, "metric") {
         goal(&metric.node, problems);
     }
+    if let Some(Kind::Sequence(several)) = find(entries, "metrics").map(|metrics| &metrics.node.kind) {
+        several.iter().for_each(|metric| goal(metric, problems));
+    }
 }
 
 /// Looks at what the file came to.

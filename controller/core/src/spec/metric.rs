@@ -11,6 +11,7 @@ use crate::objective::Goal;
 pub(super) const METRIC: [&str; 6] =
     ["name", "goal", "target", "impute", "impute_while_running", "non_finite"];
 
+/// What stands at `metric`, or is an item of `metrics` under that name.
 pub(super) fn metric(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Metric> {
     let example = match &entry.node.kind {
         Kind::Scalar(Value::String(name)) => format!("metric: {{name: {name}, goal: minimize}}"),

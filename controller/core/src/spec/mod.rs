@@ -11,6 +11,7 @@ mod distribution;
 mod early_terminate;
 mod field;
 mod metric;
+mod metrics;
 mod names;
 mod parameter;
 mod problem;
@@ -49,7 +50,10 @@ pub struct SweepSpec {
     pub program: String,
     /// Unexpanded; empty: the default for the program.
     pub command: Vec<String>,
+    /// `None` where there are several.
     pub metric: Option<Metric>,
+    /// What it is after where that is several things at once: two to four, and `metric` is none; else empty.
+    pub metrics: Vec<Metric>,
     /// Depth first, by name: W&B's order, the last varying fastest on a grid. With conditions, each after those it
     /// depends on.
     pub parameters: Vec<Parameter>,
@@ -292,6 +296,11 @@ impl SweepSpec {
     /// How its trials, and it, are stopped.
     pub fn stops(&self) -> Stops {
         Stops { trial: self.early_terminate, sweep: self.stop.clone() }
+    }
+
+    /// What the sweep is after: nothing that is named, one metric, or several.
+    pub fn objectives(&self) -> &[Metric] {
+        if self.metrics.is_empty() { self.metric.as_slice() } else { &self.metrics }
     }
 
     /// By what its trials are judged while they run.

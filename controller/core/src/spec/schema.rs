@@ -27,6 +27,10 @@ mod tests {
     fn the_schema_has_the_keys_that_are_read() {
         assert_eq!(keys("/properties"), set(top::KNOWN.into_iter().chain(top::IGNORED)));
         assert_eq!(keys("/properties/metric/properties"), set(metric::METRIC));
+        assert_eq!(
+            keys("/properties/metrics/items/properties"),
+            set(metric::METRIC.into_iter().filter(|key| *key != "target"))
+        );
         assert_eq!(keys("/properties/early_terminate/properties"), set(early_terminate::KEYS));
         assert_eq!(keys("/properties/stop/properties"), set(stop::KEYS));
         assert_eq!(keys("/definitions/parameter/properties"), set(parameter::KEYS));

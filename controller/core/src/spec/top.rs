@@ -7,17 +7,18 @@ use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
 use super::{
     Limits, Method, Severity, SweepSpec, advice, command_line, condition, constraint, early_terminate,
-    metric, parameter, stop,
+    metric, metrics, parameter, stop,
 };
 use crate::fault::INFRASTRUCTURE_RETRIES;
 use crate::stdout::StdoutRule;
 use crate::stop::SweepRule;
 
 /// Keys that mean something here.
-pub(super) const KNOWN: [&str; 19] = [
+pub(super) const KNOWN: [&str; 20] = [
     "method",
     "parameters",
     "metric",
+    "metrics",
     "program",
     "command",
     "name",
@@ -42,11 +43,10 @@ const MOST_PARAMETERS: usize = 1_000;
 /// As many unknown keys are searched for what was meant.
 const MANY: usize = 50;
 /// Keys for features that do not exist here, and what to do instead.
-const FOREIGN: [(&str, &str, &str); 4] = [
+const FOREIGN: [(&str, &str, &str); 3] = [
     ("job", "a job of W&B Launch", "name what a trial runs: program: train.py"),
     ("image_uri", "an image of W&B Launch", "name what a trial runs: program: train.py"),
     ("scheduler", "an external scheduler of W&B's", "leave it out: the controller searches by itself"),
-    ("metrics", "several objectives", "choose one: metric: {name: val_loss, goal: minimize}"),
 ];
 
 /// What other tools call methods.
@@ -84,6 +84,8 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
     let method = method(entries, root.place, problems);
     let parameters = parameters(entries, root.place, problems);
     let metric = get("metric").and_then(|entry| metric::metric(entry, problems));
+    let metrics = get("metrics").map(|entry| metrics::metrics(entry, problems)).unwrap_or_default();
+    metrics::check(entries, method, problems);
     if let (Some(Method::Grid), Some(parameters)) = (method, &parameters) {
         check_grid(parameters, problems);
     }
@@ -92,7 +94,7 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
         (Some(entry), Some(parameters)) => constraint::constraints(entry, parameters, problems),
         _ => Vec::new(),
     };
-    if get("metric").is_none() && !nearly(entries, "metric") {
+    if !["metric", "metrics"].iter().any(|key| get(key).is_some() || nearly(entries, key)) {
         needs_metric(entries, method, problems);
     }
     let early_terminate =
@@ -115,6 +117,7 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
         program,
         command,
         metric,
+        metrics,
         parameters: parameters?,
         constraints,
         seed: get("seed").and_then(|entry| whole(entry, 0, problems)),

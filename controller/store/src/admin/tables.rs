@@ -52,6 +52,7 @@ pub(super) const TABLES: &[Table] = &[
             ("fails_non_finite", Flag),
             ("stops", Text),
             ("account", Text),
+            ("objectives", Text),
         ],
     },
     Table {
@@ -95,6 +96,7 @@ pub(super) const TABLES: &[Table] = &[
             ("pause_began", Int),
             ("origin", Text),
             ("judged", Text),
+            ("objectives", Text),
         ],
     },
     Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },

@@ -18,6 +18,7 @@ pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
         description: String::new(),
         method: "random".to_owned(),
         objective: Some(Objective { name: "f1".to_owned(), goal: Goal::Maximize }),
+        objectives: Vec::new(),
         seed: u64::MAX - 3,
         planned_trials: planned,
         retries: 0,

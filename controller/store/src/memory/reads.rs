@@ -125,6 +125,7 @@ impl Rows for Held {
                 state: row.trial.state,
                 objective: row.trial.objective,
                 latest: metric.filter(|metric| metric.count > 0).map(|metric| metric.last),
+                objectives: row.trial.objectives.clone(),
             }
         };
         Ok(self.of_sweep(sweep).map(one).collect())

@@ -51,6 +51,8 @@ pub(crate) struct SweepStanding {
     pub(crate) target: Option<Objective>,
     pub(crate) stops: Stops,
     pub(crate) account: Account,
+    /// Of a sweep after several.
+    pub(crate) targets: Vec<Objective>,
 }
 
 /// What there is to know before a claim is decided.
@@ -114,6 +116,10 @@ pub(crate) struct AttemptStanding {
     /// Nothing is left to propose.
     pub(crate) exhausted: bool,
     pub(crate) target: Option<Objective>,
+    /// Of a sweep after several.
+    pub(crate) targets: Vec<Objective>,
+    /// What the trial came to in each, once all have a finite value.
+    pub(crate) objectives: Option<Vec<f64>>,
     /// How often a program that failed is run again.
     pub(crate) retries: u32,
     pub(crate) infrastructure_retries: u32,

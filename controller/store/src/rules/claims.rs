@@ -5,9 +5,9 @@ use sweep_core::stop::Account;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
 
 use crate::port::{ClaimScene, Lock, SweepStanding, Tables};
-use crate::{Agent, Assignment, AttemptKey, Claim, Claimed, Objective, Result, ResumePoint, StoreError};
+use crate::{Agent, Assignment, AttemptKey, Claim, Claimed, Result, ResumePoint, StoreError};
 
-use super::{checkpoints, stops, sweeps};
+use super::{checkpoints, objectives, stops, sweeps};
 
 /// Makes an agent known.
 pub(crate) async fn register(tx: &mut dyn Tables, agent: &Agent, now_ms: i64) -> Result<()> {
@@ -50,7 +50,7 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
     let Some(next) = tx.trial_next(&claim.sweep, now_ms).await? else { return nothing(standing) };
     let attempt = next.attempt + 1;
     let key = AttemptKey { trial: next.id, attempt };
-    let resume = lease(tx, key, claim, standing.target.as_ref(), now_ms).await?;
+    let resume = lease(tx, key, claim, &standing, now_ms).await?;
     if standing.state == SweepState::Pending
         && let Some(to) = sweep::next(standing.state, SweepEvent::Started)
     {
@@ -75,7 +75,7 @@ async fn lease(
     tx: &mut dyn Tables,
     key: AttemptKey,
     claim: &Claim,
-    target: Option<&Objective>,
+    sweep: &SweepStanding,
     now_ms: i64,
 ) -> Result<Option<ResumePoint>> {
     if key.attempt == 1 {
@@ -86,7 +86,9 @@ async fn lease(
     let from = checkpoints::resume_point(tx, key.trial).await?;
     tx.attempt_insert(key, claim, from, now_ms).await?;
     tx.metrics_forget(key.trial).await?;
+    let target = sweep.target.as_ref();
     let objective = if from.is_some() { checkpoints::rewind(tx, key.trial, target).await? } else { None };
+    objectives::note(tx, key.trial, &sweep.targets).await?;
     tx.trial_lease(key, objective, now_ms).await?;
     checkpoints::given(tx, key).await
 }

@@ -10,7 +10,7 @@ use sweep_core::trial::{self, Outcome, TrialState};
 
 use super::standing::unknown;
 use super::sweeps::Settled;
-use super::{checkpoints, stops, sweeps};
+use super::{checkpoints, objectives, stops, sweeps};
 use crate::port::{AttemptEnd, AttemptStanding, Lock, Tables, TrialMove};
 use crate::{AttemptKey, Finish, Finished, Result, StoreError};
 
@@ -127,6 +127,12 @@ async fn end(
 /// What an end counts as, and why: a program that ends well without a finite objective may have failed all the same.
 fn judged(known: &AttemptStanding, end: &AttemptEnd<'_>) -> (End, String) {
     let told = (end.end, end.reason.to_owned());
+    let lacks_one = known.fails_non_finite && !known.targets.is_empty() && known.objectives.is_none();
+    if lacks_one && end.end == End::Told(Outcome::Succeeded) {
+        let names = objectives::names(&known.targets);
+        let reason = format!("the program ended well, but not with a finite value of each of {names}");
+        return (End::Told(Outcome::Failed), reason);
+    }
     let Some(target) = known.target.as_ref().filter(|_| known.fails_non_finite) else { return told };
     match end.end {
         End::Told(Outcome::Succeeded) if known.objective.is_none() => {

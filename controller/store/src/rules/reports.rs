@@ -8,6 +8,7 @@ use sweep_core::stop::Seen;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
+use super::objectives;
 use super::standing::unknown;
 use super::{stops, sweeps};
 use crate::codec::{self, Column, LogRef};
@@ -55,6 +56,9 @@ pub(crate) async fn report(
     let facts = batch.merged_facts(known.facts.clone());
     tx.attempt_advance(key, batch.last_seq, facts.as_ref()).await?;
     let objective = summarise(tx, key.trial, &batch.columns, &known).await?;
+    if !batch.columns.is_empty() {
+        objectives::note(tx, key.trial, &known.targets).await?;
+    }
     if known.state == TrialState::Leased || !batch.columns.is_empty() {
         tx.trial_running(key.trial, objective).await?;
     }

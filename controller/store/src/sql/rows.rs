@@ -94,6 +94,7 @@ pub(super) fn sweep(row: &impl SqlRow) -> Result<Sweep> {
         reason: text(row, "reason")?,
         method: text(row, "method")?,
         objective: objective(row)?,
+        objectives: optional(row, "objectives")?.unwrap_or_default(),
         // The same 64 bits; databases have signed integers only.
         seed: int(row, "seed")?.cast_unsigned(),
         planned_trials: row.int("planned_trials")?.map(i64::cast_unsigned),
@@ -125,6 +126,7 @@ pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
         target: objective(row)?,
         stops: optional(row, "stops")?.unwrap_or_default(),
         account: optional(row, "account")?.unwrap_or_default(),
+        targets: optional(row, "targets")?.unwrap_or_default(),
     })
 }
 
@@ -147,6 +149,7 @@ pub(super) fn trial(row: &impl SqlRow) -> Result<Trial> {
         params: json(row, "params")?,
         metrics: BTreeMap::new(),
         objective: row.real("objective")?,
+        objectives: optional(row, "objectives")?,
         attempt: small(row, "attempt")?,
         agent: row.text("agent")?.unwrap_or_default(),
         created_at_ms: int(row, "created_at")?,
@@ -188,6 +191,7 @@ pub(super) fn recorded(row: &impl SqlRow) -> Result<Recorded> {
         state: trial_state(row)?,
         objective: row.real("objective")?,
         latest: row.real("last")?,
+        objectives: optional(row, "objectives")?,
     })
 }
 
@@ -277,6 +281,8 @@ pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
         sweep_state: sweep_state(row, "sweep_state")?,
         exhausted: row.flag("exhausted")?,
         target: objective(row)?,
+        targets: optional(row, "targets")?.unwrap_or_default(),
+        objectives: optional(row, "objectives")?,
         retries: small(row, "retries")?,
         infrastructure_retries: small(row, "infrastructure_retries")?,
         fails_non_finite: row.flag("fails_non_finite")?,

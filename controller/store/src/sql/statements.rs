@@ -26,7 +26,7 @@ macro_rules! statements {
 macro_rules! sweep_columns {
     ($text:literal) => {
         concat!(
-            "select s.id, s.name, s.project, s.description, s.state, s.reason, s.method, s.objective_name, s.goal, s.seed, s.planned_trials, \
+            "select s.id, s.name, s.project, s.description, s.state, s.reason, s.method, s.objective_name, s.goal, s.objectives, s.seed, s.planned_trials, \
              s.proposed, s.exhausted, s.created_at, s.ended_at, ",
             $text,
             " as text from sweep s "
@@ -36,7 +36,7 @@ macro_rules! sweep_columns {
 
 macro_rules! trial_columns {
     () => {
-        "select t.id, t.sweep_id, t.number, t.state, t.reason, t.params, t.objective, t.attempt, t.created_at, \
+        "select t.id, t.sweep_id, t.number, t.state, t.reason, t.params, t.objective, t.objectives, t.attempt, t.created_at, \
          t.started_at, t.finished_at, t.origin, t.judged, a.facts, g.name as agent \
          from trial t left join attempt a on a.trial_id = t.id and a.number = t.attempt \
          left join agent g on g.id = a.agent_id "
@@ -82,9 +82,9 @@ macro_rules! agent_standing {
 
 macro_rules! attempt_standing {
     () => {
-        "select t.sweep_id, t.number, t.state, t.attempt as current, t.objective, t.user_faults, \
+        "select t.sweep_id, t.number, t.state, t.attempt as current, t.objective, t.objectives, t.user_faults, \
          t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.outcome, a.facts, s.state as sweep_state, s.exhausted, \
-         s.objective_name, s.goal, s.retries, s.infrastructure_retries, s.fails_non_finite, a.agent_id, a.claimed_at, \
+         s.objective_name, s.goal, s.objectives as targets, s.retries, s.infrastructure_retries, s.fails_non_finite, a.agent_id, a.claimed_at, \
          t.judged, s.stops \
          from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
          where a.trial_id = $1 and a.number = $2"
@@ -130,8 +130,8 @@ macro_rules! metric_set {
 statements! { ALL:
     SWEEP_INSERT, "storing a sweep" = "insert into sweep (id, request_id, name, project, description, state, method, \
         objective_name, goal, seed, planned_trials, retries, infrastructure_retries, fails_non_finite, max_parallel, text, \
-        created_at, changed, stops) \
-        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+        created_at, changed, stops, objectives) \
+        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
         on conflict (request_id) do nothing";
     SWEEP_BY_REQUEST, "finding a sweep by its request" = "select id from sweep where request_id = $1";
     SWEEP_BY_ID, "reading a sweep" = concat!(sweep_columns!("s.text"), "where s.id = $1");
@@ -139,7 +139,7 @@ statements! { ALL:
     SWEEP_NEWEST, "finding the newest sweep" = "select id from sweep order by created_at desc, id desc limit 1";
     SWEEPS_BY_PREFIX, "finding a sweep" = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
     SWEEP_STANDING, "reading a sweep's state" = "select state, reason, proposed, exhausted, max_parallel, \
-        objective_name, goal, stops, account from sweep where id = $1";
+        objective_name, goal, objectives as targets, stops, account from sweep where id = $1";
     SWEEP_MOVE, "moving a sweep" = "update sweep set state = $2, reason = $3, ended_at = $4, changed = $5 where id = $1";
     SWEEP_PROPOSED, "queueing proposals" = "update sweep set proposed = $2, exhausted = $3, changed = $4 where id = $1";
     SWEEP_COUNTS, "counting trials" = "select state, count(*) as count from trial where sweep_id = $1 \
@@ -168,6 +168,7 @@ statements! { ALL:
     TRIAL_MOVE, "ending an attempt" = "update trial set state = $2, reason = $3, user_faults = $4, \
         infrastructure_faults = $5, finished_at = $6, changed = $7, pause_ms = $8, pause_began = $9 where id = $1";
     TRIAL_RUNNING, "moving a trial" = "update trial set state = 'running', objective = $2, changed = $3 where id = $1";
+    TRIAL_OBJECTIVES, "moving a trial" = "update trial set objectives = $2 where id = $1";
     TRIAL_BY_ID, "reading a trial" = concat!(trial_columns!(), "where t.id = $1");
     TRIAL_BY_NUMBER, "reading a trial" = concat!(trial_columns!(), "where t.sweep_id = $1 and t.number = $2");
     TRIALS, "listing trials" = concat!(trial_columns!(), "where t.sweep_id = $1 order by t.number");
@@ -177,7 +178,7 @@ statements! { ALL:
         order by t.objective desc, t.number limit $2");
     TRIALS_CHANGED, "reading changes" = concat!(trial_columns!(), "where t.sweep_id = $1 and t.changed > $2 \
         and t.changed <= $3 order by t.number");
-    TRIALS_RECORDED, "reading a history" = "select t.number, t.state, t.params, t.objective, m.last from sweep s \
+    TRIALS_RECORDED, "reading a history" = "select t.number, t.state, t.params, t.objective, t.objectives, m.last from sweep s \
         join trial t on t.sweep_id = s.id left join metric m on m.trial_id = t.id and m.name = s.objective_name \
         where s.id = $1 order by t.number";
     TRIALS_COUNT, "counting trials" = "select count(*) as count from trial where sweep_id = $1 and state = $2";
@@ -201,7 +202,7 @@ statements! { ALL:
         benched = $5, bench_ms = $6, bench_began = $7, bench_reason = $8 where id = $1";
 
     CLAIM_SCENE, "claiming a trial" = concat!("select s.state, s.reason, s.proposed, s.exhausted, s.max_parallel, s.objective_name, \
-        s.goal, s.stops, s.account, ", agent_columns!("g."), ", a.trial_id, a.number as attempt, t.sweep_id, t.number, t.params from sweep s \
+        s.goal, s.objectives as targets, s.stops, s.account, ", agent_columns!("g."), ", a.trial_id, a.number as attempt, t.sweep_id, t.number, t.params from sweep s \
         left join agent g on g.id = $2 left join attempt a on a.request_id = $3 left join trial t on t.id = a.trial_id \
         where s.id = $1");
     ATTEMPT_INSERT, "leasing a trial" = "insert into attempt (trial_id, number, agent_id, request_id, lease_ms, claimed_at, \

@@ -14,7 +14,7 @@ use super::SqlTx;
 use crate::port::{Rows, Tables};
 use crate::{Result, StoreError};
 
-fn json(value: &impl Serialize) -> Result<String> {
+fn json(value: &(impl Serialize + ?Sized)) -> Result<String> {
     serde_json::to_string(value).map_err(|error| StoreError::corrupt(error.to_string()))
 }
 

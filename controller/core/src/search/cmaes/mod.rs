@@ -27,7 +27,7 @@ const INSIDE: usize = 8;
 
 /// The next point; `None`: the distribution has none that is new and allowed.
 pub(super) fn propose(task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Why)> {
-    if task.number == 1 {
+    if task.begins(1) && task.number == 1 {
         return task.start();
     }
     let state = State::replay(Shape::of(task.cube), task.data, task.seed);

@@ -65,18 +65,19 @@ impl<'s> Play<'s> {
     }
 }
 
-/// A made-up objective of any space; every fifth trial fails, every seventh ends without a number.
+/// Made-up objectives of any space; every fifth trial fails, every seventh ends without a number.
 fn made_up(past: &Past) -> Outcome {
     let texts = past.values.iter().flatten().map(ToString::to_string);
     let sum: f64 = texts.map(|text| text.bytes().map(f64::from).sum::<f64>() % 17.0).sum();
     match past.number {
         number if number % 5 == 0 => Outcome::Failed(Reported { best: Some(sum), latest: None }),
         number if number % 7 == 0 => Outcome::Done(vec![f64::NAN]),
-        _ => Outcome::Done(vec![sum]),
+        // Of a sweep after one, the first.
+        _ => Outcome::Done(vec![sum, 17.0 - sum, sum % 5.0]),
     }
 }
 
-fn check_any_space(spec: &SweepSpec, seed: u64, workers: usize) -> Result<(), TestCaseError> {
+pub(super) fn check_any_space(spec: &SweepSpec, seed: u64, workers: usize) -> Result<(), TestCaseError> {
     let mut play = Play::new(spec, seed);
     play.run(workers, 40, &made_up);
     prop_assert_eq!(play.distinct(), play.history.trials.len());

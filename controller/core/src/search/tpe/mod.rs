@@ -25,6 +25,8 @@ const START: u64 = 8;
 /// The most trials that are good, and their share.
 const MOST_GOOD: usize = 25;
 const GOOD: f64 = 0.1;
+/// Their share where there are several objectives: a front has many places.
+const GOOD_OF_SEVERAL: f64 = 0.2;
 /// The most other trials whose kernels are used. Of more, the newest half is, and an even selection of those before, each
 /// of which stands for those left out.
 const MOST_OTHERS: usize = 4_000;
@@ -33,7 +35,7 @@ const YOUNG: usize = 25;
 
 /// The next point; `None`: the model has none that is new and allowed.
 pub(super) fn propose(task: &Task, stream: &mut ChaCha8Rng) -> Option<(Point, Why)> {
-    if task.number <= START || task.data.len() < 2 {
+    if task.begins(START) {
         return task.start();
     }
     model(task, stream)
@@ -84,10 +86,10 @@ impl Split {
     fn of(data: &Data) -> Self {
         let scored = data.len();
         let pending = data.pending.len().checked_div(data.axes).unwrap_or(0);
-        let count = ((GOOD * (scored + pending) as f64).ceil() as usize).clamp(1, MOST_GOOD).min(scored);
-        let ranked = data.ranked();
+        let share = if data.is_of_several() { GOOD_OF_SEVERAL } else { GOOD };
+        let count = ((share * (scored + pending) as f64).ceil() as usize).clamp(1, MOST_GOOD).min(scored);
         let mut is_good = vec![false; scored];
-        ranked[..count].iter().for_each(|&at| is_good[at] = true);
+        data.best(count).into_iter().for_each(|at| is_good[at] = true);
         let good: Vec<usize> = (0..scored).filter(|&at| is_good[at]).collect();
         let others: Vec<usize> = (0..scored + pending).filter(|&at| at >= scored || !is_good[at]).collect();
         Self { good: weighted(&good), others: thinned(&weighted(&others)), pending }

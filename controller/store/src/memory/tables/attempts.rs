@@ -96,6 +96,8 @@ impl AttemptTables for Held {
                 sweep_state: sweep.sweep.state,
                 exhausted: sweep.sweep.exhausted,
                 target: sweep.sweep.objective.clone(),
+                targets: sweep.sweep.objectives.clone(),
+                objectives: row.trial.objectives.clone(),
                 retries: sweep.retries,
                 infrastructure_retries: sweep.infrastructure_retries,
                 fails_non_finite: sweep.fails_non_finite,

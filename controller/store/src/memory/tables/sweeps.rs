@@ -34,6 +34,7 @@ impl SweepTables for Held {
             reason: String::new(),
             method: new.method.clone(),
             objective: new.objective.clone(),
+            objectives: new.objectives.clone(),
             seed: new.seed,
             planned_trials: new.planned_trials,
             proposed: 0,
@@ -72,6 +73,7 @@ impl SweepTables for Held {
             target: row.sweep.objective.clone(),
             stops: row.stops.clone(),
             account: row.account,
+            targets: row.sweep.objectives.clone(),
         }))
     }
 

@@ -28,6 +28,7 @@ impl TrialTables for Held {
                 params: new.params.clone(),
                 metrics: BTreeMap::new(),
                 objective: None,
+                objectives: None,
                 attempt: 0,
                 agent: String::new(),
                 created_at_ms: now_ms,
@@ -119,6 +120,11 @@ impl TrialTables for Held {
             row.trial.state = TrialState::Running;
             row.trial.objective = objective;
         });
+        Ok(())
+    }
+
+    async fn trial_objectives(&mut self, trial: Uuid, values: Option<&[f64]>) -> Result<()> {
+        self.update_trial(trial, |row| row.trial.objectives = values.map(<[f64]>::to_vec));
         Ok(())
     }
 

@@ -61,6 +61,11 @@ impl<T: SqlTx> TrialTables for T {
         Ok(())
     }
 
+    async fn trial_objectives(&mut self, trial: Uuid, values: Option<&[f64]>) -> Result<()> {
+        let values = values.map(json).transpose()?;
+        self.change(&sql::TRIAL_OBJECTIVES, values![trial, values]).await
+    }
+
     async fn trial_move(&mut self, end: &TrialMove) -> Result<()> {
         let change = self.next_change().await?;
         let row = values![
