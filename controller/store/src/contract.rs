@@ -75,6 +75,13 @@ macro_rules! cases {
             a_history_is_what_trials_came_to
             numbers_of_a_record_that_are_not_finite_are_left_out
             odd_characters_are_no_failure
+            an_extended_sweep_takes_proposals_again
+            extensions_at_one_time_add_up
+            failed_trials_are_run_again_and_the_sweep_ends_again
+            a_retry_in_a_stopped_sweep_proposes_nothing
+            only_what_is_over_and_not_well_is_run_again
+            a_stopped_trial_is_told_so_until_it_ends
+            a_waiting_trial_is_cancelled_and_may_have_been_the_last
         }
     };
 }
@@ -116,6 +123,7 @@ mod scene;
 mod sweeps;
 mod transactions;
 mod watching;
+mod wishes;
 
 pub(crate) use checkpoints::*;
 pub(crate) use claims::*;
@@ -126,5 +134,6 @@ pub(crate) use scene::*;
 pub(crate) use sweeps::*;
 pub(crate) use transactions::*;
 pub(crate) use watching::*;
+pub(crate) use wishes::*;
 
 type Any = Arc<dyn Store>;

@@ -58,8 +58,8 @@ pub(crate) trait Rows: Send {
     async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>>;
     /// Packed points by attempt, in the order they came.
     async fn points(&mut self, trial: Uuid) -> Result<Vec<(u32, Vec<u8>)>>;
-    /// Packed log lines of an attempt, newest batch first.
-    async fn logs(&mut self, trial: Uuid, attempt: u32) -> Result<Vec<Vec<u8>>>;
+    /// Packed log lines of an attempt, newest batch first, of those that end after event `after`.
+    async fn logs(&mut self, trial: Uuid, attempt: u32, after: u64) -> Result<Vec<Vec<u8>>>;
 }
 
 /// Which trials of a sweep, and in which order.
@@ -101,6 +101,8 @@ pub(crate) trait SweepTables: Send {
     ) -> Result<()>;
     /// Moves the last proposed number; `exhausted`: it is the last there will be.
     async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()>;
+    /// Sets the most trials there will be; there is something to propose again.
+    async fn sweep_extend(&mut self, sweep: &str, planned: u64) -> Result<()>;
     /// The reason of the trial that failed last.
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>>;
 }
@@ -119,7 +121,10 @@ pub(crate) trait TrialTables: Send {
     async fn trial_lease(&mut self, key: AttemptKey, objective: Option<f64>, now_ms: i64) -> Result<()>;
     /// A trial that reported: it runs, and has this objective.
     async fn trial_running(&mut self, trial: Uuid, objective: Option<f64>) -> Result<()>;
+    /// Moves a trial; a wish that it stops is over with that.
     async fn trial_move(&mut self, end: &TrialMove) -> Result<()>;
+    /// Notes why a trial should stop.
+    async fn trial_wish(&mut self, trial: Uuid, reason: &str) -> Result<()>;
     async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()>;
     async fn metrics_forget(&mut self, trial: Uuid) -> Result<()>;
 }

@@ -92,6 +92,7 @@ pub(super) const TABLES: &[Table] = &[
             ("pause_ms", Int),
             ("pause_began", Int),
             ("origin", Text),
+            ("stop_reason", Text),
         ],
     },
     Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },

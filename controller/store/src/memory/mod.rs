@@ -61,6 +61,8 @@ struct TrialRow {
     faults: Faults,
     /// How long it is not handed out, and since when.
     pause: (Duration, i64),
+    /// Why it should stop; empty: it should not.
+    stop: String,
     changed: u64,
 }
 

@@ -82,6 +82,7 @@ async fn end(
         other_agent,
         budget: Budget { user_retries: known.retries, infrastructure_retries: known.infrastructure_retries },
         sweep: known.sweep_state,
+        stop: &known.stop,
     });
     let to = trial::next(known.state, ending.event).ok_or_else(|| {
         StoreError::corrupt(format!("a {} trial cannot end by {:?}", known.state, ending.event))

@@ -9,3 +9,4 @@ pub(crate) mod reads;
 pub(crate) mod reports;
 mod standing;
 pub(crate) mod sweeps;
+pub(crate) mod wishes;

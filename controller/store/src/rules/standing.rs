@@ -18,6 +18,7 @@ impl AttemptStanding {
         }
         match self.sweep_state {
             SweepState::Cancelled => Standing::Cancel("sweep cancelled".to_owned()),
+            _ if !self.stop.is_empty() => Standing::Stop(self.stop.clone()),
             _ => Standing::GoOn,
         }
     }

@@ -118,6 +118,7 @@ pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
         state: sweep_state(row, "state")?,
         reason: text(row, "reason")?,
         proposed: count(row, "proposed")?,
+        planned: row.int("planned_trials")?.map(i64::cast_unsigned),
         exhausted: row.flag("exhausted")?,
         max_parallel: row.int("max_parallel")?.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
         target: objective(row)?,
@@ -242,6 +243,7 @@ pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
         renewals: count(row, "renewals")?,
         acknowledged: count(row, "acknowledged_seq")?,
         end: end(row)?,
+        stop: text(row, "stop_reason")?,
         agent: row.id("agent_id")?,
         facts: optional(row, "facts")?,
         sweep_state: sweep_state(row, "sweep_state")?,
@@ -281,6 +283,7 @@ pub(super) fn checkpoint(row: &impl SqlRow) -> Result<Checkpoint> {
         metrics: json(row, "metrics")?,
         resume: row.flag("resume")?,
         stored: row.flag("stored")?,
+        files: Vec::new(),
     })
 }
 

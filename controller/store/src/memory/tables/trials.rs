@@ -39,7 +39,13 @@ impl TrialTables for Held {
             self.places.set(new.id, place.clone());
             self.trials.set(
                 place,
-                TrialRow { trial, faults: Faults::default(), pause: (Duration::ZERO, 0), changed },
+                TrialRow {
+                    trial,
+                    faults: Faults::default(),
+                    pause: (Duration::ZERO, 0),
+                    stop: String::new(),
+                    changed,
+                },
             );
         }
         Ok(())
@@ -121,7 +127,13 @@ impl TrialTables for Held {
             row.trial.finished_at_ms = end.finished_at;
             row.faults = end.faults;
             row.pause = (end.pause, end.now_ms);
+            row.stop.clear();
         });
+        Ok(())
+    }
+
+    async fn trial_wish(&mut self, trial: Uuid, reason: &str) -> Result<()> {
+        self.update_trial(trial, |row| reason.clone_into(&mut row.stop));
         Ok(())
     }
 
