@@ -1,5 +1,9 @@
 //! The command line as a process, against a real controller.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and says what it skips"
+)]
 
 #[path = "ctl/hand.rs"]
 mod hand;
