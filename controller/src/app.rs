@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use rand::seq::IndexedRandom as _;
 use sweep_core::spec::{self, NonFinite, Parsed, Severity, SweepSpec};
-use sweep_core::sweep::{SweepEvent, SweepState};
+use sweep_core::sweep::{Extension, SweepEvent, SweepState};
 use sweep_store::{
-    AttemptKey, Awaited, Claim, Claimed, Event, Finish, Finished, NewSweep, Objective, Reported, Standing,
-    Store, StoreError, Sweep,
+    AttemptKey, Awaited, Claim, Claimed, Event, Finish, Finished, NewSweep, Objective, Reported, Retry,
+    Standing, Store, StoreError, Sweep, Trial, TrialName,
 };
 use thiserror::Error;
 use tokio::sync::watch;
@@ -169,6 +169,36 @@ impl App {
         self.store.attend(Awaited::Trial);
         self.store.attend(Awaited::Verdict);
         Ok(sweep)
+    }
+
+    /// Raises the most trials of a sweep.
+    pub(crate) async fn extend(&self, name: &str, by: Extension) -> Result<Sweep, StoreError> {
+        let id = self.store.sweep_find(name).await?.id;
+        let spec = self.spec(&id).await?;
+        // A grid with constraints is walked to be counted.
+        let points = tokio::task::spawn_blocking(move || spec.points());
+        let points = points.await.map_err(|cause| StoreError::Corrupt { what: cause.to_string() })?;
+        let sweep = self.store.sweep_extend(&id, by, points, self.clock.now_ms()).await?;
+        self.planner.wake(&id);
+        self.store.attend(Awaited::Trial);
+        Ok(sweep)
+    }
+
+    /// Queues trials that are over again; their numbers.
+    pub(crate) async fn retry(&self, name: &str, which: Retry) -> Result<(Sweep, Vec<u64>), StoreError> {
+        let id = self.store.sweep_find(name).await?.id;
+        let retried = self.store.trials_retry(&id, which, self.clock.now_ms()).await?;
+        self.store.attend(Awaited::Trial);
+        Ok(retried)
+    }
+
+    /// Stops one trial.
+    pub(crate) async fn stop_trial(&self, name: &TrialName) -> Result<Trial, StoreError> {
+        let trial = self.store.trial_stop(name, self.clock.now_ms()).await?;
+        self.planner.wake(&trial.sweep_id);
+        self.store.attend(Awaited::Trial);
+        self.store.attend(Awaited::Verdict);
+        Ok(trial)
     }
 
     /// The id of a sweep by what it is called. One that was met before by its whole id costs no question.

@@ -134,7 +134,8 @@ async fn plan(
     if sweep.exhausted || !sweep.state.hands_out() {
         return Ok(None);
     }
-    let spec = app.spec(id).await?;
+    // The file is as it was; the cap may have been raised.
+    let spec = Arc::new(app.spec(id).await?.planned(sweep.planned_trials));
     let learns = spec.method.needs_history();
     let claims = app.door(id).waiting().max(asked.into());
     let wanted = if learns { on_demand(&sweep, &spec, claims) } else { ahead(&sweep) };

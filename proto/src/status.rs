@@ -50,6 +50,8 @@ reasons! {
     SweepAmbiguous = "SWEEP_AMBIGUOUS", InvalidArgument;
     /// The sweep is in a state that does not allow it.
     SweepRefuses = "SWEEP_REFUSES", FailedPrecondition;
+    /// The trial is in a state that does not allow it.
+    TrialRefuses = "TRIAL_REFUSES", FailedPrecondition;
     /// No such trial.
     TrialNotFound = "TRIAL_NOT_FOUND", NotFound;
     /// The attempt ended or was given away: kill the program and forget the attempt.

@@ -71,6 +71,7 @@ fn write_event(told: Event) -> v1::Event {
                 metrics: metrics.into_iter().collect(),
                 resume,
                 stored: false,
+                files: Vec::new(),
             })
         }
         EventKind::Media { name, step, value } => {

@@ -263,6 +263,7 @@ mod tests {
             ("big / 2 == 32.0", true),
             ("none == null and on == True", true),
             ("m.depth > 4", true),
+            ("`m.depth` > `a`", true),
             ("a < 1e-4 or a < .5", false),
             ("1 < 2 and 2 < 3 or nosuch", true),
         ] {
@@ -287,6 +288,8 @@ mod tests {
             ("a < 3)", 5),
             ("a && b", 2),
             ("'open", 0),
+            ("`open", 0),
+            ("``", 0),
             ("", 0),
             ("a < 3 < 4", 6),
             ("a b", 2),

@@ -101,6 +101,8 @@ pub struct Case<'a> {
     pub sweep: SweepState,
     /// What the stop rule said of the trial.
     pub verdict: &'a Verdict,
+    /// Why a person wants the trial stopped; empty: nobody does.
+    pub stop: &'a str,
 }
 
 /// What an attempt's end means for its trial.
@@ -159,6 +161,13 @@ pub fn judge(case: &Case<'_>) -> Ending {
             let reason = prefixed("the sweep was stopped before it could run again", case.detail);
             Ending { event: TrialEvent::Cancelled, reason, pause: Duration::ZERO, ..ending }
         }
+        // Told to stop, its program was perhaps never reached.
+        (_, TrialEvent::Requeued) if !case.stop.is_empty() => Ending {
+            event: TrialEvent::StoppedByRule,
+            reason: prefixed(case.stop, case.detail),
+            pause: Duration::ZERO,
+            ..ending
+        },
         _ => ending,
     }
 }
@@ -270,6 +279,20 @@ mod tests {
             budget: Budget { user_retries: 1, infrastructure_retries: 2 },
             sweep: SweepState::Running,
             verdict: &Verdict::Continue,
+            stop: "",
+        }
+    }
+
+    #[test]
+    fn what_a_person_stopped_is_not_run_again() {
+        for (end, expected) in [
+            (End::AgentLost, TrialEvent::StoppedByRule),
+            (End::Told(Outcome::HandedBack), TrialEvent::StoppedByRule),
+            (End::Told(Outcome::Succeeded), TrialEvent::Succeeded),
+            (End::Told(Outcome::Stopped), TrialEvent::StoppedByRule),
+        ] {
+            let ending = judge(&Case { stop: "stopped by a person", ..case(end, Faults::default()) });
+            assert_eq!(ending.event, expected, "{end:?}");
         }
     }
 

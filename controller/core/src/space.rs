@@ -129,6 +129,11 @@ impl Domain {
         }
     }
 
+    /// Whether it is searched on a log scale.
+    pub fn is_log(&self) -> bool {
+        matches!(self, Self::Real { scale: Scale::Log, .. } | Self::Normal { scale: Scale::Log, .. })
+    }
+
     /// How many cells it has on a grid; `None`: no finite number.
     pub fn grid_len(&self) -> Option<u128> {
         match self {

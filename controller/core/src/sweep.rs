@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use thiserror::Error;
+
 /// Where a sweep is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SweepState {
@@ -65,6 +67,10 @@ pub enum SweepEvent {
     Cancel,
     /// Nothing is left to propose, and nothing is queued or running.
     Exhausted,
+    /// A person wants more trials.
+    Extend,
+    /// A person wants trials run again.
+    Retry,
 }
 
 impl SweepEvent {
@@ -77,6 +83,8 @@ impl SweepEvent {
             Self::Stop => "stop",
             Self::Cancel => "cancel",
             Self::Exhausted => "finish",
+            Self::Extend => "extend",
+            Self::Retry => "retry trials of",
         }
     }
 }
@@ -103,11 +111,60 @@ pub const TRANSITIONS: &[(SweepState, SweepEvent, SweepState)] = &[
     (Cancelled, SweepEvent::Cancel, Cancelled),
     (Running, SweepEvent::Exhausted, Finished),
     (Paused, SweepEvent::Exhausted, Finished),
+    // More to do opens a sweep again, unless a person cancelled it.
+    (Pending, SweepEvent::Extend, Pending),
+    (Running, SweepEvent::Extend, Running),
+    (Paused, SweepEvent::Extend, Paused),
+    (Finished, SweepEvent::Extend, Running),
+    (Pending, SweepEvent::Retry, Pending),
+    (Running, SweepEvent::Retry, Running),
+    (Paused, SweepEvent::Retry, Paused),
+    (Finished, SweepEvent::Retry, Running),
 ];
 
 /// Where an event takes a sweep; `None`: refused.
 pub fn next(from: SweepState, event: SweepEvent) -> Option<SweepState> {
     TRANSITIONS.iter().find(|(state, cause, _)| *state == from && *cause == event).map(|(_, _, to)| *to)
+}
+
+/// How far a person extends a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extension {
+    /// By so many trials.
+    By(u64),
+    /// To so many trials in all.
+    To(u64),
+}
+
+/// Why a sweep is not extended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NotExtended {
+    #[error("it has no `run_cap`: it goes on until it is stopped")]
+    Endless,
+    #[error("it has {planned} trials already; a sweep is not made shorter (`stop` ends it now)")]
+    Shorter { planned: u64 },
+    #[error("its space has {points} different trials, and all of them are planned")]
+    Spent { points: u64 },
+}
+
+/// The cap after an extension of a sweep with so many `planned` trials. A space of so many `points` has no more.
+///
+/// # Errors
+/// When it would not grow.
+pub fn extended(planned: Option<u64>, by: Extension, points: Option<u64>) -> Result<u64, NotExtended> {
+    let planned = planned.ok_or(NotExtended::Endless)?;
+    let wanted = match by {
+        Extension::By(more) => planned.saturating_add(more),
+        Extension::To(all) => all,
+    };
+    if wanted <= planned {
+        return Err(NotExtended::Shorter { planned });
+    }
+    match points {
+        Some(points) if points <= planned => Err(NotExtended::Spent { points }),
+        // Databases count in signed 64 bits.
+        points => Ok(wanted.min(points.unwrap_or(u64::MAX)).min(i64::MAX.unsigned_abs())),
+    }
 }
 
 /// How many trials are where.
@@ -154,5 +211,31 @@ mod tests {
             assert_eq!(next(state, SweepEvent::Resume), None);
         }
         assert_eq!(next(Cancelled, SweepEvent::Stop), None);
+    }
+
+    #[test]
+    fn a_sweep_grows_up_to_the_size_of_its_space() {
+        use Extension::{By, To};
+        for (planned, by, points, expected) in [
+            (Some(5), By(3), None, Ok(8)),
+            (Some(5), To(9), None, Ok(9)),
+            (Some(5), By(9), Some(7), Ok(7)),
+            (Some(5), By(u64::MAX), None, Ok(i64::MAX.unsigned_abs())),
+            (None, By(3), None, Err(NotExtended::Endless)),
+            (Some(5), By(0), None, Err(NotExtended::Shorter { planned: 5 })),
+            (Some(5), To(4), None, Err(NotExtended::Shorter { planned: 5 })),
+            (Some(5), By(1), Some(5), Err(NotExtended::Spent { points: 5 })),
+        ] {
+            assert_eq!(extended(planned, by, points), expected, "{planned:?} {by:?} {points:?}");
+        }
+    }
+
+    #[test]
+    fn more_to_do_opens_what_is_finished_and_nothing_that_was_cancelled() {
+        for event in [SweepEvent::Extend, SweepEvent::Retry] {
+            assert_eq!(next(Finished, event), Some(Running));
+            assert_eq!(next(Paused, event), Some(Paused));
+            assert_eq!(next(Cancelled, event), None);
+        }
     }
 }

@@ -79,6 +79,23 @@ pub enum TrialEvent {
     Retried,
 }
 
+impl TrialEvent {
+    /// What is done to the trial, as a person says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Claimed => "claim",
+            Self::Reported => "report of",
+            Self::Succeeded | Self::GaveUp => "end",
+            Self::StoppedByRule => "stop",
+            Self::Cancelled => "cancel",
+            Self::Requeued => "requeue",
+            Self::HeldBack => "hold back",
+            Self::Promoted => "promote",
+            Self::Retried => "retry",
+        }
+    }
+}
+
 /// Every move there is. What is not here is refused.
 pub const TRANSITIONS: &[(TrialState, TrialEvent, TrialState)] = &[
     (Queued, TrialEvent::Claimed, Leased),

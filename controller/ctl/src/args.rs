@@ -16,15 +16,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "sweep-ctl", version, verbatim_doc_comment)]
 pub(crate) struct Cli {
-    /// The controller.
-    #[arg(
-        long,
-        global = true,
-        env = "SWEEP_SERVER",
-        default_value = "http://127.0.0.1:7878",
-        value_name = "URL"
-    )]
-    pub(crate) server: String,
+    /// The controller, before SWEEP_SERVER and any context [default: http://127.0.0.1:7878]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+
+    /// The controller of this name (`sweep-ctl context`), before SWEEP_CONTEXT [default: the chosen one]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
 
     /// How data is printed on standard output.
     #[arg(short, long, global = true, value_name = "FORMAT", default_value = "table")]
@@ -76,6 +74,11 @@ pub(crate) enum Command {
         files: Vec<PathBuf>,
     },
     /// Show what a sweep file would run: how many trials, and the first command lines. Needs no controller.
+    ///
+    /// Examples:
+    ///   sweep-ctl plan sweep.yaml --count 3
+    ///   sweep-ctl plan sweep.yaml --seed 7 -o json
+    #[command(verbatim_doc_comment)]
     Plan {
         /// The sweep file; `-` reads standard input.
         file: PathBuf,
@@ -101,6 +104,10 @@ pub(crate) enum Command {
         path: Option<String>,
     },
     /// Print the JSON Schema of sweep files, for editors.
+    ///
+    /// Examples:
+    ///   sweep-ctl schema > sweep.schema.json
+    #[command(verbatim_doc_comment)]
     Schema,
     /// Propose trials of a sweep file to any program, without a controller: one JSON object a line on standard input, and on output.
     ///
@@ -128,7 +135,11 @@ pub(crate) enum Command {
     #[command(verbatim_doc_comment)]
     Simulate(crate::simulate::Simulate),
     /// List sweeps, newest first.
-    #[command(visible_alias = "ls")]
+    ///
+    /// Examples:
+    ///   sweep-ctl list
+    ///   sweep-ctl list --state running --project faces
+    #[command(visible_alias = "ls", verbatim_doc_comment)]
     List {
         /// Only these states: pending, running, paused, finished, cancelled.
         #[arg(long, value_delimiter = ',', value_name = "STATE")]
@@ -138,27 +149,32 @@ pub(crate) enum Command {
         project: Option<String>,
     },
     /// Show one sweep, or one trial with its attempts.
+    ///
+    /// Examples:
+    ///   sweep-ctl show
+    ///   sweep-ctl show k3x9q2ab/4
+    #[command(verbatim_doc_comment)]
     Show {
         /// SWEEP or SWEEP/NUMBER.
         #[arg(default_value = "-", allow_hyphen_values = true)]
         what: String,
     },
-    /// List the trials of a sweep.
-    Trials {
-        #[arg(default_value = "-")]
-        sweep: String,
-        /// The best so many, best first.
-        #[arg(long, value_name = "N")]
-        top: Option<u32>,
-        /// Only these states: queued, running, finished, failed, ...
-        #[arg(long, value_delimiter = ',', value_name = "STATE")]
-        state: Vec<String>,
-    },
-    /// Show the best trial of a sweep.
-    Best {
-        #[arg(default_value = "-")]
-        sweep: String,
-    },
+    Trials(TrialsArgs),
+    Trial(crate::trial::TrialArgs),
+    Best(crate::best::BestArgs),
+    Wait(crate::wait::WaitArgs),
+    Retry(crate::again::RetryArgs),
+    Extend(crate::again::ExtendArgs),
+    Export(crate::export::ExportArgs),
+    Plot(crate::plot::PlotArgs),
+    Report(crate::report::ReportArgs),
+    Top(crate::top::TopArgs),
+    Open(crate::open::OpenArgs),
+    Doctor(crate::doctor::DoctorArgs),
+    Context(crate::context::ContextArgs),
+    Config(crate::context::ConfigArgs),
+    Completions(crate::completions::CompletionsArgs),
+    Man(crate::completions::ManArgs),
     /// Show the trials of a sweep with several metrics of which no other is better in all of them, and how much they dominate.
     ///
     /// Examples:
@@ -174,18 +190,28 @@ pub(crate) enum Command {
         reference: Vec<f64>,
     },
     /// Propose every trial of a sweep again from what is recorded, and compare.
+    ///
+    /// Examples:
+    ///   sweep-ctl replay k3x9q2ab
+    #[command(verbatim_doc_comment)]
     Replay {
         #[arg(default_value = "-")]
         sweep: String,
     },
     /// Say which parameters decide whether a trial is good (PED-ANOVA).
+    ///
+    /// Examples:
+    ///   sweep-ctl importance k3x9q2ab
+    #[command(verbatim_doc_comment)]
     Importance {
         #[arg(default_value = "-", allow_hyphen_values = true)]
         sweep: String,
     },
-    /// Print the curves of a trial, also while it runs.
-    Metrics(MetricsArgs),
     /// Print the curves of all trials that are over as a table for `simulate`: CSV, one row a point.
+    ///
+    /// Examples:
+    ///   sweep-ctl curves k3x9q2ab > curves.csv
+    #[command(verbatim_doc_comment)]
     Curves {
         #[arg(default_value = "-", allow_hyphen_values = true)]
         sweep: String,
@@ -193,31 +219,41 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         metric: Option<String>,
     },
-    /// Print the log of a trial.
-    Logs {
-        /// SWEEP/NUMBER.
-        #[arg(allow_hyphen_values = true)]
-        trial: String,
-        /// Only the last so many lines.
-        #[arg(long, value_name = "N")]
-        tail: Option<u32>,
-        /// The log of this attempt instead of the current one.
-        #[arg(long, value_name = "N")]
-        attempt: Option<u32>,
-    },
-    /// Follow a sweep until it is over. Ctrl-C leaves; the sweep goes on.
-    Watch {
-        #[arg(default_value = "-")]
+    Metrics(MetricsArgs),
+    Logs(crate::logs::LogsArgs),
+    Watch(crate::watch::WatchArgs),
+    /// Start no new trials; running ones go on.
+    ///
+    /// Examples:
+    ///   sweep-ctl pause k3x9q2ab
+    #[command(verbatim_doc_comment)]
+    Pause {
         sweep: String,
     },
-    /// Start no new trials; running ones go on.
-    Pause { sweep: String },
     /// Go on after a pause.
-    Resume { sweep: String },
+    ///
+    /// Examples:
+    ///   sweep-ctl resume k3x9q2ab
+    #[command(verbatim_doc_comment)]
+    Resume {
+        sweep: String,
+    },
     /// Start no new trials ever; running ones finish.
-    Stop { sweep: String },
+    ///
+    /// Examples:
+    ///   sweep-ctl stop k3x9q2ab
+    #[command(verbatim_doc_comment)]
+    Stop {
+        sweep: String,
+    },
     /// Start no new trials ever, and kill the running ones.
-    Cancel { sweep: String },
+    ///
+    /// Examples:
+    ///   sweep-ctl cancel k3x9q2ab
+    #[command(verbatim_doc_comment)]
+    Cancel {
+        sweep: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -227,7 +263,39 @@ pub(crate) struct Set {
     pub(crate) set: Vec<String>,
 }
 
+/// List the trials of a sweep.
+///
+/// Examples:
+///   sweep-ctl trials k3x9q2ab --top 3
+///   sweep-ctl trials k3x9q2ab --where 'lr < 1e-3 and `total-f1score` > 0.6' --sort -seconds
+///   sweep-ctl trials - --state failed -o json | jq '.[].reason'
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct TrialsArgs {
+    #[arg(default_value = "-")]
+    pub(crate) sweep: String,
+    /// The best so many, best first; with --sort, the first so many.
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<u32>,
+    /// Only these states: queued, running, finished, failed, ...
+    #[arg(long, value_delimiter = ',', value_name = "STATE")]
+    pub(crate) state: Vec<String>,
+    /// Only those for which this holds, of parameters, metrics (NAME, NAME.min, NAME.max), objective, number, state, attempt,
+    /// agent, host, seconds, reason; as `constraints` are written.
+    #[arg(long = "where", value_name = "EXPRESSION", value_parser = crate::filter::expression)]
+    pub(crate) filter: Option<sweep_core::expr::Expr>,
+    /// By one of these, ascending; -KEY descending.
+    #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+}
+
+/// Print the curves of a trial, also while it runs.
+///
+/// Examples:
+///   sweep-ctl metrics k3x9q2ab/4
+///   sweep-ctl metrics k3x9q2ab/4 --name total-f1score -o csv > curve.csv
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct MetricsArgs {
     /// SWEEP/NUMBER.
     #[arg(allow_hyphen_values = true)]

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use sweep_proto::status::root_cause;
+use sweep_proto::v1;
+use sweep_proto::v1::agent_service_client::AgentServiceClient;
 use sweep_proto::v1::sweep_service_client::SweepServiceClient;
 use tonic::transport::{Channel, Endpoint};
 
@@ -12,6 +14,8 @@ use crate::exit::{Exit, Failure};
 pub(crate) struct Client {
     pub(crate) server: String,
     pub(crate) sweeps: SweepServiceClient<Channel>,
+    /// Of which it uses what agents and people have in common: files.
+    pub(crate) agents: AgentServiceClient<Channel>,
 }
 
 impl Client {
@@ -34,12 +38,27 @@ impl Client {
         let channel =
             endpoint.connect().await.map_err(|error| Failure::unreachable(&url, &root_cause(&error)))?;
         // Trials of a long sweep with many metrics are more than the 4 MiB of the default.
-        let sweeps = SweepServiceClient::new(channel).max_decoding_message_size(256 << 20);
-        Ok(Self { server: url, sweeps })
+        let sweeps = SweepServiceClient::new(channel.clone()).max_decoding_message_size(256 << 20);
+        Ok(Self { server: url, sweeps, agents: AgentServiceClient::new(channel) })
     }
 
     /// A failure out of a status.
     pub(crate) fn failed(&self, status: &tonic::Status) -> Failure {
         Failure::from_status(&self.server, status)
     }
+
+    /// One trial with its attempts and records.
+    pub(crate) async fn trial(&mut self, trial: &str) -> Result<(v1::Trial, v1::GetTrialResponse), Failure> {
+        let request = v1::GetTrialRequest { trial: trial.to_owned() };
+        let reply = self.sweeps.get_trial(request).await.map_err(|status| self.failed(&status))?;
+        let mut reply = reply.into_inner();
+        Ok((present(reply.trial.take())?, reply))
+    }
+}
+
+/// An answer without its message is another version's.
+pub(crate) fn present<T>(value: Option<T>) -> Result<T, Failure> {
+    value.ok_or_else(|| {
+        Failure::new(Exit::Unexpected, "the controller's answer is incomplete: is it of another version?")
+    })
 }

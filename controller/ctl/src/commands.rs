@@ -7,16 +7,25 @@ use sweep_proto::convert::{sweep_state_word, trial_state_word};
 use sweep_proto::v1;
 use uuid::Uuid;
 
-use crate::args::{Cli, Command, Format, MetricsArgs};
-use crate::client::Client;
+use crate::args::{Cli, Command, Format, MetricsArgs, TrialsArgs};
+use crate::client::{Client, present};
 use crate::exit::{Exit, Failure};
-use crate::table::{Column, Sheet, object, put, render, say};
-use crate::{ask_tell, explain, importance, local, pareto, replay, set, show, simulate, watch};
+use crate::table::{Sheet, put, render, say};
+use crate::{
+    again, ask_tell, best, completions, context, doctor, explain, export, filter, importance, local, logs,
+    open, pareto, plot, replay, report, set, show, simulate, top, trial, wait, watch,
+};
 
 type Done = Result<(), Failure>;
 
 pub(crate) async fn run(cli: Cli) -> Done {
-    let Cli { server, output, command } = cli;
+    let Cli { server, context, output, command } = cli;
+    let given = context::Given {
+        server,
+        context,
+        env_server: variable("SWEEP_SERVER"),
+        env_context: variable("SWEEP_CONTEXT"),
+    };
     match &command {
         Command::Create { file, name, project, set } => {
             let text = set::apply(local::read_file(file)?, &set.set)?;
@@ -27,7 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
                 file_name: file.display().to_string(),
                 project: project.clone().unwrap_or_default(),
             };
-            return create(&server, output, request).await;
+            return create(&context::settings(&given)?.server, output, request).await;
         }
         Command::Validate { files } => return local::validate(output, files),
         Command::Plan { file, count, seed, set } => {
@@ -40,10 +49,19 @@ pub(crate) async fn run(cli: Cli) -> Done {
             let text = set::apply(local::read_file(file)?, &set.set)?;
             return ask_tell::run(&file.display().to_string(), &text, *seed);
         }
-        Command::Simulate(args) => return simulate::run(&server, output, args).await,
+        Command::Simulate(args) => {
+            return simulate::run(&context::settings(&given)?.server.value, output, args).await;
+        }
+        Command::Completions(args) => return completions::completions(args),
+        Command::Man(args) => return completions::man(args),
+        Command::Config(args) => return context::config(output, &given, args),
+        Command::Doctor(_) => return doctor::run(output, &given).await,
         _ => {}
     }
-    let mut client = Client::connect(&server).await?;
+    if let Command::Context(args) = command {
+        return context::context(output, &given, args);
+    }
+    let mut client = Client::connect(&context::settings(&given)?.server.value).await?;
     match command {
         // Done above, without a controller or before one is needed.
         Command::Create { .. }
@@ -52,15 +70,29 @@ pub(crate) async fn run(cli: Cli) -> Done {
         | Command::Explain { .. }
         | Command::Schema
         | Command::AskTell { .. }
-        | Command::Simulate(_) => Ok(()),
+        | Command::Simulate(_)
+        | Command::Completions(_)
+        | Command::Man(_)
+        | Command::Config(_)
+        | Command::Doctor(_)
+        | Command::Context(_) => Ok(()),
         Command::Curves { sweep, metric } => {
             put(&simulate::curves::record(&mut client, sweep, metric.as_deref()).await?.print()?)
         }
         Command::List { state, project } => list(&mut client, output, &state, project).await,
         Command::Show { what } if what.contains('/') => show_trial(&mut client, output, what).await,
         Command::Show { what } => show_sweep(&mut client, output, what).await,
-        Command::Trials { sweep, top, state } => trials(&mut client, output, sweep, top, &state).await,
-        Command::Best { sweep } => best(&mut client, output, sweep).await,
+        Command::Trials(args) => trials(&mut client, output, args).await,
+        Command::Trial(args) => trial::run(&mut client, output, args).await,
+        Command::Best(args) => best::run(&mut client, output, args).await,
+        Command::Wait(args) => wait::run(&mut client, output, args).await,
+        Command::Retry(args) => again::retry(&mut client, output, args).await,
+        Command::Extend(args) => again::extend(&mut client, output, args).await,
+        Command::Export(args) => export::run(&mut client, output, args).await,
+        Command::Plot(args) => plot::run(&mut client, output, args).await,
+        Command::Report(args) => report::run(&mut client, output, args).await,
+        Command::Top(args) => top::run(&mut client, output, args).await,
+        Command::Open(args) => open::run(&mut client, output, args).await,
         Command::Pareto { sweep, reference } => {
             let (sweep, trials) = sweep_and_trials(&mut client, sweep).await?;
             pareto::pareto(output, &sweep, &trials, &reference)
@@ -75,8 +107,8 @@ pub(crate) async fn run(cli: Cli) -> Done {
             importance::importance(output, &sweep, &trials)
         }
         Command::Metrics(args) => metrics(&mut client, output, args).await,
-        Command::Logs { trial, tail, attempt } => logs(&mut client, output, trial, tail, attempt).await,
-        Command::Watch { sweep } => watch::run(&mut client, output, sweep).await,
+        Command::Logs(args) => logs::run(&mut client, output, args).await,
+        Command::Watch(args) => watch::run(&mut client, output, args).await,
         Command::Pause { sweep } => {
             let reply = client.sweeps.pause_sweep(v1::PauseSweepRequest { sweep }).await;
             changed(&client, output, reply.map(|reply| reply.into_inner().sweep))
@@ -96,18 +128,16 @@ pub(crate) async fn run(cli: Cli) -> Done {
     }
 }
 
-/// An answer without its message is another version's.
-fn present<T>(value: Option<T>) -> Result<T, Failure> {
-    value.ok_or_else(|| {
-        Failure::new(Exit::Unexpected, "the controller's answer is incomplete: is it of another version?")
-    })
+/// A variable of the environment that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-async fn create(server: &str, output: Format, request: v1::CreateSweepRequest) -> Done {
+async fn create(server: &context::Setting, output: Format, request: v1::CreateSweepRequest) -> Done {
     // The same check as the controller's, so a mistake is shown even while no controller runs.
     let parsed = spec::parse(&request.text);
     local::check(&parsed, &request.file_name, &request.text)?;
-    let mut client = Client::connect(server).await?;
+    let mut client = Client::connect(&server.value).await?;
     let reply =
         client.sweeps.create_sweep(request).await.map_err(|status| client.failed(&status))?.into_inner();
     let sweep = present(reply.sweep)?;
@@ -122,7 +152,11 @@ async fn create(server: &str, output: Format, request: v1::CreateSweepRequest) -
         .map_or_else(|| "no limit on trials".to_owned(), |planned| format!("{planned} trials"));
     let shown = if sweep.name.is_empty() { String::new() } else { format!("  {}", sweep.name) };
     put(&format!("{}\n", sweep.id))?;
-    let flag = if server == "http://127.0.0.1:7878" { String::new() } else { format!(" --server {server}") };
+    // What this shell has, the next commands have as well.
+    let flag = match server.origin {
+        context::Origin::Default | context::Origin::Environment(_) => String::new(),
+        context::Origin::Flag | context::Origin::File(_) => format!(" --server {}", server.value),
+    };
     say(&format!(
         "created sweep {id}{shown}  ({method}, {planned}, seed {seed})\n  run its trials: sweep-agent {id}{flag}\n  watch it:       sweep-ctl watch {id}{flag}",
         id = sweep.id,
@@ -133,7 +167,7 @@ async fn create(server: &str, output: Format, request: v1::CreateSweepRequest) -
 }
 
 /// States by word, for a filter.
-fn states<T: Copy>(
+pub(crate) fn states<T: Copy>(
     words: &[String],
     of_word: impl Fn(&str) -> Option<T>,
     all: &[&str],
@@ -187,14 +221,8 @@ async fn show_sweep(client: &mut Client, output: Format, name: String) -> Done {
     put(&watch::header(&sweep))
 }
 
-async fn show_trial(client: &mut Client, output: Format, trial: String) -> Done {
-    let reply = client
-        .sweeps
-        .get_trial(v1::GetTrialRequest { trial })
-        .await
-        .map_err(|status| client.failed(&status))?
-        .into_inner();
-    let trial = present(reply.trial.clone())?;
+pub(crate) async fn show_trial(client: &mut Client, output: Format, trial: String) -> Done {
+    let (trial, reply) = client.trial(&trial).await?;
     if output != Format::Table {
         let whole = |trial: &v1::Trial| show::whole_trial_json(trial, &reply.attempts, &reply.checkpoints);
         let sheet = show::trials(std::slice::from_ref(&trial), &[]);
@@ -279,21 +307,26 @@ async fn sweep_and_trials(
     Ok((sweep, trials))
 }
 
-async fn trials(
-    client: &mut Client,
-    output: Format,
-    name: String,
-    top: Option<u32>,
-    words: &[String],
-) -> Done {
-    let wanted = states(words, TrialState::of_word, &TrialState::ALL.map(TrialState::word))?;
-    let sweep = get_sweep(client, name).await?;
+async fn trials(client: &mut Client, output: Format, args: TrialsArgs) -> Done {
+    let TrialsArgs { sweep, top, state, filter, sort } = args;
+    let wanted = states(&state, TrialState::of_word, &TrialState::ALL.map(TrialState::word))?;
+    let sweep = get_sweep(client, sweep).await?;
     if top.is_some() {
         pareto::refuse_best(&sweep)?;
     }
     let states = wanted.into_iter().map(|state| v1::TrialState::from(state).into()).collect();
-    let request = v1::ListTrialsRequest { sweep: sweep.id.clone(), states, top: top.unwrap_or(0) };
-    let trials = list_trials(client, request).await?;
+    // What is left out or put in another order here is not cut off there.
+    let cut = if filter.is_none() && sort.is_none() { top } else { None };
+    let ranked = if sort.is_none() { top.map(|_| cut.unwrap_or(u32::MAX)) } else { None };
+    let request = v1::ListTrialsRequest { sweep: sweep.id.clone(), states, top: ranked.unwrap_or(0) };
+    let mut trials = list_trials(client, request).await?;
+    if let Some(filter) = &filter {
+        filter::keep(&mut trials, filter)?;
+    }
+    if let Some(key) = &sort {
+        filter::sort(&mut trials, key)?;
+    }
+    trials.truncate(top.map_or(usize::MAX, |top| top as usize));
     if trials.is_empty() && output == Format::Table {
         say("no trials match");
         return Ok(());
@@ -301,36 +334,7 @@ async fn trials(
     put(&render(&show::trials(&trials, &show::objective_names(&sweep)), output, false)?)
 }
 
-async fn best(client: &mut Client, output: Format, name: String) -> Done {
-    let sweep = get_sweep(client, name).await?;
-    pareto::refuse_best(&sweep)?;
-    if sweep.objective_name.is_empty() {
-        return Err(Failure::new(
-            Exit::Nothing,
-            format!("sweep {} has no `metric`, so no trial is the best", sweep.id),
-        ));
-    }
-    if sweep.best_objective.is_none() {
-        let message = format!(
-            "no trial of sweep {} has a finite `{}` yet\n  see them: sweep-ctl trials {}",
-            sweep.id, sweep.objective_name, sweep.id
-        );
-        return Err(Failure::new(Exit::Nothing, message));
-    }
-    let trial = format!("{}/{}", sweep.id, sweep.best_trial_number);
-    if output == Format::Table {
-        return show_trial(client, output, trial).await;
-    }
-    let reply = client
-        .sweeps
-        .get_trial(v1::GetTrialRequest { trial })
-        .await
-        .map_err(|status| client.failed(&status))?;
-    let trial = present(reply.into_inner().trial)?;
-    put(&render(&show::trials(&[trial], &show::objective_names(&sweep)), output, true)?)
-}
-
-async fn metrics(client: &mut Client, output: Format, args: MetricsArgs) -> Done {
+pub(crate) async fn metrics(client: &mut Client, output: Format, args: MetricsArgs) -> Done {
     let request =
         v1::GetMetricsRequest { trial: args.trial.clone(), names: args.name, max_points: args.points };
     let reply =
@@ -347,35 +351,6 @@ async fn metrics(client: &mut Client, output: Format, args: MetricsArgs) -> Done
         return put(&names.concat());
     }
     sheet.rows = &points;
-    put(&render(&sheet, output, false)?)
-}
-
-async fn logs(
-    client: &mut Client,
-    output: Format,
-    trial: String,
-    tail: Option<u32>,
-    attempt: Option<u32>,
-) -> Done {
-    let request = v1::GetLogsRequest { trial, attempt: attempt.unwrap_or(0), tail: tail.unwrap_or(0) };
-    let reply = client.sweeps.get_logs(request).await.map_err(|status| client.failed(&status))?.into_inner();
-    let text = |entry: &v1::LogEntry| entry.line.as_ref().map(|line| line.text.clone()).unwrap_or_default();
-    if matches!(output, Format::Table | Format::Name) {
-        return put(&reply.lines.iter().map(|entry| text(entry) + "\n").collect::<String>());
-    }
-    let stream =
-        |entry: &v1::LogEntry| entry.line.as_ref().map(|line| line.stream.clone()).unwrap_or_default();
-    let at = |entry: &v1::LogEntry| show::time(entry.at_ms).unwrap_or_default();
-    let columns = || vec![Column::left("at", at), Column::left("stream", stream), Column::left("text", text)];
-    let json = |entry: &v1::LogEntry| {
-        object([
-            ("seq", entry.seq.into()),
-            ("at", at(entry).into()),
-            ("stream", stream(entry).into()),
-            ("text", text(entry).into()),
-        ])
-    };
-    let sheet = Sheet { rows: &reply.lines, table: columns(), csv: columns(), json: &json, name: &text };
     put(&render(&sheet, output, false)?)
 }
 

@@ -19,8 +19,14 @@ pub(crate) enum Exit {
     Unreachable = 5,
     /// The state does not allow it.
     Conflict = 6,
+    /// What was waited for did not come in time.
+    TimedOut = 7,
     /// Nothing matched.
     Nothing = 8,
+    /// The sweep ended, and not as it was wanted.
+    Unsuccessful = 10,
+    /// `doctor` found something that does not work.
+    Unfit = 11,
 }
 
 impl From<Exit> for ExitCode {
@@ -75,7 +81,7 @@ impl Failure {
                 Self::new(Exit::Usage, format!("{message}\n  give more of its letters"))
             }
             Some(Reason::InvalidArgument | Reason::InvalidSweep) => Self::new(Exit::Usage, message),
-            Some(Reason::SweepRefuses) => Self::new(Exit::Conflict, message),
+            Some(Reason::SweepRefuses | Reason::TrialRefuses) => Self::new(Exit::Conflict, message),
             Some(_) => Self::new(Exit::Unexpected, message),
             None => match status.code() {
                 Code::Unavailable => Self::unreachable(server, &root_cause(status)),
@@ -85,6 +91,24 @@ impl Failure {
                 ),
                 code => Self::new(Exit::Unexpected, format!("{server} answered {code:?}: {message}")),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_in_the_table() {
+        use Exit::{
+            Conflict, NotFound, Nothing, TimedOut, Unexpected, Unfit, Unreachable, Unsuccessful, Usage,
+        };
+        let table = include_str!("../../../docs/cli.md");
+        for exit in
+            [Unexpected, Usage, NotFound, Unreachable, Conflict, TimedOut, Nothing, Unsuccessful, Unfit]
+        {
+            assert!(table.contains(&format!("\n| {} | ", exit as u8)), "{exit:?}");
         }
     }
 }

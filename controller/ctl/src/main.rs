@@ -1,20 +1,37 @@
 //! The command line of Sweep. Data goes to standard output, talk to standard error, the outcome to the exit code.
 #![forbid(unsafe_code)]
 
+mod again;
 mod args;
 mod ask_tell;
+mod best;
 mod client;
 mod commands;
+mod completions;
+mod context;
+mod diff;
+mod doctor;
 mod exit;
 mod explain;
+mod export;
+mod files;
+mod filter;
 mod importance;
 mod local;
+mod logs;
+mod open;
 mod pareto;
+mod plot;
+mod progress;
 mod replay;
+mod report;
 mod set;
 mod show;
 mod simulate;
 mod table;
+mod top;
+mod trial;
+mod wait;
 mod watch;
 
 use std::process::ExitCode;

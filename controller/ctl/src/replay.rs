@@ -26,6 +26,7 @@ pub(crate) fn replay(
     let parsed = spec::parse(&sweep.text);
     let unreadable = |what: &str| Failure::new(Exit::Unexpected, format!("sweep {}: {what}", sweep.id));
     let spec = parsed.spec.ok_or_else(|| unreadable("its file is no longer understood"))?;
+    let spec = spec.planned(sweep.planned_trials);
     let recorded: Result<Vec<_>, _> = trials.iter().map(|trial| convert::recorded(sweep, trial)).collect();
     let mut recorded = recorded.map_err(|error| unreadable(&format!("a trial cannot be read: {error}")))?;
     recorded.sort_by_key(|(trial, _)| trial.number);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sweep_core::value::{non_finite_word, python_str};
+use sweep_core::value::python_str;
 use sweep_proto::convert::{sweep_state_word, trial_state_word};
 use sweep_proto::v1;
 
@@ -45,6 +45,31 @@ pub(crate) fn real(value: f64) -> Value {
     serde_json::Number::from_f64(value).map_or(Value::Null, Value::Number)
 }
 
+/// Non-finite values are words, as in the trial protocol.
+pub(crate) fn real_or_word(value: f64) -> Value {
+    if value.is_finite() {
+        real(value)
+    } else if value.is_nan() {
+        "NaN".into()
+    } else if value > 0.0 {
+        "Infinity".into()
+    } else {
+        "-Infinity".into()
+    }
+}
+
+/// `3.2 MiB`.
+pub(crate) fn bytes(count: u64) -> String {
+    let mut size = count as f64;
+    for unit in ["B", "KiB", "MiB"] {
+        if size < 1024.0 {
+            return if unit == "B" { format!("{count} B") } else { format!("{size:.1} {unit}") };
+        }
+        size /= 1024.0;
+    }
+    format!("{size:.1} GiB")
+}
+
 fn text_or_null(text: Option<String>) -> Value {
     text.map_or(Value::Null, Value::String)
 }
@@ -56,6 +81,34 @@ pub(crate) fn trial_id(trial: &v1::Trial) -> String {
 pub(crate) fn params(trial: &v1::Trial) -> BTreeMap<String, Value> {
     // The controller writes it; what cannot be read is shown as none.
     serde_json::from_str(&trial.params_json).unwrap_or_default()
+}
+
+/// The parameters by dotted path, nested ones apart.
+pub(crate) fn flat(trial: &v1::Trial) -> BTreeMap<String, Value> {
+    fn add(out: &mut BTreeMap<String, Value>, path: String, value: Value) {
+        match value {
+            Value::Object(inner) if !inner.is_empty() => {
+                inner.into_iter().for_each(|(name, value)| add(out, format!("{path}.{name}"), value));
+            }
+            value => {
+                out.insert(path, value);
+            }
+        }
+    }
+    let mut out = BTreeMap::new();
+    params(trial).into_iter().for_each(|(name, value)| add(&mut out, name, value));
+    out
+}
+
+/// Milliseconds that the current attempt took; `None`: it has not ended.
+pub(crate) fn length(trial: &v1::Trial) -> Option<i64> {
+    (trial.started_at_ms > 0 && trial.finished_at_ms > 0).then(|| trial.finished_at_ms - trial.started_at_ms)
+}
+
+/// Trials that are over.
+pub(crate) fn ended(sweep: &v1::Sweep) -> u64 {
+    let counts = sweep.counts.unwrap_or_default();
+    counts.finished + counts.stopped_early + counts.failed + counts.cancelled
 }
 
 /// A sweep as JSON.
@@ -115,8 +168,7 @@ fn counts_json(counts: v1::TrialCounts) -> Value {
 
 /// `4/20`, ended of planned.
 pub(crate) fn progress(sweep: &v1::Sweep) -> String {
-    let counts = sweep.counts.unwrap_or_default();
-    let ended = counts.finished + counts.stopped_early + counts.failed + counts.cancelled;
+    let ended = ended(sweep);
     sweep.planned_trials.map_or_else(|| ended.to_string(), |planned| format!("{ended}/{planned}"))
 }
 
@@ -207,6 +259,7 @@ pub(crate) fn whole_trial_json(
             ("metrics", Value::Object(metrics)),
             ("resume", checkpoint.resume.into()),
             ("stored", checkpoint.stored.into()),
+            ("files", checkpoint.files.iter().map(file_json).collect()),
         ])
     };
     let mut whole = trial_json(trial);
@@ -215,6 +268,14 @@ pub(crate) fn whole_trial_json(
         fields.insert("checkpoints".to_owned(), checkpoints.iter().map(checkpoint).collect());
     }
     whole
+}
+
+fn file_json(file: &v1::FileRef) -> Value {
+    object([
+        ("name", file.name.clone().into()),
+        ("size", file.size.into()),
+        ("sha256", file.sha256.clone().into()),
+    ])
 }
 
 fn facts_json(facts: &v1::AttemptFacts) -> Value {
@@ -315,10 +376,7 @@ fn metric_column<'r>(name: String) -> Column<'r, v1::Trial> {
 }
 
 fn elapsed(trial: &v1::Trial) -> String {
-    if trial.started_at_ms == 0 || trial.finished_at_ms == 0 {
-        return "-".to_owned();
-    }
-    duration(trial.finished_at_ms - trial.started_at_ms)
+    length(trial).map_or_else(|| "-".to_owned(), duration)
 }
 
 /// One point of one curve.
@@ -365,13 +423,11 @@ pub(crate) fn curves(rows: &[PointRow]) -> Sheet<'_, PointRow> {
 }
 
 fn point_json(row: &PointRow) -> Value {
-    // Non-finite values are words, as in the trial protocol.
-    let value = non_finite_word(row.value).map_or_else(|| real(row.value), Value::from);
     object([
         ("metric", row.metric.clone().into()),
         ("step", row.step.into()),
         ("epoch", row.epoch.map_or(Value::Null, real)),
-        ("value", value),
+        ("value", real_or_word(row.value)),
     ])
 }
 

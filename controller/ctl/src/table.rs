@@ -1,6 +1,7 @@
 //! Rows of data in one of the four formats. Data goes to standard output, and nothing else does.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
@@ -12,12 +13,14 @@ use crate::exit::{Exit, Failure};
 pub(crate) struct Column<'r, R> {
     pub(crate) title: String,
     pub(crate) right: bool,
+    /// Whether the title is a name that tables leave as it is.
+    pub(crate) named: bool,
     pub(crate) cell: Box<dyn Fn(&R) -> String + 'r>,
 }
 
 impl<'r, R> Column<'r, R> {
     pub(crate) fn left(title: &str, cell: impl Fn(&R) -> String + 'r) -> Self {
-        Self { title: title.to_owned(), right: false, cell: Box::new(cell) }
+        Self { title: title.to_owned(), right: false, named: false, cell: Box::new(cell) }
     }
 
     pub(crate) fn right(title: &str, cell: impl Fn(&R) -> String + 'r) -> Self {
@@ -48,7 +51,7 @@ pub(crate) fn render<R>(sheet: &Sheet<'_, R>, format: Format, one: bool) -> Resu
     }
 }
 
-/// YAML of a value.
+/// YAML with a newline at its end.
 pub(crate) fn yaml(value: &Value) -> Result<String, Failure> {
     serde_yaml::to_string(value)
         .map_err(|error| Failure::new(Exit::Unexpected, format!("cannot print YAML: {error}")))
@@ -64,7 +67,13 @@ pub(crate) fn json(value: &Value) -> Result<String, Failure> {
 fn table<R>(sheet: &Sheet<'_, R>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(sheet.table.iter().map(|column| column.title.to_uppercase()));
+    table.set_header(
+        sheet.table.iter().map(
+            |column| {
+                if column.named { column.title.clone() } else { column.title.to_uppercase() }
+            },
+        ),
+    );
     for row in sheet.rows {
         table.add_row(sheet.table.iter().map(|column| (column.cell)(row)));
     }
@@ -104,6 +113,36 @@ pub(crate) fn put(text: &str) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Writes data as it is.
+pub(crate) fn put_bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Unexpected, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file: it is there whole, or as it was before.
+pub(crate) fn save(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Unexpected, format!("cannot write {}: {error}", file.display()))
+    };
+    let name = file
+        .file_name()
+        .ok_or_else(|| Failure::new(Exit::Usage, format!("{} is no name of a file", file.display())))?;
+    let part = file.with_file_name(format!(".{}.part", name.display()));
+    let written = std::fs::File::create(&part).and_then(|mut out| {
+        out.write_all(bytes)?;
+        out.sync_all()
+    });
+    written.and_then(|()| std::fs::rename(&part, file)).map_err(|error| {
+        let _ = std::fs::remove_file(&part);
+        failed(error)
+    })
 }
 
 /// Writes talk.

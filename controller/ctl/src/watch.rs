@@ -1,81 +1,137 @@
-//! Following a sweep: a line for each thing that happened, until it is over.
+//! Following a sweep until it is over: a line for each thing that happened, and on a terminal how far it is.
 
 use std::collections::HashMap;
+use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
+use clap::Args;
 use sweep_proto::convert::{sweep_state_word, trial_state_word};
 use sweep_proto::v1;
 use tokio_stream::StreamExt as _;
 
 use crate::args::Format;
 use crate::client::Client;
+use crate::commands::get_sweep;
 use crate::exit::Failure;
+use crate::progress::Progress;
 use crate::show;
 use crate::table::{put, say};
 
 /// Between attempts to reach a controller that went away.
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// Follows a sweep. People get a line for each change of a trial; `json` gives one compact JSON object a line.
-pub(crate) async fn run(client: &mut Client, output: Format, name: String) -> Result<(), Failure> {
-    let request = v1::GetSweepRequest { sweep: name };
-    let found = client.sweeps.get_sweep(request).await.map_err(|status| client.failed(&status))?.into_inner();
-    let id = found.sweep.map(|sweep| sweep.id).unwrap_or_default();
-    let mut story = Story::default();
-    let mut since = 0;
-    loop {
-        match follow(client, output, &id, &mut since, &mut story).await {
-            Ok(()) => return Ok(()),
-            // Once it has been seen, a controller that is away is waited for: the trials go on without it.
-            Err(status) if status.code() == tonic::Code::Unavailable => {
-                say("the controller is away; waiting for it");
-                tokio::time::sleep(RECONNECT).await;
-            }
-            Err(status) => return Err(client.failed(&status)),
-        }
+/// Follow a sweep until it is over. Ctrl-C leaves; the sweep goes on.
+///
+/// Examples:
+///   sweep-ctl watch
+///   sweep-ctl watch k3x9q2ab -o json | jq .state
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct WatchArgs {
+    #[arg(default_value = "-")]
+    sweep: String,
+}
+
+impl WatchArgs {
+    /// Of a sweep.
+    pub(crate) fn of(sweep: String) -> Self {
+        Self { sweep }
     }
 }
 
-async fn follow(
+/// What a follower hears.
+pub(crate) enum News {
+    Changed(Box<v1::WatchResponse>),
+    /// Once it has been seen, a controller that is away is waited for: the trials go on without it.
+    Away,
+}
+
+/// Tells all that changes in a sweep, from the beginning on, until `hear` has what it wants.
+pub(crate) async fn each<T>(
     client: &mut Client,
-    output: Format,
     id: &str,
-    since: &mut u64,
-    story: &mut Story,
-) -> Result<(), tonic::Status> {
-    let request = v1::WatchRequest { sweep: id.to_owned(), since: *since };
-    let mut stream = client.sweeps.watch(request).await?.into_inner();
-    while let Some(news) = stream.next().await {
-        let news = news?;
-        *since = news.change;
-        let Some(sweep) = news.sweep else { continue };
+    mut hear: impl FnMut(News) -> Result<ControlFlow<T>, Failure>,
+) -> Result<T, Failure> {
+    let mut since = 0;
+    loop {
+        let request = v1::WatchRequest { sweep: id.to_owned(), since };
+        let status = match client.sweeps.watch(request).await {
+            Err(status) => status,
+            Ok(reply) => {
+                let mut stream = reply.into_inner();
+                loop {
+                    match stream.next().await {
+                        // It ended without the sweep's end: the controller is going down.
+                        None => break tonic::Status::unavailable("the stream ended"),
+                        Some(Err(status)) => break status,
+                        Some(Ok(news)) => {
+                            since = news.change;
+                            if let ControlFlow::Break(found) = hear(News::Changed(Box::new(news)))? {
+                                return Ok(found);
+                            }
+                        }
+                    }
+                }
+            }
+        };
+        if status.code() != tonic::Code::Unavailable {
+            return Err(client.failed(&status));
+        }
+        if let ControlFlow::Break(found) = hear(News::Away)? {
+            return Ok(found);
+        }
+        tokio::time::sleep(RECONNECT).await;
+    }
+}
+
+/// Whether nothing more will happen in a sweep by itself.
+pub(crate) fn is_done(sweep: &v1::Sweep) -> bool {
+    let over = matches!(sweep_state_word(sweep.state), "finished" | "cancelled");
+    over && sweep.counts.unwrap_or_default().active == 0
+}
+
+/// Follows a sweep. People get a line for each change of a trial; `json` gives one compact JSON object a line.
+pub(crate) async fn run(client: &mut Client, output: Format, args: WatchArgs) -> Result<(), Failure> {
+    let id = get_sweep(client, args.sweep).await?.id;
+    let mut story = Story::default();
+    let on_terminal = output == Format::Table && std::io::stdout().is_terminal();
+    let progress = if on_terminal { Progress::of_sweep() } else { Progress::none() };
+    let follow = each(client, &id, |news| {
+        let News::Changed(news) = news else {
+            progress.say("the controller is away; waiting for it");
+            return Ok(ControlFlow::Continue(()));
+        };
+        let Some(sweep) = news.sweep else { return Ok(ControlFlow::Continue(())) };
         for trial in &news.trials {
             if output == Format::Json {
-                print(&(show::trial_json(trial).to_string() + "\n"))?;
+                put(&(show::trial_json(trial).to_string() + "\n"))?;
             } else if let Some(line) = story.line(trial, &sweep) {
-                print(&(line + "\n"))?;
+                progress.put(&(line + "\n"))?;
             }
         }
-        let counts = sweep.counts.unwrap_or_default();
-        if matches!(sweep_state_word(sweep.state), "finished" | "cancelled") && counts.active == 0 {
-            if output != Format::Json {
-                print(&header(&sweep))?;
-            }
-            return Ok(());
+        progress.show(&sweep);
+        if is_done(&sweep) {
+            return Ok(ControlFlow::Break(sweep));
         }
         if story.paused != sweep.reason {
             story.paused.clone_from(&sweep.reason);
             if !sweep.reason.is_empty() {
-                say(&format!("sweep {id} is {}: {}", sweep_state_word(sweep.state), sweep.reason));
+                progress.say(&format!("sweep {id} is {}: {}", sweep_state_word(sweep.state), sweep.reason));
             }
         }
-    }
-    // The stream ended without the sweep's end: the controller is going down.
-    Err(tonic::Status::unavailable("the stream ended"))
-}
-
-fn print(text: &str) -> Result<(), tonic::Status> {
-    put(text).map_err(|failure| tonic::Status::internal(failure.to_string()))
+        Ok(ControlFlow::Continue(()))
+    });
+    let sweep = tokio::select! {
+        sweep = follow => sweep?,
+        _ = tokio::signal::ctrl_c() => {
+            progress.end();
+            say(&format!("left; sweep {id} goes on (stop it: sweep-ctl stop {id})"));
+            return Ok(());
+        }
+    };
+    progress.end();
+    if output == Format::Json { Ok(()) } else { put(&header(&sweep)) }
 }
 
 /// What has been told already.
@@ -104,8 +160,8 @@ impl Story {
                 line.push_str(" (best)");
             }
         }
-        if trial.finished_at_ms > 0 && trial.started_at_ms > 0 {
-            line.push_str(&format!("  {}", show::duration(trial.finished_at_ms - trial.started_at_ms)));
+        if let Some(length) = show::length(trial) {
+            line.push_str(&format!("  {}", show::duration(length)));
         }
         if !trial.reason.is_empty() {
             line.push_str(&format!("  {}", trial.reason));

@@ -1,5 +1,16 @@
 //! The command line as a process, against a real controller.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on fails, and says what it skips"
+)]
+
+#[path = "ctl/hand.rs"]
+mod hand;
+#[path = "ctl/json.rs"]
+mod json;
+#[path = "ctl/running.rs"]
+mod running;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,10 +18,13 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use sweep_controller::artifacts::Artifacts;
+use sweep_controller::files::Keeping;
 use sweep_controller::{App, serve};
+use sweep_core::retention::Retention;
 use sweep_proto::v1;
 use sweep_proto::v1::agent_service_client::AgentServiceClient;
-use sweep_store::SqliteStore;
+use sweep_store::{SqliteStore, Store};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -32,10 +46,19 @@ impl Place {
     /// A controller that lives as long as the test.
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("sweep.db")).await.unwrap();
+        Self::on(Arc::new(store), folder).await
+    }
+
+    /// A controller on a store, with an artifact store in the folder.
+    async fn on(store: Arc<dyn Store>, folder: TempDir) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let store = SqliteStore::open(&folder.path().join("sweep.db")).await.unwrap();
-        let app = App::new(Arc::new(store), Duration::from_secs(60));
+        let place = folder.path().join("artifacts");
+        let artifacts =
+            Artifacts::open(place.to_str().unwrap(), &folder.path().join("incoming")).await.unwrap();
+        let keeping = Keeping { artifacts, retention: Retention::default() };
+        let app = App::new(store, Duration::from_secs(60)).with_files(keeping);
         tokio::spawn(serve(listener, app, std::future::pending()));
         Self { folder, url }
     }
@@ -55,6 +78,7 @@ fn ctl(url: &str, folder: &Path, arguments: &[impl AsRef<std::ffi::OsStr>]) -> D
     let output = Command::new(env!("CARGO_BIN_EXE_sweep-ctl"))
         .args(arguments)
         .env("SWEEP_SERVER", url)
+        .env("SWEEP_CONFIG", folder.join("config.yaml"))
         .env("COLUMNS", "200")
         .current_dir(folder)
         .output()

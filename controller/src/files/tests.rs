@@ -66,6 +66,7 @@ async fn tell(app: &App, key: AttemptKey, seq: u64) {
         metrics: BTreeMap::new(),
         resume: true,
         stored: false,
+        files: Vec::new(),
     };
     let event = Event { at_ms: app.clock.now_ms(), kind: EventKind::Checkpoint(record) };
     app.store.attempt_report(key, seq, vec![event], app.clock.now_ms()).await.unwrap();

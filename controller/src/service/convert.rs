@@ -6,10 +6,12 @@ use std::time::Duration;
 use sweep_core::curve::Point;
 use sweep_core::file::{FileRef, FileRefError};
 use sweep_core::stop;
+use sweep_core::sweep::Extension;
+use sweep_core::trial::TrialState;
 use sweep_proto::v1;
 use sweep_store::{
     AttemptKey, AttemptRow, Checkpoint, Event, EventKind, Facts, LogEntry, LogLine, Media, Reported,
-    ResumePoint, Standing, Sweep, Trial, TrialName,
+    ResumePoint, Retry, Standing, Sweep, Trial, TrialName,
 };
 use tonic::Status;
 use uuid::Uuid;
@@ -168,6 +170,7 @@ pub(super) fn checkpoint(checkpoint: Checkpoint) -> v1::CheckpointRecord {
         metrics: checkpoint.metrics.into_iter().collect(),
         resume: checkpoint.resume,
         stored: checkpoint.stored,
+        files: checkpoint.files.into_iter().map(v1::FileRef::from).collect(),
     }
 }
 
@@ -216,6 +219,7 @@ fn event_kind(kind: v1::event::Kind) -> Result<EventKind, Status> {
             metrics: record.metrics.into_iter().filter(|(_, value)| value.is_finite()).collect(),
             resume: record.resume,
             stored: false,
+            files: Vec::new(),
         }),
         v1::event::Kind::Media(record) => EventKind::Media(Media {
             name: record.name,
@@ -274,6 +278,24 @@ pub(super) fn curve(name: String, points: &[Point], most: usize) -> v1::Curve {
         epochs: thinned.iter().map(|point| point.epoch).collect(),
         at_ms: thinned.iter().map(|point| point.at_ms).collect(),
         total: points.len() as u64,
+    }
+}
+
+pub(super) fn extension(told: Option<v1::extend_sweep_request::Extension>) -> Result<Extension, Status> {
+    match told {
+        Some(v1::extend_sweep_request::Extension::By(more)) => Ok(Extension::By(more)),
+        Some(v1::extend_sweep_request::Extension::To(all)) => Ok(Extension::To(all)),
+        None => Err(refuse::field("extension", "is missing: by or to how many trials")),
+    }
+}
+
+/// Which trials are meant: those named, those in some states, or those that failed.
+pub(super) fn retry(asked: &v1::RetryTrialsRequest) -> Retry {
+    let states: Vec<_> = asked.states().filter_map(v1::TrialState::to_core).collect();
+    match (asked.numbers.is_empty(), states.is_empty()) {
+        (false, _) => Retry::Numbers(asked.numbers.clone()),
+        (true, false) => Retry::In(states),
+        (true, true) => Retry::In(vec![TrialState::Failed]),
     }
 }
 

@@ -18,7 +18,10 @@ pub(super) fn store(error: StoreError) -> Status {
     match error {
         StoreError::SweepNotFound { .. } => Reason::SweepNotFound.status(message),
         StoreError::SweepAmbiguous { .. } => Reason::SweepAmbiguous.status(message),
-        StoreError::SweepRefuses { .. } => Reason::SweepRefuses.status(message),
+        StoreError::SweepRefuses { .. } | StoreError::NotExtended { .. } => {
+            Reason::SweepRefuses.status(message)
+        }
+        StoreError::TrialRefuses { .. } => Reason::TrialRefuses.status(message),
         StoreError::TrialNotFound { .. } => Reason::TrialNotFound.status(message),
         StoreError::AttemptStale { .. } => Reason::AttemptStale.status(message),
         StoreError::AgentUnknown { .. } => Reason::AgentUnknown.status(message),

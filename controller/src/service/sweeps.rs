@@ -184,14 +184,51 @@ impl SweepService for Sweeps {
     ) -> Result<Response<v1::GetLogsResponse>, Status> {
         let asked = request.into_inner();
         let name = convert::trial_name(&asked.trial)?;
-        let trial = self.app.store.trial_get(&name).await.map_err(refuse::store)?.trial;
+        let detail = self.app.store.trial_get(&name).await.map_err(refuse::store)?;
+        let trial = detail.trial;
         let attempt = if asked.attempt == 0 { trial.attempt } else { asked.attempt };
+        // Asked before the lines: of an attempt that had ended by then, these are all.
+        let ended = detail.attempts.iter().any(|row| row.number == attempt && row.ended_at_ms.is_some());
         let tail = (asked.tail > 0).then_some(asked.tail as usize);
-        let lines = self.app.store.log_lines(trial.id, attempt, tail).await.map_err(refuse::store)?;
+        let lines = self.app.store.log_lines(trial.id, attempt, asked.after, tail);
+        let lines = lines.await.map_err(refuse::store)?;
         Ok(Response::new(v1::GetLogsResponse {
             attempt,
+            ended,
             lines: lines.into_iter().map(convert::log_entry).collect(),
         }))
+    }
+
+    async fn extend_sweep(
+        &self,
+        request: Request<v1::ExtendSweepRequest>,
+    ) -> Result<Response<v1::ExtendSweepResponse>, Status> {
+        let asked = request.into_inner();
+        let by = convert::extension(asked.extension)?;
+        let sweep = self.app.extend(&asked.sweep, by).await.map_err(refuse::store)?;
+        info!(sweep.id = %sweep.id, planned = sweep.planned_trials, "extended sweep {}", sweep.id);
+        Ok(Response::new(v1::ExtendSweepResponse { sweep: Some(convert::sweep(sweep)) }))
+    }
+
+    async fn retry_trials(
+        &self,
+        request: Request<v1::RetryTrialsRequest>,
+    ) -> Result<Response<v1::RetryTrialsResponse>, Status> {
+        let asked = request.into_inner();
+        let which = convert::retry(&asked);
+        let (sweep, numbers) = self.app.retry(&asked.sweep, which).await.map_err(refuse::store)?;
+        info!(sweep.id = %sweep.id, count = numbers.len(), "queued trials of sweep {} again", sweep.id);
+        Ok(Response::new(v1::RetryTrialsResponse { sweep: Some(convert::sweep(sweep)), numbers }))
+    }
+
+    async fn stop_trial(
+        &self,
+        request: Request<v1::StopTrialRequest>,
+    ) -> Result<Response<v1::StopTrialResponse>, Status> {
+        let name = convert::trial_name(&request.into_inner().trial)?;
+        let trial = self.app.stop_trial(&name).await.map_err(refuse::store)?;
+        info!(sweep.id = %trial.sweep_id, "stopping trial {}/{}", trial.sweep_id, trial.number);
+        Ok(Response::new(v1::StopTrialResponse { trial: Some(convert::trial(trial)) }))
     }
 
     type WatchStream = Pin<Box<dyn tokio_stream::Stream<Item = Result<v1::WatchResponse, Status>> + Send>>;

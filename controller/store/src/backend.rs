@@ -9,7 +9,7 @@ use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
 use sweep_core::search::Recorded;
 use sweep_core::stop::Judgement;
-use sweep_core::sweep::SweepEvent;
+use sweep_core::sweep::{Extension, SweepEvent};
 use sweep_core::trial::TrialState;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -17,10 +17,10 @@ use uuid::Uuid;
 use crate::edge;
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
-use crate::rules::{checkpoints, claims, ends, reads, reports, stops, sweeps};
+use crate::rules::{checkpoints, claims, ends, reads, reports, stops, sweeps, wishes};
 use crate::{
     Agent, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry,
-    NewSweep, NewTrial, Reported, Result, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
+    NewSweep, NewTrial, Reported, Result, Retry, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
 };
 
 pub(crate) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
@@ -107,6 +107,27 @@ impl<B: Backend> Store for B {
         write!(self, sweep, |tx| sweeps::change(tx, &sweep, event, now_ms))
     }
 
+    async fn sweep_extend(
+        &self,
+        sweep: &str,
+        by: Extension,
+        points: Option<u64>,
+        now_ms: i64,
+    ) -> Result<Sweep> {
+        let sweep = sweep.to_owned();
+        write!(self, sweep, |tx| wishes::extend(tx, &sweep, by, points, now_ms))
+    }
+
+    async fn trials_retry(&self, sweep: &str, which: Retry, now_ms: i64) -> Result<(Sweep, Vec<u64>)> {
+        let given = (sweep.to_owned(), which);
+        write!(self, given, |tx| wishes::retry(tx, &given.0, &given.1, now_ms))
+    }
+
+    async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial> {
+        let trial = trial.clone();
+        write!(self, trial, |tx| wishes::stop(tx, &trial, now_ms))
+    }
+
     async fn trials_enqueue(
         &self,
         sweep: &str,
@@ -189,8 +210,14 @@ impl<B: Backend> Store for B {
         reads::curves(&mut *self.read().await?, trial, names).await
     }
 
-    async fn log_lines(&self, trial: Uuid, attempt: u32, tail: Option<usize>) -> Result<Vec<LogEntry>> {
-        reads::logs(&mut *self.read().await?, trial, attempt, tail).await
+    async fn log_lines(
+        &self,
+        trial: Uuid,
+        attempt: u32,
+        after: u64,
+        tail: Option<usize>,
+    ) -> Result<Vec<LogEntry>> {
+        reads::logs(&mut *self.read().await?, trial, attempt, after, tail).await
     }
 
     async fn changes_since(&self, sweep: &str, since: u64) -> Result<Changes> {

@@ -84,8 +84,16 @@ macro_rules! cases {
             concurrent_reports_let_no_more_past_than_the_rule_allows
             a_trial_that_begins_again_is_judged_by_what_is_visible
             a_sweep_ends_when_its_target_is_reached
+            a_trial_that_a_person_runs_again_is_not_judged_any_more
             a_sweep_ends_when_it_gets_no_better
             a_sweep_ends_when_its_time_is_over
+            an_extended_sweep_takes_proposals_again
+            extensions_at_one_time_add_up
+            failed_trials_are_run_again_and_the_sweep_ends_again
+            a_retry_in_a_stopped_sweep_proposes_nothing
+            only_what_is_over_and_not_well_is_run_again
+            a_stopped_trial_is_told_so_until_it_ends
+            a_waiting_trial_is_cancelled_and_may_have_been_the_last
         }
     };
 }
@@ -129,6 +137,7 @@ mod stops;
 mod sweeps;
 mod transactions;
 mod watching;
+mod wishes;
 
 pub(crate) use checkpoints::*;
 pub(crate) use claims::*;
@@ -141,5 +150,6 @@ pub(crate) use stops::*;
 pub(crate) use sweeps::*;
 pub(crate) use transactions::*;
 pub(crate) use watching::*;
+pub(crate) use wishes::*;
 
 type Any = Arc<dyn Store>;

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use sweep_core::sweep::{SweepEvent, SweepState};
+use sweep_core::sweep::{NotExtended, SweepEvent, SweepState};
+use sweep_core::trial::{TrialEvent, TrialState};
 use thiserror::Error;
 
 /// Why a store did not do it. The last ones, from [`Self::Open`] on, are faults of the store itself; all others are answers.
@@ -14,8 +15,12 @@ pub enum StoreError {
     SweepAmbiguous { name: String, matches: Vec<String> },
     #[error("cannot {} sweep {sweep}: it is {state}", event.word())]
     SweepRefuses { sweep: String, state: SweepState, event: SweepEvent },
+    #[error("cannot extend sweep {sweep}: {why}")]
+    NotExtended { sweep: String, why: NotExtended },
     #[error("no trial matches `{name}`")]
     TrialNotFound { name: String },
+    #[error("cannot {} trial {trial}: it is {state}", event.word())]
+    TrialRefuses { trial: String, state: TrialState, event: TrialEvent },
     /// The attempt ended, or a newer one runs.
     #[error("attempt {attempt} of trial {trial} is no longer current: {reason}")]
     AttemptStale { trial: String, attempt: u32, reason: String },

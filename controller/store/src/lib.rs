@@ -28,7 +28,7 @@ use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
 use sweep_core::search::Recorded;
 use sweep_core::stop::Judgement;
-use sweep_core::sweep::SweepEvent;
+use sweep_core::sweep::{Extension, SweepEvent};
 use sweep_core::trial::TrialState;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -68,6 +68,31 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::SweepRefuses`] when the move does not exist.
     async fn sweep_change(&self, sweep: &str, event: SweepEvent, now_ms: i64) -> Result<Sweep>;
+
+    /// Raises the most trials of a sweep, whose space has so many `points`, and opens it again if it is finished.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepRefuses`], [`StoreError::NotExtended`].
+    async fn sweep_extend(
+        &self,
+        sweep: &str,
+        by: Extension,
+        points: Option<u64>,
+        now_ms: i64,
+    ) -> Result<Sweep>;
+
+    /// Queues trials that are over again, with fresh budgets, and opens the sweep if it is finished; nothing new is proposed
+    /// for that. The sweep and the numbers of the trials.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepRefuses`]; [`StoreError::TrialNotFound`], [`StoreError::TrialRefuses`] for one that was named.
+    async fn trials_retry(&self, sweep: &str, which: Retry, now_ms: i64) -> Result<(Sweep, Vec<u64>)>;
+
+    /// Stops one trial: one that runs is told so, one that waits is cancelled. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::TrialNotFound`], [`StoreError::TrialRefuses`] when it is over.
+    async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial>;
 
     /// Appends proposals numbered from `after + 1`. `false`, and nothing is stored, when the sweep's last proposal is
     /// not number `after` or it takes no more trials: whoever planned was late. `exhausted`: these are the last.
@@ -162,8 +187,14 @@ pub trait Store: Send + Sync + 'static {
     /// The visible curves of a trial, by metric name, points in the order they were made. No names: all.
     async fn curves(&self, trial: Uuid, names: &[String]) -> Result<Vec<(String, Vec<Point>)>>;
 
-    /// Log lines of an attempt, in order; with `tail`, only the last so many.
-    async fn log_lines(&self, trial: Uuid, attempt: u32, tail: Option<usize>) -> Result<Vec<LogEntry>>;
+    /// Log lines of an attempt after event `after`, in order; with `tail`, only the last so many.
+    async fn log_lines(
+        &self,
+        trial: Uuid,
+        attempt: u32,
+        after: u64,
+        tail: Option<usize>,
+    ) -> Result<Vec<LogEntry>>;
 
     /// What changed in a sweep after a change number, as it is now.
     async fn changes_since(&self, sweep: &str, since: u64) -> Result<Changes>;

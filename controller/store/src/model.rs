@@ -161,6 +161,15 @@ pub struct TrialFilter {
     pub top: Option<u32>,
 }
 
+/// Which trials of a sweep are run again.
+#[derive(Debug, Clone)]
+pub enum Retry {
+    /// Those in these states.
+    In(Vec<TrialState>),
+    /// Those of these numbers.
+    Numbers(Vec<u64>),
+}
+
 #[derive(Debug, Clone)]
 pub struct Agent {
     pub id: Uuid,
@@ -277,6 +286,8 @@ pub struct Checkpoint {
     pub resume: bool,
     /// Whether its files are in the artifact store.
     pub stored: bool,
+    /// Those files, the main one first.
+    pub files: Vec<FileRef>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

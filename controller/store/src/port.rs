@@ -61,8 +61,8 @@ pub(crate) trait Rows: Send {
     async fn judgements(&mut self, sweep: &str) -> Result<Vec<Judgement>>;
     /// Packed points by attempt, in the order they came.
     async fn points(&mut self, trial: Uuid) -> Result<Vec<(u32, Vec<u8>)>>;
-    /// Packed log lines of an attempt, newest batch first.
-    async fn logs(&mut self, trial: Uuid, attempt: u32) -> Result<Vec<Vec<u8>>>;
+    /// Packed log lines of an attempt, newest batch first, of those that end after event `after`.
+    async fn logs(&mut self, trial: Uuid, attempt: u32, after: u64) -> Result<Vec<Vec<u8>>>;
 }
 
 /// Which trials of a sweep, and in which order.
@@ -106,6 +106,8 @@ pub(crate) trait SweepTables: Send {
     ) -> Result<()>;
     /// Moves the last proposed number; `exhausted`: it is the last there will be.
     async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()>;
+    /// Sets the most trials there will be; there is something to propose again.
+    async fn sweep_extend(&mut self, sweep: &str, planned: u64) -> Result<()>;
     /// The reason of the trial that failed last.
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>>;
 }
@@ -126,7 +128,10 @@ pub(crate) trait TrialTables: Send {
     async fn trial_running(&mut self, trial: Uuid, objective: Option<f64>) -> Result<()>;
     /// What a trial of a sweep after several objectives came to in each; `None`: not every one has a finite value.
     async fn trial_objectives(&mut self, trial: Uuid, values: Option<&[f64]>) -> Result<()>;
+    /// Moves a trial; a wish that it stops is over with that.
     async fn trial_move(&mut self, end: &TrialMove) -> Result<()>;
+    /// Notes why a trial should stop.
+    async fn trial_wish(&mut self, trial: Uuid, reason: &str) -> Result<()>;
     async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()>;
     async fn metrics_forget(&mut self, trial: Uuid) -> Result<()>;
 }
@@ -214,6 +219,8 @@ pub(crate) trait StopTables: Send {
     async fn sweeps_ruled(&mut self) -> Result<Vec<String>>;
     /// When the attempts of a sweep were claimed that have not ended.
     async fn claimed_at(&mut self, sweep: &str) -> Result<Vec<i64>>;
+    /// What is remembered of a trial.
+    async fn judged(&mut self, trial: Uuid) -> Result<Judged>;
     async fn trial_judged(&mut self, trial: Uuid, judged: &Judged) -> Result<()>;
     /// Trials that are held back.
     async fn trials_paused(&mut self, sweep: &str) -> Result<Vec<PausedTrial>>;

@@ -270,6 +270,7 @@ impl World {
             metrics: BTreeMap::new(),
             resume: true,
             stored: false,
+            files: Vec::new(),
         };
         let event = Event { at_ms: 0, kind: EventKind::Checkpoint(record) };
         match self.store.attempt_report(one.key, one.seq + 1, vec![event.clone()], self.now).await {

@@ -37,6 +37,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed>, ExprError> {
         }
         let (token, length) = if c == '\'' || c == '"' {
             quoted(&chars, at)?
+        } else if c == '`' {
+            named(&chars, at)?
         } else if c.is_ascii_digit() || (c == '.' && chars.get(at + 1).is_some_and(char::is_ascii_digit)) {
             numeral(&chars, at)?
         } else if c.is_alphabetic() || c == '_' {
@@ -57,6 +59,15 @@ fn quoted(chars: &[char], at: usize) -> Result<(Token, usize), ExprError> {
     };
     let text: String = chars[at + 1..=at + length].iter().collect();
     Ok((Token::Literal(Value::String(text)), length + 2))
+}
+
+/// A name that has other signs than words have, as `total-f1score`.
+fn named(chars: &[char], at: usize) -> Result<(Token, usize), ExprError> {
+    let end = chars[at + 1..].iter().position(|c| *c == '`');
+    let Some(length) = end.filter(|length| *length > 0) else {
+        return Err(error(at, chars.len() - at, "this name has no closing backtick"));
+    };
+    Ok((Token::Name(chars[at + 1..=at + length].iter().collect()), length + 2))
 }
 
 fn numeral(chars: &[char], at: usize) -> Result<(Token, usize), ExprError> {

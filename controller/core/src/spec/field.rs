@@ -175,14 +175,21 @@ pub(super) fn duration(entry: &Entry, problems: &mut Vec<Problem>) -> Option<Dur
         Kind::Scalar(Value::String(text)) => seconds(text),
         _ => None,
     };
-    let found = found
-        .filter(|seconds| *seconds <= LONGEST_S)
-        .map(|seconds| Duration::from_secs_f64(seconds.max(0.0)));
-    let found = found.filter(|duration| !duration.is_zero());
+    let found = found.and_then(length);
     if found.is_none() {
         problems.push(wrong(entry, "a duration above 0").fix("write seconds (90), or 90s, 45m, 1h30m, 2d"));
     }
     found
+}
+
+/// A duration as people write it on a command line: as in a sweep file. `None`: it is none, 0, or longer than a file may say.
+pub fn duration_of(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().or_else(|| seconds(text)).and_then(length)
+}
+
+fn length(seconds: f64) -> Option<Duration> {
+    let length = Some(seconds).filter(|seconds| *seconds <= LONGEST_S)?;
+    Some(Duration::from_secs_f64(length.max(0.0))).filter(|length| !length.is_zero())
 }
 
 fn seconds(text: &str) -> Option<f64> {
@@ -259,6 +266,10 @@ mod tests {
             ("1..5h", None),
         ] {
             assert_eq!(seconds(text), expected, "{text}");
+        }
+        assert_eq!(duration_of(" 90 "), Some(Duration::from_secs(90)));
+        for text in ["0", "-3", "nan", "inf", "1e99", "1h30", ""] {
+            assert_eq!(duration_of(text), None, "{text}");
         }
     }
 }

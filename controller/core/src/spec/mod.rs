@@ -21,6 +21,7 @@ mod stop;
 mod top;
 mod yaml;
 
+pub use field::duration_of;
 pub use problem::{Place, Problem, Severity};
 pub use schema::SCHEMA;
 
@@ -315,13 +316,23 @@ impl SweepSpec {
             .try_fold(1_u128, |cells, parameter| cells.checked_mul(parameter.domain.grid_len()?))
     }
 
-    /// How many trials there will be at most, where that is known.
-    pub fn planned_trials(&self) -> Option<u64> {
-        let points = match self.method {
+    /// How many different trials there can be; `None`: infinitely many, or more than can be counted.
+    pub fn points(&self) -> Option<u64> {
+        match self.method {
             Method::Grid => crate::search::grid_points(self),
             _ => crate::search::finite_points(self),
-        };
-        match (points, self.run_cap) {
+        }
+    }
+
+    /// The same with the cap of a sweep that may have been extended since.
+    #[must_use]
+    pub fn planned(&self, trials: Option<u64>) -> Self {
+        Self { run_cap: trials.or(self.run_cap), ..self.clone() }
+    }
+
+    /// How many trials there will be at most, where that is known.
+    pub fn planned_trials(&self) -> Option<u64> {
+        match (self.points(), self.run_cap) {
             (Some(cells), Some(cap)) => Some(cells.min(cap)),
             (one, other) => one.or(other),
         }

@@ -11,11 +11,11 @@ use sweep_core::fault::End;
 use sweep_core::lease::Lease;
 use sweep_core::search::Recorded;
 use sweep_core::stop::Judgement;
-use sweep_core::sweep::SweepEvent;
+use sweep_core::sweep::{Extension, SweepEvent};
 use sweep_core::trial::TrialState;
 use sweep_store::{
     Agent, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry,
-    MemoryStore, NewSweep, NewTrial, Reported, Result, Store, StoreError, Sweep, Trial, TrialDetail,
+    MemoryStore, NewSweep, NewTrial, Reported, Result, Retry, Store, StoreError, Sweep, Trial, TrialDetail,
     TrialFilter, TrialName,
 };
 use tokio::sync::watch;
@@ -160,6 +160,24 @@ impl Store for Mortal {
         self.write(Deed::Other, self.store.sweep_change(sweep, event, now_ms), note).await
     }
 
+    async fn sweep_extend(
+        &self,
+        sweep: &str,
+        by: Extension,
+        points: Option<u64>,
+        now_ms: i64,
+    ) -> Result<Sweep> {
+        self.write(Deed::Other, self.store.sweep_extend(sweep, by, points, now_ms), |_, _| {}).await
+    }
+
+    async fn trials_retry(&self, sweep: &str, which: Retry, now_ms: i64) -> Result<(Sweep, Vec<u64>)> {
+        self.write(Deed::Other, self.store.trials_retry(sweep, which, now_ms), |_, _| {}).await
+    }
+
+    async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial> {
+        self.write(Deed::Other, self.store.trial_stop(trial, now_ms), |_, _| {}).await
+    }
+
     async fn trials_enqueue(
         &self,
         sweep: &str,
@@ -292,8 +310,14 @@ impl Store for Mortal {
         self.read(self.store.curves(trial, names)).await
     }
 
-    async fn log_lines(&self, trial: Uuid, attempt: u32, tail: Option<usize>) -> Result<Vec<LogEntry>> {
-        self.read(self.store.log_lines(trial, attempt, tail)).await
+    async fn log_lines(
+        &self,
+        trial: Uuid,
+        attempt: u32,
+        after: u64,
+        tail: Option<usize>,
+    ) -> Result<Vec<LogEntry>> {
+        self.read(self.store.log_lines(trial, attempt, after, tail)).await
     }
 
     async fn changes_since(&self, sweep: &str, since: u64) -> Result<Changes> {

@@ -97,6 +97,7 @@ pub(super) const TABLES: &[Table] = &[
             ("origin", Text),
             ("judged", Text),
             ("objectives", Text),
+            ("stop_reason", Text),
         ],
     },
     Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },

@@ -45,6 +45,7 @@ async fn file(folder: &tempfile::TempDir) -> (Location, String) {
             metrics: BTreeMap::from([("f1".to_owned(), 1e-308)]),
             resume: true,
             stored: false,
+            files: Vec::new(),
         })),
         at(EventKind::Media(Media { name: "m".to_owned(), step: 1, value: serde_json::json!(["\u{0}"]) })),
     ];
@@ -55,6 +56,7 @@ async fn file(folder: &tempfile::TempDir) -> (Location, String) {
         metrics: BTreeMap::new(),
         resume: true,
         stored: false,
+        files: Vec::new(),
     };
     let others = [others, vec![at(EventKind::Checkpoint(newer))]].concat();
     scene.store.attempt_report(key, 4, others, NOW).await.expect("stores");
@@ -78,7 +80,7 @@ async fn seen(store: &dyn Store, sweep: &str) -> String {
         let name = TrialName::Number { sweep: sweep.to_owned(), number };
         let detail = store.trial_get(&name).await.expect("is there");
         let curves = store.curves(detail.trial.id, &[]).await.expect("reads");
-        let logs = store.log_lines(detail.trial.id, 1, None).await.expect("reads");
+        let logs = store.log_lines(detail.trial.id, 1, 0, None).await.expect("reads");
         text.push_str(&format!("\n{detail:?} {curves:?} {logs:?}"));
     }
     text

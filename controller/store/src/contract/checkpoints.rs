@@ -12,7 +12,7 @@ fn file(name: &str, content: u8) -> FileRef {
 fn checkpoint(step: u64, resume: bool, f1: f64) -> Event {
     let metrics = BTreeMap::from([("f1".to_owned(), f1)]);
     let path = format!("/runs/{step}.safetensors");
-    let record = Checkpoint { step, epoch: None, path, metrics, resume, stored: false };
+    let record = Checkpoint { step, epoch: None, path, metrics, resume, stored: false, files: Vec::new() };
     Event { at_ms: NOW, kind: EventKind::Checkpoint(record) }
 }
 

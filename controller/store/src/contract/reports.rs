@@ -83,9 +83,9 @@ pub(crate) async fn logs_come_back_in_order(store: Any) {
     scene.store.attempt_report(key, 4, second, NOW).await.expect("stores");
     let texts =
         |entries: Vec<LogEntry>| entries.into_iter().map(|e| (e.seq, e.line.text)).collect::<Vec<_>>();
-    let all = texts(scene.store.log_lines(key.trial, 1, None).await.expect("reads"));
+    let all = texts(scene.store.log_lines(key.trial, 1, 0, None).await.expect("reads"));
     assert_eq!(all, [(2, "a".to_owned()), (3, "b".to_owned()), (4, "c".to_owned())]);
-    assert_eq!(texts(scene.store.log_lines(key.trial, 1, Some(2)).await.expect("reads")), all[1..]);
+    assert_eq!(texts(scene.store.log_lines(key.trial, 1, 0, Some(2)).await.expect("reads")), all[1..]);
     let facts = scene.trial(1).await.facts.expect("are there");
     assert_eq!((facts.host.as_str(), facts.versions["tch"].as_str()), ("box", "0.26"));
 }
@@ -100,6 +100,7 @@ pub(crate) async fn records_come_back(store: Any) {
         metrics: BTreeMap::from([("f1".to_owned(), 0.5)]),
         resume: true,
         stored: false,
+        files: Vec::new(),
     };
     let media =
         Media { name: "matrix".to_owned(), step: 7, value: serde_json::json!({"rows": [[1, 2], [3, null]]}) };
@@ -128,6 +129,7 @@ pub(crate) async fn numbers_of_a_record_that_are_not_finite_are_left_out(store: 
         metrics: metrics.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
         resume: false,
         stored: false,
+        files: Vec::new(),
     };
     let event = Event { at_ms: NOW, kind: EventKind::Checkpoint(record) };
     scene.store.attempt_report(key, 1, vec![event], NOW).await.expect("stores");
@@ -156,7 +158,7 @@ pub(crate) async fn odd_characters_are_no_failure(store: Any) {
     };
     scene.store.attempt_finish(finish, NOW).await.expect("ends");
     assert!(scene.trial(1).await.reason.ends_with("was the last word"));
-    let lines = scene.store.log_lines(key.trial, 1, None).await.expect("reads");
+    let lines = scene.store.log_lines(key.trial, 1, 0, None).await.expect("reads");
     assert_eq!(lines[0].line.text, "\0\u{1f600}", "logs are kept as they are");
 }
 

@@ -240,3 +240,21 @@ pub(crate) async fn a_sweep_ends_when_its_time_is_over(store: Any) {
     assert_eq!(over(99 * MINUTE).await.expect("looks"), [""; 0], "it is told once");
     assert_eq!(timed.states().await, [TrialState::Leased]);
 }
+
+pub(crate) async fn a_trial_that_a_person_runs_again_is_not_judged_any_more(store: Any) {
+    let rule = asha(3.0, Promote::Stop);
+    let scene = Scene::of(store, judged(rule), 2).await;
+    for value in [0.5, 0.4] {
+        let (key, _) = scene.claim().await;
+        scene.report(key, 1, &[value]).await.expect("stores");
+        scene.finish(key, Outcome::Stopped, 1).await.expect("ends");
+    }
+    scene.store.trials_retry(&scene.sweep, Retry::Numbers(vec![2]), NOW).await.expect("retries");
+    let (key, number) = scene.claim().await;
+    assert_eq!((number, key.attempt), (2, 2));
+    let reported = scene.report(key, 1, &[0.4, 0.1, 0.1, 0.1]).await.expect("stores");
+    assert_eq!(reported.standing, Standing::GoOn);
+    scene.finish(key, Outcome::Succeeded, 4).await.expect("ends");
+    assert_eq!(scene.trial(2).await.state, TrialState::Finished);
+    scene.judged_again(rule).await;
+}

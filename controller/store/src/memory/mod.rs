@@ -65,6 +65,8 @@ struct TrialRow {
     /// How long it is not handed out, and since when.
     pause: (Duration, i64),
     judged: Judged,
+    /// Why it should stop; empty: it should not.
+    stop: String,
     changed: u64,
 }
 

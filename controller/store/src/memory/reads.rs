@@ -192,7 +192,9 @@ impl Rows for Held {
     }
 
     async fn checkpoints(&mut self, trial: Uuid) -> Result<Vec<Checkpoint>> {
-        Ok(self.checkpoints.range(of_trial(trial)).map(|(_, row)| row.clone()).collect())
+        let told = self.checkpoints.range(of_trial(trial));
+        let files = |place| self.files.get(place).cloned().unwrap_or_default();
+        Ok(told.map(|(place, row)| Checkpoint { files: files(place), ..row.clone() }).collect())
     }
 
     async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>> {
@@ -209,8 +211,9 @@ impl Rows for Held {
         Ok(batches.filter_map(|((_, attempt, _), batch)| Some((*attempt, batch.points.clone()?))).collect())
     }
 
-    async fn logs(&mut self, trial: Uuid, attempt: u32) -> Result<Vec<Vec<u8>>> {
+    async fn logs(&mut self, trial: Uuid, attempt: u32, after: u64) -> Result<Vec<Vec<u8>>> {
         let batches = self.batches.range((trial, attempt, 0)..=(trial, attempt, u64::MAX)).rev();
+        let batches = batches.filter(|(_, batch)| batch.last_seq > after);
         Ok(batches.filter_map(|(_, batch)| batch.logs.clone()).collect())
     }
 }

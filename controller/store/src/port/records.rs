@@ -45,6 +45,8 @@ pub(crate) struct SweepStanding {
     pub(crate) reason: String,
     /// Trials up to this number have been proposed.
     pub(crate) proposed: u64,
+    /// The most trials there will be, where that is known.
+    pub(crate) planned: Option<u64>,
     /// Nothing is left to propose.
     pub(crate) exhausted: bool,
     pub(crate) max_parallel: Option<u32>,
@@ -106,6 +108,8 @@ pub(crate) struct AttemptStanding {
     pub(crate) acknowledged: u64,
     /// `None` while it runs.
     pub(crate) end: Option<End>,
+    /// Why a person wants it stopped; empty: nobody does.
+    pub(crate) stop: String,
     pub(crate) agent: Uuid,
     pub(crate) facts: Option<Facts>,
     /// When it was claimed, by a controller's clock.

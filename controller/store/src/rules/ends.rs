@@ -85,6 +85,7 @@ async fn end(
         budget: Budget { user_retries: known.retries, infrastructure_retries: known.infrastructure_retries },
         sweep: known.sweep_state,
         verdict: &known.judged.verdict,
+        stop: &known.stop,
     });
     let to = trial::next(known.state, ending.event).ok_or_else(|| {
         StoreError::corrupt(format!("a {} trial cannot end by {:?}", known.state, ending.event))

@@ -11,3 +11,4 @@ pub(crate) mod reports;
 mod standing;
 pub(crate) mod stops;
 pub(crate) mod sweeps;
+pub(crate) mod wishes;

@@ -41,6 +41,16 @@ async fn tallied(rows: &mut dyn Rows, mut sweep: Sweep) -> Result<Sweep> {
     Ok(sweep)
 }
 
+/// A trial's name with its sweep's whole id.
+pub(super) async fn whole(rows: &mut dyn Rows, name: &TrialName) -> Result<TrialName> {
+    Ok(match name {
+        TrialName::Id(id) => TrialName::Id(*id),
+        TrialName::Number { sweep, number } => {
+            TrialName::Number { sweep: resolve(rows, sweep).await?, number: *number }
+        }
+    })
+}
+
 /// The id that a name means: an id, a prefix of one only, or `-` for the newest.
 async fn resolve(rows: &mut dyn Rows, name: &str) -> Result<String> {
     let missing = || StoreError::SweepNotFound { name: name.to_owned() };
@@ -98,12 +108,7 @@ async fn with_metrics(rows: &mut dyn Rows, sweep: &str, mut trials: Vec<Trial>) 
 }
 
 pub(crate) async fn trial(rows: &mut dyn Rows, name: &TrialName) -> Result<TrialDetail> {
-    let whole = match name {
-        TrialName::Id(id) => TrialName::Id(*id),
-        TrialName::Number { sweep, number } => {
-            TrialName::Number { sweep: resolve(rows, sweep).await?, number: *number }
-        }
-    };
+    let whole = whole(rows, name).await?;
     let mut trial =
         rows.trial(&whole).await?.ok_or_else(|| StoreError::TrialNotFound { name: name.to_string() })?;
     trial.metrics = rows.metrics_of_trial(trial.id).await?.into_iter().collect();
@@ -148,12 +153,14 @@ pub(crate) async fn logs(
     rows: &mut dyn Rows,
     trial: Uuid,
     attempt: u32,
+    after: u64,
     tail: Option<usize>,
 ) -> Result<Vec<LogEntry>> {
     // Newest first, so that a tail unpacks only what it shows.
     let mut newest_first: Vec<LogEntry> = Vec::new();
-    for blob in rows.logs(trial, attempt).await? {
-        newest_first.extend(codec::unpack_logs(&blob)?.into_iter().rev());
+    for blob in rows.logs(trial, attempt, after).await? {
+        let lines = codec::unpack_logs(&blob)?;
+        newest_first.extend(lines.into_iter().rev().take_while(|entry| entry.seq > after));
         if tail.is_some_and(|tail| newest_first.len() >= tail) {
             break;
         }

@@ -18,6 +18,7 @@ impl AttemptStanding {
         }
         match self.sweep_state {
             SweepState::Cancelled => Standing::Cancel("sweep cancelled".to_owned()),
+            _ if !self.stop.is_empty() => Standing::Stop(self.stop.clone()),
             // Whether it may go on later is no matter of its agent's.
             _ => match self.judged.verdict.reason() {
                 Some(reason) => Standing::Stop(reason.to_string()),

@@ -12,7 +12,7 @@ use sweep_core::sweep::{self, SweepEvent};
 use super::sweeps;
 use crate::codec::Column;
 use crate::port::{AttemptStanding, PausedTrial, SweepStanding, Tables};
-use crate::{AttemptKey, Objective, Result};
+use crate::{AttemptKey, Objective, Result, Trial};
 
 /// What a report tells of the objective.
 pub(super) struct Told<'a> {
@@ -169,6 +169,24 @@ async fn let_on(
     tx.trial_promote(trial.id, &format!("goes on: {standing}"), &judged).await?;
     record(tx, sweep, number, vec![Event::Promoted { trial: number, standing, closing }], Verdict::Continue)
         .await
+}
+
+/// A person wants a trial run again: the rule says no more of it, and it begins to count anew.
+pub(super) async fn spare(
+    tx: &mut dyn Tables,
+    sweep: &str,
+    standing: &SweepStanding,
+    trial: &Trial,
+) -> Result<()> {
+    let Some(judge) = standing.stops.judge(goal(standing.target.as_ref())) else { return Ok(()) };
+    let number = trial.number;
+    let mut judged = tx.judged(trial.id).await?;
+    let mut rungs = Rungs::from_rows(&judge, [], BTreeMap::from([(number, judged.progress.clone())]));
+    rungs.spare(number);
+    judged.progress = rungs.trials().get(&number).cloned().unwrap_or_default();
+    judged.verdict = Verdict::Continue;
+    tx.trial_judged(trial.id, &judged).await?;
+    record(tx, sweep, number, vec![Event::Spared { trial: number }], Verdict::Continue).await
 }
 
 fn place((bracket, rung, _): (u32, u64, stop::Entry)) -> (u32, u64) {

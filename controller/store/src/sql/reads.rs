@@ -1,6 +1,9 @@
 //! Questions to the tables.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
+use sweep_core::file::FileRef;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::search::Recorded;
@@ -108,7 +111,17 @@ impl<C: Sql> Rows for C {
     }
 
     async fn checkpoints(&mut self, trial: Uuid) -> Result<Vec<Checkpoint>> {
-        self.fetch(&sql::CHECKPOINTS_OF_TRIAL, values![trial]).await?.iter().map(rows::checkpoint).collect()
+        let place = |row: &C::Row| Ok((rows::small(row, "attempt")?, rows::count(row, "seq")?));
+        let mut files: BTreeMap<(u32, u64), Vec<FileRef>> = BTreeMap::new();
+        for row in self.fetch(&sql::FILES_OF_TRIAL, values![trial]).await? {
+            files.entry(place(&row)?).or_default().push(rows::file(&row)?);
+        }
+        let found = self.fetch(&sql::CHECKPOINTS_OF_TRIAL, values![trial]).await?;
+        let whole = |row: &C::Row| {
+            let files = files.remove(&place(row)?).unwrap_or_default();
+            Ok(Checkpoint { files, ..rows::checkpoint(row)? })
+        };
+        found.iter().map(whole).collect()
     }
 
     async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>> {
@@ -124,8 +137,8 @@ impl<C: Sql> Rows for C {
         found.iter().map(|row| Ok((rows::small(row, "attempt")?, rows::bytes(row, "points")?))).collect()
     }
 
-    async fn logs(&mut self, trial: Uuid, attempt: u32) -> Result<Vec<Vec<u8>>> {
-        let found = self.fetch(&sql::BATCH_LOGS, values![trial, attempt]).await?;
+    async fn logs(&mut self, trial: Uuid, attempt: u32, after: u64) -> Result<Vec<Vec<u8>>> {
+        let found = self.fetch(&sql::BATCH_LOGS, values![trial, attempt, after]).await?;
         found.iter().map(|row| rows::bytes(row, "logs")).collect()
     }
 }

@@ -121,6 +121,7 @@ pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
         state: sweep_state(row, "state")?,
         reason: text(row, "reason")?,
         proposed: count(row, "proposed")?,
+        planned: row.int("planned_trials")?.map(i64::cast_unsigned),
         exhausted: row.flag("exhausted")?,
         max_parallel: row.int("max_parallel")?.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
         target: objective(row)?,
@@ -161,7 +162,7 @@ pub(super) fn trial(row: &impl SqlRow) -> Result<Trial> {
     })
 }
 
-fn judged(row: &impl SqlRow) -> Result<Judged> {
+pub(super) fn judged(row: &impl SqlRow) -> Result<Judged> {
     Ok(optional(row, "judged")?.unwrap_or_default())
 }
 
@@ -273,6 +274,7 @@ pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {
         renewals: count(row, "renewals")?,
         acknowledged: count(row, "acknowledged_seq")?,
         end: end(row)?,
+        stop: text(row, "stop_reason")?,
         agent: row.id("agent_id")?,
         facts: optional(row, "facts")?,
         claimed_at: int(row, "claimed_at")?,
@@ -317,6 +319,7 @@ pub(super) fn checkpoint(row: &impl SqlRow) -> Result<Checkpoint> {
         metrics: json(row, "metrics")?,
         resume: row.flag("resume")?,
         stored: row.flag("stored")?,
+        files: Vec::new(),
     })
 }
 

@@ -83,7 +83,7 @@ macro_rules! agent_standing {
 macro_rules! attempt_standing {
     () => {
         "select t.sweep_id, t.number, t.state, t.attempt as current, t.objective, t.objectives, t.user_faults, \
-         t.infrastructure_faults, a.renewals, a.acknowledged_seq, a.outcome, a.facts, s.state as sweep_state, s.exhausted, \
+         t.infrastructure_faults, t.stop_reason, a.renewals, a.acknowledged_seq, a.outcome, a.facts, s.state as sweep_state, s.exhausted, \
          s.objective_name, s.goal, s.objectives as targets, s.retries, s.infrastructure_retries, s.fails_non_finite, a.agent_id, a.claimed_at, \
          t.judged, s.stops \
          from attempt a join trial t on t.id = a.trial_id join sweep s on s.id = t.sweep_id \
@@ -138,10 +138,11 @@ statements! { ALL:
     SWEEPS, "listing sweeps" = concat!(sweep_columns!("''"), "order by s.created_at desc, s.id desc");
     SWEEP_NEWEST, "finding the newest sweep" = "select id from sweep order by created_at desc, id desc limit 1";
     SWEEPS_BY_PREFIX, "finding a sweep" = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
-    SWEEP_STANDING, "reading a sweep's state" = "select state, reason, proposed, exhausted, max_parallel, \
+    SWEEP_STANDING, "reading a sweep's state" = "select state, reason, proposed, planned_trials, exhausted, max_parallel, \
         objective_name, goal, objectives as targets, stops, account from sweep where id = $1";
     SWEEP_MOVE, "moving a sweep" = "update sweep set state = $2, reason = $3, ended_at = $4, changed = $5 where id = $1";
     SWEEP_PROPOSED, "queueing proposals" = "update sweep set proposed = $2, exhausted = $3, changed = $4 where id = $1";
+    SWEEP_EXTEND, "extending a sweep" = "update sweep set planned_trials = $2, exhausted = false, changed = $3 where id = $1";
     SWEEP_COUNTS, "counting trials" = "select state, count(*) as count from trial where sweep_id = $1 \
         and state in ('queued', 'leased', 'running', 'paused') group by state \
         union all select state, count from sweep_count where sweep_id = $1";
@@ -166,7 +167,8 @@ statements! { ALL:
     TRIAL_LEASE, "leasing a trial" = "update trial set state = 'leased', reason = '', attempt = $2, objective = $5, \
         started_at = $3, finished_at = null, changed = $4 where id = $1 and state = 'queued'";
     TRIAL_MOVE, "ending an attempt" = "update trial set state = $2, reason = $3, user_faults = $4, \
-        infrastructure_faults = $5, finished_at = $6, changed = $7, pause_ms = $8, pause_began = $9 where id = $1";
+        infrastructure_faults = $5, finished_at = $6, changed = $7, pause_ms = $8, pause_began = $9, stop_reason = '' where id = $1";
+    TRIAL_WISH, "stopping a trial" = "update trial set stop_reason = $2, changed = $3 where id = $1";
     TRIAL_RUNNING, "moving a trial" = "update trial set state = 'running', objective = $2, changed = $3 where id = $1";
     TRIAL_OBJECTIVES, "moving a trial" = "update trial set objectives = $2 where id = $1";
     TRIAL_BY_ID, "reading a trial" = concat!(trial_columns!(), "where t.id = $1");
@@ -201,7 +203,7 @@ statements! { ALL:
     AGENT_STAND, "remembering an agent" = "update agent set proven = $2, first_failures = $3, machine_faults = $4, \
         benched = $5, bench_ms = $6, bench_began = $7, bench_reason = $8 where id = $1";
 
-    CLAIM_SCENE, "claiming a trial" = concat!("select s.state, s.reason, s.proposed, s.exhausted, s.max_parallel, s.objective_name, \
+    CLAIM_SCENE, "claiming a trial" = concat!("select s.state, s.reason, s.proposed, s.planned_trials, s.exhausted, s.max_parallel, s.objective_name, \
         s.goal, s.objectives as targets, s.stops, s.account, ", agent_columns!("g."), ", a.trial_id, a.number as attempt, t.sweep_id, t.number, t.params from sweep s \
         left join agent g on g.id = $2 left join attempt a on a.request_id = $3 left join trial t on t.id = a.trial_id \
         where s.id = $1");
@@ -225,13 +227,15 @@ statements! { ALL:
         values ($1, $2, $3, $4, $5, $6)";
     BATCH_POINTS, "reading curves" = "select attempt, points from batch where trial_id = $1 and points is not null \
         order by attempt, first_seq";
-    BATCH_LOGS, "reading logs" = "select logs from batch where trial_id = $1 and attempt = $2 and logs is not null \
+    BATCH_LOGS, "reading logs" = "select logs from batch where trial_id = $1 and attempt = $2 and logs is not null and last_seq > $3 \
         order by first_seq desc";
 
     CHECKPOINT_INSERT, "storing a record" = "insert into checkpoint (trial_id, attempt, seq, step, epoch, path, metrics, \
         resume) values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    CHECKPOINTS_OF_TRIAL, "reading a trial" = "select step, epoch, path, metrics, resume, stored_at is not null as stored from checkpoint where trial_id = $1 \
+    CHECKPOINTS_OF_TRIAL, "reading a trial" = "select attempt, seq, step, epoch, path, metrics, resume, stored_at is not null as stored from checkpoint where trial_id = $1 \
         order by attempt, seq";
+    FILES_OF_TRIAL, "reading a trial" = "select attempt, seq, name, sha256, size from checkpoint_file where trial_id = $1 \
+        order by attempt, seq, place";
     RESUMED_FROM, "reading an attempt" = "select resume_attempt, resume_seq, resume_step from attempt \
         where trial_id = $1 and number = $2";
     CHECKPOINT_KNOWN, "finding a checkpoint" = "select step from checkpoint where trial_id = $1 and attempt = $2 and seq = $3";
@@ -271,6 +275,7 @@ statements! { ALL:
     SWEEPS_RULED, "judging sweeps" = "select id from sweep where stops is not null and ended_at is null order by id";
     CLAIMED_AT, "judging a sweep" = "select a.claimed_at from trial t join attempt a on a.trial_id = t.id and a.number = t.attempt \
         where t.sweep_id = $1 and t.state in ('leased', 'running') and a.ended_at is null";
+    JUDGED, "judging a trial" = "select judged from trial where id = $1";
     TRIAL_JUDGED, "judging a trial" = "update trial set judged = $2 where id = $1";
     TRIALS_PAUSED, "looking for held trials" = "select id, number, judged from trial where sweep_id = $1 and state = 'paused'";
     TRIAL_PROMOTE, "letting a trial go on" = "update trial set state = 'queued', reason = $2, judged = $3, pause_ms = 0, \

@@ -56,6 +56,7 @@ const SORTS: &[&str] = &[
     "CHECKPOINT_FILES",
     "CHECKPOINT_ORPHANS",
     "CHECKPOINTS_STORED",
+    "FILES_OF_TRIAL",
 ];
 
 /// No statement's work grows with the database unless it is known to: whatever is added is looked at here.

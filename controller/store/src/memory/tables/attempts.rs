@@ -88,6 +88,7 @@ impl AttemptTables for Held {
                 renewals: attempt.renewals,
                 acknowledged: attempt.acknowledged,
                 end: attempt.ended.as_ref().map(|ended| ended.end),
+                stop: row.stop.clone(),
                 agent: attempt.agent,
                 facts: attempt.facts.clone(),
                 claimed_at: attempt.claimed_at,

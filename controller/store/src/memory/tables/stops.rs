@@ -28,6 +28,10 @@ impl StopTables for Held {
         Ok(live.filter(|attempt| attempt.ended.is_none()).map(|attempt| attempt.claimed_at).collect())
     }
 
+    async fn judged(&mut self, trial: Uuid) -> Result<Judged> {
+        Ok(self.trial_of(trial).map(|row| row.judged.clone()).unwrap_or_default())
+    }
+
     async fn trial_judged(&mut self, trial: Uuid, judged: &Judged) -> Result<()> {
         self.update_trial(trial, |row| row.judged.clone_from(judged));
         Ok(())

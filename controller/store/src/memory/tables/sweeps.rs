@@ -68,6 +68,7 @@ impl SweepTables for Held {
             state: row.sweep.state,
             reason: row.sweep.reason.clone(),
             proposed: row.sweep.proposed,
+            planned: row.sweep.planned_trials,
             exhausted: row.sweep.exhausted,
             max_parallel: row.max_parallel,
             target: row.sweep.objective.clone(),
@@ -96,6 +97,14 @@ impl SweepTables for Held {
         self.update_sweep(sweep, |sweep| {
             sweep.proposed = last;
             sweep.exhausted = exhausted;
+        });
+        Ok(())
+    }
+
+    async fn sweep_extend(&mut self, sweep: &str, planned: u64) -> Result<()> {
+        self.update_sweep(sweep, |sweep| {
+            sweep.planned_trials = Some(planned);
+            sweep.exhausted = false;
         });
         Ok(())
     }

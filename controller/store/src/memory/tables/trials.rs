@@ -47,6 +47,7 @@ impl TrialTables for Held {
                     faults: Faults::default(),
                     pause: (Duration::ZERO, 0),
                     judged: Judged::default(),
+                    stop: String::new(),
                     changed,
                 },
             );
@@ -135,7 +136,13 @@ impl TrialTables for Held {
             row.trial.finished_at_ms = end.finished_at;
             row.faults = end.faults;
             row.pause = (end.pause, end.now_ms);
+            row.stop.clear();
         });
+        Ok(())
+    }
+
+    async fn trial_wish(&mut self, trial: Uuid, reason: &str) -> Result<()> {
+        self.update_trial(trial, |row| reason.clone_into(&mut row.stop));
         Ok(())
     }
 

@@ -225,6 +225,7 @@ async fn a_checkpoint_stored_while_its_attempts_end_waits_counts() {
         metrics: BTreeMap::new(),
         resume: true,
         stored: false,
+        files: Vec::new(),
     };
     let event = Event { at_ms: NOW, kind: EventKind::Checkpoint(record) };
     store.attempt_report(key, 1, vec![event], NOW).await.expect("stores");

@@ -25,6 +25,11 @@ impl<T: SqlTx> StopTables for T {
         found.iter().map(|row| rows::int(row, "claimed_at")).collect()
     }
 
+    async fn judged(&mut self, trial: Uuid) -> Result<Judged> {
+        let row = self.fetch_optional(&sql::JUDGED, values![trial]).await?;
+        row.map_or_else(|| Ok(Judged::default()), |row| rows::judged(&row))
+    }
+
     async fn trial_judged(&mut self, trial: Uuid, judged: &Judged) -> Result<()> {
         self.change(&sql::TRIAL_JUDGED, values![trial, json(judged)?]).await
     }

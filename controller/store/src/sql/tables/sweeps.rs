@@ -82,6 +82,12 @@ impl<T: SqlTx> SweepTables for T {
         Ok(())
     }
 
+    async fn sweep_extend(&mut self, sweep: &str, planned: u64) -> Result<()> {
+        let change = self.next_change().await?;
+        self.change(&sql::SWEEP_EXTEND, values![sweep, planned, change]).await?;
+        Ok(())
+    }
+
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>> {
         let row = self.fetch_optional(&sql::LAST_FAILURE, values![sweep]).await?;
         row.map(|row| rows::text(&row, "reason")).transpose()

@@ -83,6 +83,12 @@ impl<T: SqlTx> TrialTables for T {
         Ok(())
     }
 
+    async fn trial_wish(&mut self, trial: Uuid, reason: &str) -> Result<()> {
+        let change = self.next_change().await?;
+        self.change(&sql::TRIAL_WISH, values![trial, reason, change]).await?;
+        Ok(())
+    }
+
     async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()> {
         let rows: Vec<_> = metrics.iter().map(|(name, summary)| metric(trial, name, summary)).collect();
         // Four at a time: a report has few metrics, and each statement is a way to the database and back.
