@@ -51,6 +51,9 @@ pub enum CreateError {
     Invalid(String),
     #[error("not built yet: {}", .0.join("; "))]
     NotBuilt(Vec<String>),
+    /// Nothing can be taken of an earlier sweep that the file names.
+    #[error("warm_start: {0}")]
+    WarmStart(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -118,7 +121,9 @@ impl App {
         if !unbuilt.is_empty() {
             return Err(CreateError::NotBuilt(unbuilt));
         }
-        let warnings = rendered(Severity::Warning);
+        let mut warnings = rendered(Severity::Warning);
+        let (prior, said) = crate::prior::gather(self, &spec).await?;
+        warnings.extend(said);
         let fails_non_finite = spec.objectives().iter().any(|metric| metric.non_finite == NonFinite::Fail);
         let objective = |metric: &spec::Metric| Objective { name: metric.name.clone(), goal: metric.goal };
         let new = NewSweep {
@@ -137,6 +142,7 @@ impl App {
             infrastructure_retries: spec.limits.infrastructure_retries,
             fails_non_finite,
             max_parallel: spec.limits.max_parallel,
+            prior,
             text,
             created_at_ms: now_ms(),
         };

@@ -140,8 +140,11 @@ async fn plan(
     if wanted == 0 {
         return Ok(Some(proposer));
     }
-    let history =
+    let mut history =
         if learns { History::of(&spec, &app.store.trials_recorded(id).await?) } else { History::default() };
+    if !spec.warm_start.is_empty() {
+        history.begin_with(&spec, &app.store.sweep_prior(id).await?);
+    }
     let (seed, after) = (sweep.seed, sweep.proposed);
     // Models are fitted there, and long grids walked.
     let proposing = tokio::task::spawn_blocking(move || {

@@ -61,7 +61,9 @@ pub(crate) async fn run(cli: Cli) -> Done {
             let sweep = get_sweep(&mut client, sweep).await?;
             let request = v1::ListTrialsRequest { sweep: sweep.id.clone(), ..Default::default() };
             let trials = list_trials(&mut client, request).await?;
-            replay::replay(output, &sweep, &trials)
+            let asked = v1::GetSweepRequest { sweep: sweep.id.clone() };
+            let reply = client.sweeps.get_sweep(asked).await.map_err(|status| client.failed(&status))?;
+            replay::replay(output, &sweep, &trials, &reply.into_inner().prior_json)
         }
         Command::Metrics(args) => metrics(&mut client, output, args).await,
         Command::Logs { trial, tail, attempt } => logs(&mut client, output, trial, tail, attempt).await,

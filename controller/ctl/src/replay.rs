@@ -1,7 +1,7 @@
 //! Whether a sweep's trials are those that its search proposes.
 
 use serde_json::Value;
-use sweep_core::search::{self, Different, Recorded, Replayed};
+use sweep_core::search::{self, Different, Prior, Recorded, Replayed};
 use sweep_core::spec;
 use sweep_proto::v1;
 
@@ -10,14 +10,25 @@ use crate::exit::{Exit, Failure};
 use crate::table::{Column, Sheet, object, put, render, say};
 
 /// Proposes every trial again and compares. Fails when one differs.
-pub(crate) fn replay(output: Format, sweep: &v1::Sweep, trials: &[v1::Trial]) -> Result<(), Failure> {
+pub(crate) fn replay(
+    output: Format,
+    sweep: &v1::Sweep,
+    trials: &[v1::Trial],
+    prior_json: &str,
+) -> Result<(), Failure> {
     let parsed = spec::parse(&sweep.text);
     let unreadable = |what: &str| Failure::new(Exit::Unexpected, format!("sweep {}: {what}", sweep.id));
     let spec = parsed.spec.ok_or_else(|| unreadable("its file is no longer understood"))?;
     let recorded: Result<Vec<_>, _> = trials.iter().map(|trial| recorded(sweep, trial)).collect();
     let mut recorded = recorded.map_err(|error| unreadable(&format!("a trial cannot be read: {error}")))?;
     recorded.sort_by_key(|(trial, _)| trial.number);
-    let Replayed { equal, different, unknown } = search::replay(&spec, sweep.seed, &recorded);
+    let prior: Vec<Prior> = if prior_json.is_empty() {
+        Vec::new()
+    } else {
+        let known = serde_json::from_str(prior_json);
+        known.map_err(|error| unreadable(&format!("what it began with cannot be read: {error}")))?
+    };
+    let Replayed { equal, different, unknown } = search::replay(&spec, sweep.seed, &recorded, &prior);
     if output == Format::Table {
         say(&format!("{equal} of {} trials are proposed again as they were", recorded.len()));
     } else {

@@ -68,6 +68,7 @@ async fn sweep(store: &dyn Store) -> String {
         infrastructure_retries: 5,
         fails_non_finite: false,
         max_parallel: None,
+        prior: Vec::new(),
         text: "method: random\n".to_owned(),
         created_at_ms: NOW,
     };

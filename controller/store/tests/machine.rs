@@ -134,6 +134,7 @@ impl World {
             infrastructure_retries: 2,
             fails_non_finite: false,
             max_parallel: Some(PARALLEL),
+            prior: Vec::new(),
             text: String::new(),
             created_at_ms: 0,
         };

@@ -51,6 +51,7 @@ pub(super) const TABLES: &[Table] = &[
             ("infrastructure_retries", Int),
             ("fails_non_finite", Flag),
             ("objectives", Text),
+            ("prior", Text),
         ],
     },
     Table {

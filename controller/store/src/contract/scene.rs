@@ -25,6 +25,7 @@ pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
         infrastructure_retries: 5,
         fails_non_finite: false,
         max_parallel: None,
+        prior: Vec::new(),
         text: "method: random\n".to_owned(),
         created_at_ms: NOW,
     }

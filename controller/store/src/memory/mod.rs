@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use sweep_core::fault::{End, Faults};
 use sweep_core::file::FileRef;
 use sweep_core::objective::Summary;
+use sweep_core::search::Prior;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
 
@@ -52,6 +53,7 @@ struct SweepRow {
     infrastructure_retries: u32,
     fails_non_finite: bool,
     max_parallel: Option<u32>,
+    prior: Vec<Prior>,
 }
 
 #[derive(Clone)]

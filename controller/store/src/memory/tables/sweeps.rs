@@ -50,6 +50,7 @@ impl SweepTables for Held {
             infrastructure_retries: new.infrastructure_retries,
             fails_non_finite: new.fails_non_finite,
             max_parallel: new.max_parallel,
+            prior: new.prior.clone(),
         };
         self.sweeps.set(new.id.clone(), row);
         self.sweep_requests.set(new.request_id, new.id.clone());
