@@ -54,6 +54,9 @@ pub enum CreateError {
     /// Every error of the file, rendered.
     #[error("{0}")]
     Invalid(String),
+    /// Nothing can be taken of an earlier sweep that the file names.
+    #[error("warm_start: {0}")]
+    WarmStart(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -133,7 +136,9 @@ impl App {
                 .collect()
         };
         let spec = spec.ok_or_else(|| CreateError::Invalid(rendered(Severity::Error).join("\n\n")))?;
-        let warnings = rendered(Severity::Warning);
+        let mut warnings = rendered(Severity::Warning);
+        let (prior, said) = crate::prior::gather(self, &spec).await?;
+        warnings.extend(said);
         let fails_non_finite = spec.objectives().iter().any(|metric| metric.non_finite == NonFinite::Fail);
         let objective = |metric: &spec::Metric| Objective { name: metric.name.clone(), goal: metric.goal };
         let new = NewSweep {
@@ -153,6 +158,7 @@ impl App {
             fails_non_finite,
             max_parallel: spec.limits.max_parallel,
             stops: spec.stops(),
+            prior,
             text,
             created_at_ms: self.clock.now_ms(),
         };

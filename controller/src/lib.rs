@@ -12,6 +12,7 @@ pub mod database;
 mod door;
 pub mod files;
 mod planner;
+mod prior;
 mod reaper;
 mod serve;
 mod service;

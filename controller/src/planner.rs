@@ -142,8 +142,11 @@ async fn plan(
     if wanted == 0 {
         return Ok(Some(proposer));
     }
-    let history =
+    let mut history =
         if learns { History::of(&spec, &app.store.trials_recorded(id).await?) } else { History::default() };
+    if !spec.warm_start.is_empty() {
+        history.begin_with(&spec, &app.store.sweep_prior(id).await?);
+    }
     let (seed, after) = (sweep.seed, sweep.proposed);
     let propose = move || {
         let (trials, exhausted) = propose(&mut proposer, &spec, seed, after, wanted, history);

@@ -56,6 +56,7 @@ fn errors() -> Vec<(&'static str, String)> {
                 + PARAMETERS,
         ),
         ("One metric among metrics", with("metrics: [{name: loss}]\n")),
+        ("Earlier trials for a method that looks at none", with("warm_start: [k3x9q2ab]\n")),
         ("hyperband without bands", with("metric: {name: loss}\nearly_terminate: {type: hyperband}\n")),
         (
             "A rung that is none, and a resource that is none",

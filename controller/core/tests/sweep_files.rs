@@ -76,6 +76,9 @@ fn meaning(spec: &SweepSpec) -> String {
     if spec.stop != (SweepRule { target: spec.stop.target, ..SweepRule::default() }) {
         line("ends", format!("{:?}", spec.stop));
     }
+    if !spec.warm_start.is_empty() {
+        line("begins", spec.warm_start.join(", "));
+    }
     if let Some(rule) = &spec.stdout_rule {
         line("report", rule.clone());
     }

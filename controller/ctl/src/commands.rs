@@ -100,7 +100,9 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Replay { sweep } => {
             let (sweep, trials) = sweep_and_trials(&mut client, sweep).await?;
             let judgements = list_judgements(&mut client, &sweep.id).await?;
-            replay::replay(output, &sweep, &trials, &judgements)
+            let asked = v1::GetSweepRequest { sweep: sweep.id.clone() };
+            let reply = client.sweeps.get_sweep(asked).await.map_err(|status| client.failed(&status))?;
+            replay::replay(output, &sweep, &trials, &judgements, &reply.into_inner().prior_json)
         }
         Command::Importance { sweep } => {
             let (sweep, trials) = sweep_and_trials(&mut client, sweep).await?;

@@ -144,7 +144,12 @@ pub(crate) fn plan(
     let given = seed.or(spec.seed);
     let seed = given.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0 >> 32);
     if spec.method.needs_history() {
-        say(&format!("{} learns from trials that ended: these are what it begins with", spec.method.word()));
+        let warm = "; with the trials of `warm_start`, which a controller has, it begins otherwise";
+        let warm = if spec.warm_start.is_empty() { "" } else { warm };
+        say(&format!(
+            "{} learns from trials that ended: these are what it begins with{warm}",
+            spec.method.word()
+        ));
     }
     let mut rows = Vec::new();
     let (mut proposer, mut history) = (Proposer::default(), History::default());

@@ -1,7 +1,7 @@
 //! Whether a sweep's trials are those that its search proposes, and whether its stop rule says what it said.
 
 use serde_json::Value;
-use sweep_core::search::{self, Different, Replayed};
+use sweep_core::search::{self, Different, Prior, Replayed};
 use sweep_core::spec;
 use sweep_core::stop::{self, Judgement, Said};
 use sweep_proto::{convert, v1};
@@ -22,6 +22,7 @@ pub(crate) fn replay(
     sweep: &v1::Sweep,
     trials: &[v1::Trial],
     judgements: &[v1::Judgement],
+    prior_json: &str,
 ) -> Result<(), Failure> {
     let parsed = spec::parse(&sweep.text);
     let unreadable = |what: &str| Failure::new(Exit::Unexpected, format!("sweep {}: {what}", sweep.id));
@@ -30,7 +31,13 @@ pub(crate) fn replay(
     let recorded: Result<Vec<_>, _> = trials.iter().map(|trial| convert::recorded(sweep, trial)).collect();
     let mut recorded = recorded.map_err(|error| unreadable(&format!("a trial cannot be read: {error}")))?;
     recorded.sort_by_key(|(trial, _)| trial.number);
-    let Replayed { equal, different, unknown } = search::replay(&spec, sweep.seed, &recorded);
+    let prior: Vec<Prior> = if prior_json.is_empty() {
+        Vec::new()
+    } else {
+        let known = serde_json::from_str(prior_json);
+        known.map_err(|error| unreadable(&format!("what it began with cannot be read: {error}")))?
+    };
+    let Replayed { equal, different, unknown } = search::replay(&spec, sweep.seed, &recorded, &prior);
     let mut said = vec![format!("{equal} of {} trials are proposed again as they were", recorded.len())];
     let mut rows: Vec<Row> = different.into_iter().map(Row::Trial).collect();
     if let Some(judge) = spec.judge() {

@@ -494,6 +494,53 @@ async fn sweeps_after_several_metrics_are_worked_off_replayed_and_have_a_pareto_
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_begins_with_the_trials_of_earlier_ones() {
+    let place = Place::start().await;
+    let file = |rest: &str, max: f64| {
+        format!(
+            "program: train.py\nseed: 3\nrun_cap: 12\n{rest}\nparameters: {{a: {{min: 0.0, max: {max:?}}}}}\n"
+        )
+    };
+    place.file("first.yaml", &file("method: random\nmetric: {name: loss}", 1.0));
+    let first = place.ctl(&["create", "first.yaml", "-o", "name"]).await.out.trim().to_owned();
+    let warm = |rest: &str| format!("method: tpe\n{rest}\nwarm_start: ['{first}', '{first}/1']");
+    place.file("warm.yaml", &file(&warm("metric: {name: loss}"), 0.5));
+    place.file(
+        "early.yaml",
+        &file(&format!("method: tpe\nmetric: {{name: loss}}\nwarm_start: ['{first}']"), 0.5),
+    );
+    let early = place.ctl(&["create", "early.yaml"]).await;
+    assert!(early.code == 2 && early.talk.contains("none of the trials it names"), "{early:?}");
+    work(place.url.clone(), first.clone()).await;
+
+    let created = place.ctl(&["create", "warm.yaml", "-o", "name"]).await;
+    assert_eq!(created.code, 0, "{created:?}");
+    // Every seventh trial fails; of the others those beyond the range are told.
+    let trials = place.ctl(&["trials", &first, "--state", "finished", "-o", "json"]).await.out;
+    let trials: Vec<serde_json::Value> = serde_json::from_str(&trials).unwrap();
+    let beyond = trials.iter().filter(|trial| trial["params"]["a"].as_f64().unwrap() > 0.5).count();
+    let said = format!("{beyond} of 11 finished trials of sweep {first} are left out");
+    assert!(beyond > 0 && created.talk.contains(&said), "{}", created.talk);
+    assert!(created.talk.contains(&format!("{beyond}: `a` lies outside of 0 to 0.5")), "{}", created.talk);
+    let id = created.out.trim().to_owned();
+    work(place.url.clone(), id.clone()).await;
+    let one = place.ctl(&["show", &format!("{id}/1"), "-o", "json"]).await.out;
+    let one: serde_json::Value = serde_json::from_str(&one).unwrap();
+    let why = one["why"].as_str().unwrap();
+    assert!(11 - beyond >= 8 || why.starts_with("start"), "{why}");
+    let replayed = place.ctl(&["replay", &id]).await;
+    assert!(replayed.code == 0 && replayed.talk.contains("12 of 12 trials"), "{replayed:?}");
+
+    place.file("other.yaml", &file(&warm("metric: {name: loss, goal: maximize}"), 1.0));
+    let other = place.ctl(&["create", "other.yaml"]).await;
+    let said = format!("sweep {first} is to minimize loss, and this one to maximize loss");
+    assert!(other.code == 2 && other.talk.contains(&said), "{other:?}");
+    place.file("none.yaml", &file("method: tpe\nmetric: {name: loss}\nwarm_start: [nosuch00]", 1.0));
+    let none = place.ctl(&["create", "none.yaml"]).await;
+    assert!(none.code == 2 && none.talk.contains("nosuch00"), "{none:?}");
+}
+
 #[test]
 fn a_talk_goes_on_after_a_mistake_and_ends_with_its_input() {
     let folder = tempfile::tempdir().unwrap();

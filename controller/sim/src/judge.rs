@@ -94,7 +94,8 @@ pub(crate) async fn check(
         .must(2, numbers == (1..=cap).collect::<Vec<_>>(), || format!("{} of {cap} trials", numbers.len()));
     let spec = spec::parse(text).spec.context("the sweep's file")?;
     let recorded: Result<Vec<_>, _> = trials.iter().map(|trial| recorded(&told, trial)).collect();
-    let Replayed { different, unknown, .. } = replay(&spec, told.seed, &recorded.context("reading a trial")?);
+    let Replayed { different, unknown, .. } =
+        replay(&spec, told.seed, &recorded.context("reading a trial")?, &[]);
     for Different { number, again } in different {
         verdict.wrong(5, format!("trial {number} would be {again:?}"));
     }

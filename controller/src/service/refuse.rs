@@ -43,7 +43,7 @@ pub(super) fn store(error: StoreError) -> Status {
 
 pub(super) fn create(error: CreateError) -> Status {
     match error {
-        CreateError::Invalid(_) => Reason::InvalidSweep.status(error.to_string()),
+        CreateError::Invalid(_) | CreateError::WarmStart(_) => Reason::InvalidSweep.status(error.to_string()),
         CreateError::Store(error) => store(error),
     }
 }

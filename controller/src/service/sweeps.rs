@@ -83,7 +83,9 @@ impl SweepService for Sweeps {
         request: Request<v1::GetSweepRequest>,
     ) -> Result<Response<v1::GetSweepResponse>, Status> {
         let sweep = self.app.store.sweep_find(&request.into_inner().sweep).await.map_err(refuse::store)?;
-        Ok(Response::new(v1::GetSweepResponse { sweep: Some(convert::sweep(sweep)) }))
+        let prior = self.app.store.sweep_prior(&sweep.id).await.map_err(refuse::store)?;
+        let prior_json = if prior.is_empty() { String::new() } else { convert::json(&prior) };
+        Ok(Response::new(v1::GetSweepResponse { sweep: Some(convert::sweep(sweep)), prior_json }))
     }
 
     async fn pause_sweep(

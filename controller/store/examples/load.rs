@@ -69,6 +69,7 @@ async fn sweep(store: &dyn Store) -> String {
         fails_non_finite: false,
         max_parallel: None,
         stops: Default::default(),
+        prior: Vec::new(),
         text: "method: random\n".to_owned(),
         created_at_ms: NOW,
     };

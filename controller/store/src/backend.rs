@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
-use sweep_core::search::Recorded;
+use sweep_core::search::{Prior, Recorded};
 use sweep_core::stop::Judgement;
 use sweep_core::sweep::{Extension, SweepEvent};
 use sweep_core::trial::TrialState;
@@ -230,6 +230,11 @@ impl<B: Backend> Store for B {
 
     async fn trials_recorded(&self, sweep: &str) -> Result<Vec<Recorded>> {
         self.read().await?.trials_recorded(sweep).await
+    }
+
+    async fn sweep_prior(&self, sweep: &str) -> Result<Vec<Prior>> {
+        let prior = self.read().await?.sweep_prior(sweep).await?;
+        prior.ok_or_else(|| crate::StoreError::SweepNotFound { name: sweep.to_owned() })
     }
 
     async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64> {

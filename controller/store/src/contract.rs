@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use sweep_core::objective::Goal;
+use sweep_core::search::Prior;
 use sweep_core::sweep::{SweepEvent, SweepState};
 use sweep_core::trial::{Outcome, TrialState};
 use sweep_core::value::Params;
@@ -76,6 +77,7 @@ macro_rules! cases {
             several_objectives_are_the_last_finite_values_of_each
             several_objectives_go_on_with_the_visible_curve
             a_trial_without_one_of_several_objectives_fails_where_asked
+            a_sweep_keeps_the_trials_that_it_began_with
             numbers_of_a_record_that_are_not_finite_are_left_out
             odd_characters_are_no_failure
             who_is_not_among_the_best_is_stopped_early

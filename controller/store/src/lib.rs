@@ -26,7 +26,7 @@ mod sqlite;
 use async_trait::async_trait;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
-use sweep_core::search::Recorded;
+use sweep_core::search::{Prior, Recorded};
 use sweep_core::stop::Judgement;
 use sweep_core::sweep::{Extension, SweepEvent};
 use sweep_core::trial::TrialState;
@@ -204,6 +204,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// All trials of a sweep, by number, as a search looks at them.
     async fn trials_recorded(&self, sweep: &str) -> Result<Vec<Recorded>>;
+
+    /// The trials of earlier sweeps that a sweep began with.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepNotFound`].
+    async fn sweep_prior(&self, sweep: &str) -> Result<Vec<Prior>>;
 
     /// How many trials of a sweep are in a state.
     async fn trials_count(&self, sweep: &str, state: TrialState) -> Result<u64>;

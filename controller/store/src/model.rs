@@ -9,7 +9,7 @@ use serde_json::Value;
 use sweep_core::file::FileRef;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::retention::Retention;
-use sweep_core::search::Origin;
+use sweep_core::search::{Origin, Prior};
 use sweep_core::stop::{Stops, Verdict};
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::{Outcome, TrialState};
@@ -41,6 +41,8 @@ pub struct NewSweep {
     pub max_parallel: Option<u32>,
     /// How trials, and the sweep, are stopped.
     pub stops: Stops,
+    /// Trials of earlier sweeps that the search begins with.
+    pub prior: Vec<Prior>,
     /// The file as it was given.
     pub text: String,
     pub created_at_ms: i64,

@@ -13,7 +13,7 @@ use sweep_core::file::FileRef;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::retention::Stored;
-use sweep_core::search::Recorded;
+use sweep_core::search::{Prior, Recorded};
 use sweep_core::stop::{Account, Entry, Judged, Judgement};
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
@@ -48,6 +48,8 @@ pub(crate) trait Rows: Send {
     async fn trial(&mut self, name: &TrialName) -> Result<Option<Trial>>;
     /// All trials of a sweep, by number, as a search looks at them.
     async fn trials_recorded(&mut self, sweep: &str) -> Result<Vec<Recorded>>;
+    /// What a sweep began with; `None`: there is no such sweep.
+    async fn sweep_prior(&mut self, sweep: &str) -> Result<Option<Vec<Prior>>>;
     async fn trials_count(&mut self, sweep: &str, state: TrialState) -> Result<u64>;
     async fn metrics_of_trial(&mut self, trial: Uuid) -> Result<Vec<(String, Summary)>>;
     async fn metrics_of_sweep(&mut self, sweep: &str) -> Result<Vec<(Uuid, String, Summary)>>;

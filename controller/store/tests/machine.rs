@@ -135,6 +135,7 @@ impl World {
             fails_non_finite: false,
             max_parallel: Some(PARALLEL),
             stops: Default::default(),
+            prior: Vec::new(),
             text: String::new(),
             created_at_ms: 0,
         };

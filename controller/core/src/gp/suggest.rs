@@ -50,7 +50,7 @@ pub struct Suggestion {
 /// A function of its arguments: `stream` is the only source of chance.
 pub fn suggest(model: &Model, ask: Ask<'_>, stream: &mut ChaCha8Rng) -> Option<Suggestion> {
     let score = Improvement(Posterior::new(model, ask.pending));
-    let found = search(&[model], best_rows(model), &score, ask, stream)?;
+    let found = search(&[model], &best_rows(model), &score, ask, stream)?;
     Some(suggestion(&[model], found))
 }
 
@@ -76,7 +76,7 @@ pub fn suggest_for_front(
     );
     let reference = [models[0].output().forth(reference[0]), models[1].output().forth(reference[1])];
     let score = FrontImprovement::new(posteriors, &points, reference);
-    let found = search(&models, incumbents, &score, ask, stream)?;
+    let found = search(&models, &incumbents, &score, ask, stream)?;
     Some(suggestion(&models, found))
 }
 
@@ -90,7 +90,7 @@ fn suggestion(models: &[&Model], spot: Spot) -> Suggestion {
 
 fn search(
     models: &[&Model],
-    incumbents: Vec<Vec<f64>>,
+    incumbents: &[Vec<f64>],
     score: &dyn Score,
     ask: Ask<'_>,
     stream: &mut ChaCha8Rng,

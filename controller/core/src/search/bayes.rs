@@ -28,7 +28,7 @@ pub(super) enum Process {
     /// Of one objective.
     One(Model),
     /// Of two, one of each.
-    Pair([Model; 2]),
+    Pair(Box<[Model; 2]>),
     /// Of more, weighed so.
     Weighed(Model, Vec<f64>),
 }
@@ -42,7 +42,7 @@ impl Process {
                 let rows: Vec<Vec<f64>> = data.rows.chunks(data.axes.max(1)).map(<[f64]>::to_vec).collect();
                 Model::fit(&axes, &rows, &data.scores, None).map(Self::One)
             }
-            2 => front::pair(&axes, data).map(Self::Pair),
+            2 => Ok(Self::Pair(Box::new(front::pair(&axes, data)?))),
             several => {
                 let weights = front::weights(several, task.seed, task.number);
                 Ok(Self::Weighed(front::weighed(&axes, data, &weights)?, weights))
@@ -54,7 +54,8 @@ impl Process {
     pub(super) fn diagnosis(&self) -> Diagnosis {
         match self {
             Self::One(model) | Self::Weighed(model, _) => model.diagnosis(),
-            Self::Pair([first, second]) => {
+            Self::Pair(pair) => {
+                let [first, second] = &**pair;
                 let (first, second) = (first.diagnosis(), second.diagnosis());
                 if second.rank_correlation < first.rank_correlation { second } else { first }
             }
@@ -74,7 +75,8 @@ impl Process {
         let ask = gp::Ask { pending: &pending, starts: &starts, permits: &permits };
         let found = match self {
             Self::One(model) | Self::Weighed(model, _) => gp::suggest(model, ask, stream)?,
-            Self::Pair([first, second]) => {
+            Self::Pair(pair) => {
+                let [first, second] = &**pair;
                 gp::suggest_for_front([first, second], front::beyond(task.data), ask, stream)?
             }
         };

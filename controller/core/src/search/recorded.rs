@@ -153,16 +153,16 @@ mod tests {
             serde_json::from_str(&serde_json::to_string(origin).unwrap()).unwrap()
         };
         let mut all: Vec<_> = trials.into_iter().zip(origins.iter().map(through_json)).collect();
-        let replayed = replay(&spec, 5, &all);
+        let replayed = replay(&spec, 5, &all, &[]);
         assert_eq!((replayed.equal, &*replayed.different, &*replayed.unknown), (40, &[][..], &[][..]));
 
         // What came to another end, or is another trial, shows.
         all[30].0.objective = Some(0.0);
-        let later = replay(&spec, 5, &all).different;
+        let later = replay(&spec, 5, &all, &[]).different;
         assert!(!later.is_empty() && later.iter().all(|one| one.number > 31), "{later:?}");
         all[3].0.params = all[4].0.params.clone();
-        assert!(replay(&spec, 5, &all).different.iter().any(|one| one.number == 4));
+        assert!(replay(&spec, 5, &all, &[]).different.iter().any(|one| one.number == 4));
         all[20].1 = None;
-        assert_eq!(replay(&spec, 5, &all).unknown, [21]);
+        assert_eq!(replay(&spec, 5, &all, &[]).unknown, [21]);
     }
 }

@@ -1,6 +1,6 @@
 //! Every proposal of a sweep once more, from what is recorded.
 
-use super::{History, Origin, Proposal, Proposer, Recorded};
+use super::{History, Origin, Prior, Proposal, Proposer, Recorded};
 use crate::spec::SweepSpec;
 
 /// What a replay came to.
@@ -21,16 +21,21 @@ pub struct Different {
     pub again: Option<Proposal>,
 }
 
-/// Proposes all trials of a sweep again. They are given by number, ascending.
+/// Proposes all trials of a sweep again. They are given by number, ascending; `prior` is what the sweep began with.
 ///
 /// Methods that learn see again what they saw then ([`Origin`]). A trial that a person retried since may have an
 /// objective by now that was not there then: those after it may differ.
-pub fn replay(spec: &SweepSpec, seed: u64, trials: &[(Recorded, Option<Origin>)]) -> Replayed {
+pub fn replay(
+    spec: &SweepSpec,
+    seed: u64,
+    trials: &[(Recorded, Option<Origin>)],
+    prior: &[Prior],
+) -> Replayed {
     let recorded: Vec<Recorded> = trials.iter().map(|(trial, _)| trial.clone()).collect();
     let mut proposer = Proposer::default();
     let mut replayed = Replayed::default();
     for (trial, origin) in trials {
-        let history = match (spec.method.needs_history(), origin) {
+        let mut history = match (spec.method.needs_history(), origin) {
             (false, _) => History::default(),
             (true, Some(origin)) => History::before(spec, &recorded, trial.number, origin),
             (true, None) => {
@@ -38,6 +43,7 @@ pub fn replay(spec: &SweepSpec, seed: u64, trials: &[(Recorded, Option<Origin>)]
                 continue;
             }
         };
+        history.begin_with(spec, prior);
         let again = proposer.propose(spec, seed, trial.number, &history);
         let is_equal = again.as_ref().is_some_and(|again| {
             again.params == trial.params && origin.as_ref().is_none_or(|origin| origin.why == again.why)

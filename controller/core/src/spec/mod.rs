@@ -19,6 +19,7 @@ mod range;
 mod schema;
 mod stop;
 mod top;
+mod warm_start;
 mod yaml;
 
 pub use field::duration_of;
@@ -69,6 +70,8 @@ pub struct SweepSpec {
     pub early_terminate: Option<Rule>,
     /// What ends the sweep besides its cap, `metric.target` among it.
     pub stop: SweepRule,
+    /// Earlier sweeps, and trials as SWEEP/NUMBER, that the search begins with.
+    pub warm_start: Vec<String>,
     /// Which lines of a program's output are points: `json`, or a regular expression ([`crate::stdout`]).
     pub stdout_rule: Option<String>,
 }

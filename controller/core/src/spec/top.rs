@@ -7,14 +7,14 @@ use super::problem::{Place, Problem};
 use super::yaml::{Entry, Kind, Node};
 use super::{
     Limits, Method, Severity, SweepSpec, advice, command_line, condition, constraint, early_terminate,
-    metric, metrics, parameter, stop,
+    metric, metrics, parameter, stop, warm_start,
 };
 use crate::fault::INFRASTRUCTURE_RETRIES;
 use crate::stdout::StdoutRule;
 use crate::stop::SweepRule;
 
 /// Keys that mean something here.
-pub(super) const KNOWN: [&str; 20] = [
+pub(super) const KNOWN: [&str; 21] = [
     "method",
     "parameters",
     "metric",
@@ -35,6 +35,7 @@ pub(super) const KNOWN: [&str; 20] = [
     "trial_timeout",
     "max_parallel",
     "stop_grace",
+    "warm_start",
 ];
 /// Keys of W&B's service that a self-hosted sweep has no use for.
 pub(super) const IGNORED: [&str; 4] = ["entity", "controller", "apiVersion", "kind"];
@@ -86,6 +87,7 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
     let metric = get("metric").and_then(|entry| metric::metric(entry, problems));
     let metrics = get("metrics").map(|entry| metrics::metrics(entry, problems)).unwrap_or_default();
     metrics::check(entries, method, problems);
+    warm_start::check(entries, method, problems);
     if let (Some(Method::Grid), Some(parameters)) = (method, &parameters) {
         check_grid(parameters, problems);
     }
@@ -125,6 +127,9 @@ pub(super) fn lower(root: &Node, problems: &mut Vec<Problem>) -> Option<SweepSpe
         limits: limits(entries, problems),
         early_terminate,
         stop: SweepRule { target, ..stop },
+        warm_start: get("warm_start")
+            .map(|entry| warm_start::warm_start(entry, problems))
+            .unwrap_or_default(),
         stdout_rule: get("report").and_then(|entry| stdout_rule(entry, problems)),
     };
     let sound = !problems.iter().any(|problem| problem.severity == Severity::Error);

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use sweep_core::curve::Point;
 use sweep_core::fault::End;
 use sweep_core::lease::Lease;
-use sweep_core::search::Recorded;
+use sweep_core::search::{Prior, Recorded};
 use sweep_core::stop::Judgement;
 use sweep_core::sweep::{Extension, SweepEvent};
 use sweep_core::trial::TrialState;
@@ -269,6 +269,10 @@ impl Store for Mortal {
 
     async fn files_removed(&self, contents: Vec<String>) -> Result<()> {
         self.write(Deed::Other, self.store.files_removed(contents), |_, ()| {}).await
+    }
+
+    async fn sweep_prior(&self, sweep: &str) -> Result<Vec<Prior>> {
+        self.read(self.store.sweep_prior(sweep)).await
     }
 
     async fn sweeps_end_by_time(&self, now_ms: i64) -> Result<Vec<String>> {

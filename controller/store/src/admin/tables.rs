@@ -53,6 +53,7 @@ pub(super) const TABLES: &[Table] = &[
             ("stops", Text),
             ("account", Text),
             ("objectives", Text),
+            ("prior", Text),
         ],
     },
     Table {

@@ -52,7 +52,15 @@ pub(crate) async fn several_objectives_are_the_last_finite_values_of_each(store:
     );
     let listed = scene.store.trial_list(&scene.sweep, TrialFilter::default()).await.expect("lists");
     assert_eq!(listed[0].objectives, expected);
-    let changes = scene.store.changes_since(&scene.sweep, 0).await.expect("reads");
+    let mut feed = scene.store.feed();
+    let changes = loop {
+        // The feed follows the commits: by and by all of them are in it.
+        let changes = scene.store.changes_since(&scene.sweep, 0).await.expect("reads");
+        if changes.trials.len() == 3 {
+            break changes;
+        }
+        feed.changed().await.expect("moves");
+    };
     assert_eq!((changes.trials[0].objectives.clone(), changes.sweep.objectives.len()), (expected, 2));
     assert_eq!(scene.sweep().await.best, None);
 }

@@ -26,6 +26,7 @@ pub(crate) fn new_sweep(name: &str, planned: Option<u64>) -> NewSweep {
         fails_non_finite: false,
         max_parallel: None,
         stops: Default::default(),
+        prior: Vec::new(),
         text: "method: random\n".to_owned(),
         created_at_ms: NOW,
     }

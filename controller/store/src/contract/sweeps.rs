@@ -139,3 +139,24 @@ pub(crate) async fn nothing_but_failures_pauses_a_sweep(store: Any) {
         sweep.reason
     );
 }
+
+pub(crate) async fn a_sweep_keeps_the_trials_that_it_began_with(store: Any) {
+    let one = |number: u64| Prior {
+        trial: format!("k3x9q2ab/{number}"),
+        params: Params::from([
+            ("lr".to_owned(), (number as f64 / 3.0).into()),
+            ("n".to_owned(), number.into()),
+        ]),
+        objectives: vec![number as f64 / 9.0, -1e300],
+    };
+    let prior: Vec<_> = (1..=40).map(one).collect();
+    let new = NewSweep { prior: prior.clone(), ..new_sweep("warm", None) };
+    let id = store.sweep_create(new.clone()).await.expect("creates").id;
+    // The same request again, with what has become of those trials since: what was kept stays.
+    let again = NewSweep { prior: vec![one(7)], ..new };
+    assert_eq!(store.sweep_create(again).await.expect("knows").id, id);
+    assert_eq!(store.sweep_prior(&id).await.expect("reads"), prior);
+    let cold = store.sweep_create(new_sweep("cold", None)).await.expect("creates").id;
+    assert_eq!(store.sweep_prior(&cold).await.expect("reads"), []);
+    assert!(matches!(store.sweep_prior("nosuch00").await, Err(StoreError::SweepNotFound { .. })));
+}

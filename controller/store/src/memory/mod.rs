@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use sweep_core::fault::{End, Faults};
 use sweep_core::file::FileRef;
 use sweep_core::objective::Summary;
+use sweep_core::search::Prior;
 use sweep_core::stop::{Account, Entry, Judged, Judgement, Stops};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use uuid::Uuid;
@@ -55,6 +56,7 @@ struct SweepRow {
     max_parallel: Option<u32>,
     stops: Stops,
     account: Account,
+    prior: Vec<Prior>,
 }
 
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
-use sweep_core::search::Recorded;
+use sweep_core::search::{Prior, Recorded};
 use sweep_core::stop::Judgement;
 use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
@@ -137,6 +137,10 @@ impl Rows for Held {
             TrialName::Number { sweep, number } => Some((sweep.clone(), *number)),
         };
         Ok(place.and_then(|place| self.trials.get(&place)).map(|row| self.shown(row)))
+    }
+
+    async fn sweep_prior(&mut self, sweep: &str) -> Result<Option<Vec<Prior>>> {
+        Ok(self.sweeps.get(&sweep.to_owned()).map(|row| row.prior.clone()))
     }
 
     async fn trials_count(&mut self, sweep: &str, state: TrialState) -> Result<u64> {

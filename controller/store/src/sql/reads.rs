@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sweep_core::file::FileRef;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
-use sweep_core::search::Recorded;
+use sweep_core::search::{Prior, Recorded};
 use sweep_core::stop::Judgement;
 use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
@@ -83,6 +83,12 @@ impl<C: Sql> Rows for C {
             }
         };
         row.as_ref().map(rows::trial).transpose()
+    }
+
+    async fn sweep_prior(&mut self, sweep: &str) -> Result<Option<Vec<Prior>>> {
+        let row = self.fetch_optional(&sql::SWEEP_PRIOR, values![sweep]).await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(rows::optional(&row, "prior")?.unwrap_or_default()))
     }
 
     async fn trials_count(&mut self, sweep: &str, state: TrialState) -> Result<u64> {

@@ -132,7 +132,7 @@ pub(super) fn sweep_standing(row: &impl SqlRow) -> Result<SweepStanding> {
 }
 
 /// JSON, where there is some.
-fn optional<T: serde::de::DeserializeOwned>(row: &impl SqlRow, column: &str) -> Result<Option<T>> {
+pub(super) fn optional<T: serde::de::DeserializeOwned>(row: &impl SqlRow, column: &str) -> Result<Option<T>> {
     row.text(column)?
         .map(|text| serde_json::from_str(&text))
         .transpose()

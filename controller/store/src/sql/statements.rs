@@ -130,14 +130,15 @@ macro_rules! metric_set {
 statements! { ALL:
     SWEEP_INSERT, "storing a sweep" = "insert into sweep (id, request_id, name, project, description, state, method, \
         objective_name, goal, seed, planned_trials, retries, infrastructure_retries, fails_non_finite, max_parallel, text, \
-        created_at, changed, stops, objectives) \
-        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+        created_at, changed, stops, objectives, prior) \
+        values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
         on conflict (request_id) do nothing";
     SWEEP_BY_REQUEST, "finding a sweep by its request" = "select id from sweep where request_id = $1";
     SWEEP_BY_ID, "reading a sweep" = concat!(sweep_columns!("s.text"), "where s.id = $1");
     SWEEPS, "listing sweeps" = concat!(sweep_columns!("''"), "order by s.created_at desc, s.id desc");
     SWEEP_NEWEST, "finding the newest sweep" = "select id from sweep order by created_at desc, id desc limit 1";
     SWEEPS_BY_PREFIX, "finding a sweep" = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
+    SWEEP_PRIOR, "reading a sweep" = "select prior from sweep where id = $1";
     SWEEP_STANDING, "reading a sweep's state" = "select state, reason, proposed, planned_trials, exhausted, max_parallel, \
         objective_name, goal, objectives as targets, stops, account from sweep where id = $1";
     SWEEP_MOVE, "moving a sweep" = "update sweep set state = $2, reason = $3, ended_at = $4, changed = $5 where id = $1";

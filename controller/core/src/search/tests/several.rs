@@ -5,14 +5,18 @@ use super::learning::check_any_space;
 use super::*;
 use crate::objective::Goal;
 use crate::pareto;
+use crate::spec::Metric;
 
 /// A space, what its trials come to, and beyond which values nothing counts.
 struct Problem {
     parameters: &'static str,
     metrics: &'static str,
     reference: &'static [f64],
-    value: fn(&dyn Fn(&str) -> f64) -> Vec<f64>,
+    value: Value,
 }
+
+/// The objectives, of parameters by name.
+type Value = fn(&dyn Fn(&str) -> f64) -> Vec<f64>;
 
 /// Branin's function on the unit square, and Currin's (Belakaria et al., 2019). The second is to be maximised here.
 const BRANIN_CURRIN: Problem = Problem {
@@ -73,8 +77,9 @@ impl Problem {
         spec(&format!("program: p\nmethod: {method}\nmetrics: {metrics}\nparameters:\n  {parameters}\n"))
     }
 
-    /// The volume that the trials of a sweep dominate, with so many workers: of those that run the first ends first.
-    fn volume(&self, method: &str, seed: u64, workers: usize, trials: u64) -> f64 {
+    /// What the trials of a sweep come to, by number, less being better, with so many workers: of those that run the first
+    /// ends first.
+    fn play(&self, method: &str, seed: u64, workers: usize, trials: u64) -> Vec<Vec<f64>> {
         let spec = self.spec(method);
         let outcome = |past: &Past| {
             let value = |name: &str| {
@@ -98,16 +103,25 @@ impl Problem {
             }
         }
         history.trials.iter_mut().for_each(end);
-        let goals: Vec<Goal> = spec.metrics.iter().map(|metric| metric.goal).collect();
-        let less = |(value, goal): (&f64, &Goal)| if *goal == Goal::Maximize { -value } else { *value };
         let least = |past: &Past| match &past.outcome {
-            Outcome::Done(values) => values.iter().zip(&goals).map(less).collect(),
+            Outcome::Done(values) => less(&spec, values),
             other => panic!("{other:?}"),
         };
-        let points: Vec<Vec<f64>> = history.trials.iter().map(least).collect();
-        let reference: Vec<f64> = self.reference.iter().zip(&goals).map(less).collect();
-        pareto::hypervolume(&points, &reference)
+        history.trials.iter().map(least).collect()
     }
+
+    fn volume(&self, points: &[Vec<f64>]) -> f64 {
+        pareto::hypervolume(points, &less(&self.spec("random"), self.reference))
+    }
+}
+
+/// Values of the objectives with those that are maximised upside down.
+fn less(spec: &SweepSpec, values: &[f64]) -> Vec<f64> {
+    let turned = |(value, metric): (&f64, &Metric)| match metric.goal {
+        Goal::Maximize => -value,
+        Goal::Minimize => *value,
+    };
+    values.iter().zip(&spec.metrics).map(turned).collect()
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -118,8 +132,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// Whether what the trials of a method dominate is, by the median, so many times what those of `random` do.
 fn beats_random(problem: &Problem, method: &str, seeds: u64, times: f64) {
     for workers in [1, 8] {
-        let volumes =
-            |method: &str| median((0..seeds).map(|seed| problem.volume(method, seed, workers, 60)).collect());
+        let volumes = |method: &str| {
+            median((0..seeds).map(|seed| problem.volume(&problem.play(method, seed, workers, 60))).collect())
+        };
         let (model, random) = (volumes(method), volumes("random"));
         assert!(model > times * random, "{method} with {workers} workers: {model}, random {random}");
     }
@@ -151,6 +166,30 @@ fn bayes_dominates_more_than_chance_of_three_objectives() {
 fn auto_dominates_more_than_chance() {
     beats_random(&MIXED, "auto", 3, 1.2);
     beats_random(&SPHERE, "auto", 3, 1.1);
+}
+
+/// What docs/search.md says of fronts: `cargo test -p sweep-core fronts_are_measured -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes minutes, and prints a table"]
+fn fronts_are_measured() {
+    for (name, problem) in
+        [("Branin-Currin", &BRANIN_CURRIN), ("mixed ZDT1", &MIXED), ("three-objective DTLZ2", &SPHERE)]
+    {
+        for workers in [1, 8] {
+            let mut rows = [30, 60].map(|trials| (trials, format!("| {name}, {workers}, {trials} |")));
+            for method in ["random", "sobol", "tpe", "bayes"] {
+                let plays: Vec<_> = (0..20).map(|seed| problem.play(method, seed, workers, 60)).collect();
+                for (trials, row) in &mut rows {
+                    // What is proposed for the first is not changed by those after them.
+                    let volume = |points: &Vec<Vec<f64>>| problem.volume(&points[..*trials]);
+                    let mut volumes: Vec<f64> = plays.iter().map(volume).collect();
+                    volumes.sort_by(f64::total_cmp);
+                    row.push_str(&format!(" {:.3} [{:.3}, {:.3}] |", volumes[10], volumes[5], volumes[15]));
+                }
+            }
+            rows.iter().for_each(|(_, row)| eprintln!("{row}"));
+        }
+    }
 }
 
 const TWO: &str = "metrics: [{name: loss}, {name: gain, goal: maximize}]";

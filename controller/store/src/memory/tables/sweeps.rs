@@ -53,6 +53,7 @@ impl SweepTables for Held {
             max_parallel: new.max_parallel,
             stops: new.stops.clone(),
             account: Account::default(),
+            prior: new.prior.clone(),
         };
         self.sweeps.set(new.id.clone(), row);
         self.sweep_requests.set(new.request_id, new.id.clone());

@@ -29,6 +29,7 @@ impl<T: SqlTx> SweepTables for T {
     async fn sweep_insert(&mut self, new: &NewSweep) -> Result<bool> {
         let change = self.next_change().await?;
         let objective = new.objective.as_ref();
+        let prior = (!new.prior.is_empty()).then(|| json(&new.prior)).transpose()?;
         let objectives = (!new.objectives.is_empty()).then(|| json(&new.objectives)).transpose()?;
         let row = values![
             &new.id,
@@ -50,6 +51,7 @@ impl<T: SqlTx> SweepTables for T {
             change,
             if new.stops.is_none() { None } else { Some(json(&new.stops)?) },
             objectives,
+            prior,
         ];
         Ok(self.execute(&sql::SWEEP_INSERT, row).await? == 1)
     }
