@@ -239,15 +239,18 @@ impl App {
         // Subscribed before looking: what happens in between is not missed.
         let mut attention = self.store.attention(Awaited::Trial);
         let mut looked = false;
-        let mut waiting = None;
         loop {
             let (Nothing { state, reason }, benched) =
                 match self.look(&claim, &door, &mut attention, looked).await? {
                     Looked::Granted(assignment) => return Ok(Granted::Trial { assignment, spec }),
                     Looked::Nothing { nothing, benched } => (nothing, benched),
                 };
-            // Who would get none anyway is nobody to propose for.
-            waiting = if benched { None } else { waiting.or_else(|| Some(door.wait())) };
+            // It counts as waiting from when it found nothing until it looks again, so that nobody proposes for a claim that
+            // was served meanwhile. Who would get none anyway is nobody to propose for.
+            let _waiting = (!benched).then(|| door.wait());
+            if !benched && spec.method.needs_history() {
+                self.planner.wake(&claim.sweep);
+            }
             if state.is_over() {
                 return Ok(Granted::Over { state, reason });
             }
@@ -283,7 +286,7 @@ impl App {
             }
             Claimed::Nothing { state, reason, exhausted, benched } => {
                 if !exhausted && !benched && !state.is_over() {
-                    self.planner.ask(&claim.sweep);
+                    self.planner.wake(&claim.sweep);
                 }
                 let nothing = Nothing { state, reason };
                 if !benched {

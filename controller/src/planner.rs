@@ -4,7 +4,7 @@
 //! for as many trials as claims wait for, with all that ended by then; what is queued or runs is shown to them as pending.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sweep_core::search::{History, Origin, Proposal, Proposer};
@@ -24,29 +24,18 @@ const AHEAD: u64 = 16;
 /// Sweeps to look at, each at most once.
 #[derive(Debug, Default)]
 pub(crate) struct Wakeup {
-    /// Whether a claim found nothing.
-    waiting: Mutex<BTreeMap<String, bool>>,
+    waiting: Mutex<BTreeSet<String>>,
     notify: Notify,
 }
 
 impl Wakeup {
-    /// Asks for a look at a sweep.
+    /// Asks for a look at a sweep: something happened to it, or a claim found nothing and waits at its door.
     pub(crate) fn wake(&self, sweep: &str) {
-        self.add(sweep, false);
-    }
-
-    /// Asks for a trial of a sweep, for a claim that found none.
-    pub(crate) fn ask(&self, sweep: &str) {
-        self.add(sweep, true);
-    }
-
-    fn add(&self, sweep: &str, asked: bool) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        *waiting.entry(sweep.to_owned()).or_default() |= asked;
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(sweep.to_owned());
         self.notify.notify_one();
     }
 
-    async fn next(&self) -> BTreeMap<String, bool> {
+    async fn next(&self) -> BTreeSet<String> {
         loop {
             let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
             if !waiting.is_empty() {
@@ -72,7 +61,7 @@ pub(crate) async fn run(app: App) {
     let mut resting: HashMap<String, Proposer> = HashMap::new();
     let mut planning: JoinSet<(String, Option<Proposer>)> = JoinSet::new();
     // Sweeps that are being planned, and whether they were asked for again meanwhile.
-    let mut busy: HashMap<String, Option<bool>> = HashMap::new();
+    let mut busy: HashMap<String, bool> = HashMap::new();
     loop {
         tokio::select! {
             // In order, for simulated clusters.
@@ -84,20 +73,20 @@ pub(crate) async fn run(app: App) {
                     // What may panic is caught where it runs; this is a fault of the planner itself.
                     Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
                 };
-                if let Some(asked) = busy.remove(&sweep).flatten() {
-                    app.planner.add(&sweep, asked);
+                if busy.remove(&sweep) == Some(true) {
+                    app.planner.wake(&sweep);
                 }
                 if let Some(proposer) = proposer {
                     resting.insert(sweep, proposer);
                 }
             }
-            waiting = app.planner.next() => for (sweep, asked) in waiting {
+            waiting = app.planner.next() => for sweep in waiting {
                 match busy.entry(sweep.clone()) {
-                    Entry::Occupied(mut again) => *again.get_mut() = Some(asked || *again.get() == Some(true)),
+                    Entry::Occupied(mut again) => *again.get_mut() = true,
                     Entry::Vacant(free) => {
-                        free.insert(None);
+                        free.insert(false);
                         let proposer = resting.remove(&sweep).unwrap_or_default();
-                        planning.spawn(attempt(app.clone(), sweep, proposer, asked));
+                        planning.spawn(attempt(app.clone(), sweep, proposer));
                     }
                 }
             },
@@ -106,8 +95,8 @@ pub(crate) async fn run(app: App) {
 }
 
 /// Plans one sweep, and gives back how far its search has walked, if that is of use; losing it costs time and nothing else.
-async fn attempt(app: App, sweep: String, proposer: Proposer, asked: bool) -> (String, Option<Proposer>) {
-    let proposer = plan(&app, proposer, &sweep, asked).await.unwrap_or_else(|cause| {
+async fn attempt(app: App, sweep: String, proposer: Proposer) -> (String, Option<Proposer>) {
+    let proposer = plan(&app, proposer, &sweep).await.unwrap_or_else(|cause| {
         error!(sweep.id = %sweep, error = %cause, "cannot plan trials of sweep {sweep}; the next claim tries again");
         None
     });
@@ -124,12 +113,7 @@ enum PlanError {
     Search(String),
 }
 
-async fn plan(
-    app: &App,
-    mut proposer: Proposer,
-    id: &str,
-    asked: bool,
-) -> Result<Option<Proposer>, PlanError> {
+async fn plan(app: &App, mut proposer: Proposer, id: &str) -> Result<Option<Proposer>, PlanError> {
     let sweep = app.store.sweep_find(id).await?;
     if sweep.exhausted || !sweep.state.hands_out() {
         return Ok(None);
@@ -137,7 +121,8 @@ async fn plan(
     // The file is as it was; the cap may have been raised.
     let spec = Arc::new(app.spec(id).await?.planned(sweep.planned_trials));
     let learns = spec.method.needs_history();
-    let claims = app.door(id).waiting().max(asked.into());
+    // After the sweep was read: a claim that was served since then waits no more.
+    let claims = app.door(id).waiting();
     let wanted = if learns { on_demand(&sweep, &spec, claims) } else { ahead(&sweep) };
     if wanted == 0 {
         return Ok(Some(proposer));

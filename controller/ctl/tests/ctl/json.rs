@@ -115,7 +115,7 @@ async fn every_command_prints_the_json_that_is_documented() {
     ];
     for name in commands(&place, &[]).await {
         let name = name.as_str();
-        let elsewhere = ["model", "predict", "simulate", "importance", "ask-tell", "pareto"];
+        let elsewhere = ["model", "predict", "simulate", "importance", "ask-tell", "pareto", "curves"];
         assert!(
             shown.contains(name) || others.contains(&name) || elsewhere.contains(&name),
             "`{name}` has no snapshot of its JSON"
