@@ -354,6 +354,7 @@ fn methods_and_rules_are_compared_on_a_table() {
         (["sweep.yaml", "empty.csv"], 8, "no trials"),
         (["sweep.yaml", "sweep.yaml"], 2, "no column `trial`"),
         (["sweep.yaml", "nosuch"], 5, "cannot reach"),
+        (["sweep.yaml", "nosuch.csv"], 3, "there is no file nosuch.csv"),
     ] {
         let done = ctl(&["simulate", arguments[0], "--on", arguments[1]]);
         assert!(done.code == code && done.talk.contains(words), "{arguments:?}: {done:?}");

@@ -70,6 +70,13 @@ pub(crate) async fn run(server: &str, output: Format, args: &Simulate) -> Result
     let variants = variant::all(&name, &text, &spec, &args.variants, &args.rules)?;
     let curves = if Path::new(&args.on).is_file() {
         Curves::read(Path::new(&args.on))?
+    } else if args.on.contains(['.', '/']) {
+        // No sweep is called so.
+        let message = format!("there is no file {}", args.on);
+        return Err(Failure::new(
+            Exit::NotFound,
+            format!("{message}\n  record one: sweep-ctl curves SWEEP > {}", args.on),
+        ));
     } else {
         curves::record(&mut Client::connect(server).await?, args.on.clone(), Some(&metric.name)).await?
     };
