@@ -16,6 +16,7 @@ mod prior;
 mod reaper;
 mod serve;
 mod service;
+mod web;
 
 pub use app::App;
 pub use clock::Clock;

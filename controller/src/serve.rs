@@ -15,7 +15,7 @@ use tonic::transport::server::{Connected, TcpIncoming};
 
 use crate::app::App;
 use crate::service::{Agents, Sweeps};
-use crate::{files, planner, reaper};
+use crate::{files, planner, reaper, web};
 
 /// The largest request: a batch of long log lines.
 const LARGEST_REQUEST: usize = 32 << 20;
@@ -64,13 +64,7 @@ where
     let reflection_v1 = reflection().build_v1().context(broken)?;
     // What older clients ask, Python's among them.
     let reflection_v1alpha = reflection().build_v1alpha().context(broken)?;
-    let web = axum::Router::new().route("/healthz", axum::routing::get(async || "ok\n")).route(
-        "/",
-        axum::routing::get(
-            async || "Sweep's controller. Talk to it by sweep-ctl, sweep-agent or gRPC (sweep.v1).\n",
-        ),
-    );
-    let routes = Routes::from(web)
+    let routes = Routes::from(web::router())
         .add_service(SweepServiceServer::new(Sweeps::new(app.clone())))
         .add_service(
             AgentServiceServer::new(Agents::new(app.clone())).max_decoding_message_size(LARGEST_REQUEST),
