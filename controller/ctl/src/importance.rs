@@ -12,12 +12,28 @@ use crate::show::real;
 use crate::table::{Column, Sheet, json, object, put, render, say, yaml};
 
 /// By which the shares are told.
-const METHOD: &str = "PED-ANOVA";
+pub(crate) const METHOD: &str = "PED-ANOVA";
 /// Letters of a share of 1.
 const BAR: f64 = 30.0;
 
 /// Prints the shares of all parameters that vary.
 pub(crate) fn importance(output: Format, sweep: &v1::Sweep, trials: &[v1::Trial]) -> Result<(), Failure> {
+    let (found, metric) = find(sweep, trials)?;
+    if output == Format::Table {
+        say(&format!(
+            "{METHOD}: what sets the best {} of {} trials apart from all, by {metric}; single parameters, not what two decide together",
+            found.best, found.trials
+        ));
+    }
+    put(&match output {
+        Format::Json => json(&whole(&found, &metric))?,
+        Format::Yaml => yaml(&whole(&found, &metric))?,
+        _ => render(&sheet(&found), output, false)?,
+    })
+}
+
+/// The shares, and the metric that they decide.
+pub(crate) fn find(sweep: &v1::Sweep, trials: &[v1::Trial]) -> Result<(Importance, String), Failure> {
     let unreadable = |what: String| Failure::new(Exit::Unexpected, format!("sweep {}: {what}", sweep.id));
     let parsed = spec::parse(&sweep.text);
     let spec = parsed.spec.ok_or_else(|| unreadable("its file is no longer understood".to_owned()))?;
@@ -30,17 +46,7 @@ pub(crate) fn importance(output: Format, sweep: &v1::Sweep, trials: &[v1::Trial]
     let trials = trials.map_err(|error| unreadable(format!("a trial cannot be read: {error}")))?;
     let found = importance::of_sweep(&spec, metric.goal, &trials)
         .map_err(|unknown| Failure::new(Exit::Nothing, format!("sweep {}: {unknown}", sweep.id)))?;
-    if output == Format::Table {
-        say(&format!(
-            "{METHOD}: what sets the best {} of {} trials apart from all, by {}; single parameters, not what two decide together",
-            found.best, found.trials, metric.name
-        ));
-    }
-    put(&match output {
-        Format::Json => json(&whole(&found, &metric.name))?,
-        Format::Yaml => yaml(&whole(&found, &metric.name))?,
-        _ => render(&sheet(&found), output, false)?,
-    })
+    Ok((found, metric.name.clone()))
 }
 
 type Share = (String, f64);

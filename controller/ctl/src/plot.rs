@@ -57,13 +57,15 @@ pub(crate) enum Kind {
     Slice,
     /// Each trial as a line through its parameters.
     Parallel,
+    /// Which parameters decide whether a trial is good.
+    Importance,
     /// When each agent ran what.
     Timeline,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::History, Self::Curves, Self::Slice, Self::Parallel, Self::Timeline];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::History, Self::Curves, Self::Slice, Self::Parallel, Self::Importance, Self::Timeline];
 
     fn word(self) -> &'static str {
         match self {
@@ -71,6 +73,7 @@ impl Kind {
             Self::Curves => "curves",
             Self::Slice => "slice",
             Self::Parallel => "parallel",
+            Self::Importance => "importance",
             Self::Timeline => "timeline",
         }
     }
@@ -141,6 +144,7 @@ pub(crate) async fn chart(
         Kind::History => make::history(sweep, trials),
         Kind::Slice => make::slice(sweep, trials),
         Kind::Parallel => make::parallel(sweep, trials, top.unwrap_or(300) as usize),
+        Kind::Importance => make::importance(sweep, trials),
         Kind::Timeline => make::timeline(sweep, trials),
         Kind::Curves => {
             let metric =

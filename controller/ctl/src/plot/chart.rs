@@ -17,6 +17,7 @@ pub(super) enum Panel {
     Xy(Xy),
     Parallel(Parallel),
     Spans(Spans),
+    Bars(Bars),
 }
 
 /// Points and lines over two axes.
@@ -79,6 +80,14 @@ pub(super) struct Span {
     pub(super) to: f64,
     pub(super) name: String,
     pub(super) state: String,
+}
+
+/// Bars from 0, one for each name, in the order they are shown from the top.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Bars {
+    pub(super) axis: Axis,
+    /// Finite ones, of at least 0.
+    pub(super) bars: Vec<(String, f64)>,
 }
 
 impl Axis {
@@ -176,6 +185,13 @@ impl Panel {
                 };
                 let spans: Vec<_> = spans.iter().map(span).collect();
                 object([("spans", spans.into())])
+            }
+            Self::Bars(Bars { axis, bars }) => {
+                let bar = |(name, value): &(String, f64)| {
+                    object([("name", name.clone().into()), ("value", real_or_word(*value))])
+                };
+                let bars: Vec<_> = bars.iter().map(bar).collect();
+                object([("axis", axis.json()), ("bars", bars.into())])
             }
         }
     }

@@ -9,7 +9,7 @@ use sweep_core::value::python_str;
 use sweep_proto::convert::trial_state_word;
 use sweep_proto::v1;
 
-use super::chart::{Axis, Chart, Panel, Parallel, Series, Span, Spans, Style, Through, Xy};
+use super::chart::{Axis, Bars, Chart, Panel, Parallel, Series, Span, Spans, Style, Through, Xy};
 use crate::exit::{Exit, Failure};
 use crate::filter;
 use crate::show;
@@ -215,6 +215,16 @@ pub(super) fn parallel(sweep: &v1::Sweep, trials: &[v1::Trial], most: usize) -> 
     Ok(Chart {
         title: title(sweep, "parameters of trials"),
         panels: vec![Panel::Parallel(Parallel { axes, lines })],
+    })
+}
+
+/// What the parameters decide, the most important first.
+pub(super) fn importance(sweep: &v1::Sweep, trials: &[v1::Trial]) -> Result<Chart, Failure> {
+    let (found, metric) = crate::importance::find(sweep, trials)?;
+    let what = format!("share of {metric} that each parameter decides ({})", crate::importance::METHOD);
+    Ok(Chart {
+        title: title(sweep, "importance"),
+        panels: vec![Panel::Bars(Bars { axis: Axis::of(&what), bars: found.parameters })],
     })
 }
 

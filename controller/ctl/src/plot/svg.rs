@@ -5,7 +5,7 @@ use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::chart::{Axis, Chart, Panel, Parallel, Spans, Style, Xy};
+use super::chart::{Axis, Bars, Chart, Panel, Parallel, Spans, Style, Xy};
 use crate::exit::{Exit, Failure};
 
 /// Height of a panel.
@@ -57,7 +57,8 @@ pub(super) fn draw(chart: &Chart, width: u32) -> Result<String, Failure> {
                 match panel {
                     Panel::Xy(xy) => self::xy(area, xy)?,
                     Panel::Parallel(lines) => parallel(area, lines)?,
-                    Panel::Spans(bars) => spans(area, bars)?,
+                    Panel::Spans(times) => spans(area, times)?,
+                    Panel::Bars(shares) => bars(area, shares)?,
                 }
             }
             root.present()?;
@@ -71,6 +72,7 @@ pub(super) fn draw(chart: &Chart, width: u32) -> Result<String, Failure> {
 fn height(panel: &Panel) -> u32 {
     match panel {
         Panel::Spans(spans) => 60 + ROW * spans.rows.len() as u32,
+        Panel::Bars(bars) => 60 + ROW * bars.bars.len() as u32,
         _ => HEIGHT,
     }
 }
@@ -208,6 +210,26 @@ fn spans(area: &Area<'_>, panel: &Spans) -> Drawn {
         };
         let row = span.row as f64;
         Rectangle::new([(span.from, row - 0.32), (span.to, row + 0.32)], colour.mix(0.85).filled())
+    }))?;
+    Ok(())
+}
+
+fn bars(area: &Area<'_>, panel: &Bars) -> Drawn {
+    let rows = panel.bars.len();
+    let most = panel.bars.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
+    // The first stands at the top.
+    let y =
+        Axis { words: panel.bars.iter().rev().map(|(name, _)| name.clone()).collect(), ..Axis::default() };
+    let mut chart = ChartBuilder::on(area)
+        .margin(10)
+        .margin_right(24)
+        .x_label_area_size(46)
+        .y_label_area_size(160)
+        .build_cartesian_2d(0.0..most * 1.04, -0.5..rows as f64 - 0.5)?;
+    mesh(&mut chart, &panel.axis, &y)?;
+    chart.draw_series(panel.bars.iter().rev().enumerate().map(|(row, (_, value))| {
+        let row = row as f64;
+        Rectangle::new([(0.0, row - 0.32), (*value, row + 0.32)], COLOURS[0].mix(0.85).filled())
     }))?;
     Ok(())
 }

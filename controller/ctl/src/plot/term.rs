@@ -6,7 +6,7 @@ use ratatui::style::Style as Look;
 use ratatui::symbols::Marker;
 use ratatui::widgets::{Axis as Drawn, Chart as Widget, Dataset, GraphType, Widget as _};
 
-use super::chart::{Axis, Chart, Panel, Spans, Style, Xy};
+use super::chart::{Axis, Bars, Chart, Panel, Spans, Style, Xy};
 use crate::exit::{Exit, Failure};
 
 /// Lines of one panel.
@@ -20,6 +20,7 @@ pub(super) fn draw(chart: &Chart, width: u16) -> Result<String, Failure> {
         match panel {
             Panel::Xy(panel) => text.push_str(&lines(&xy(panel, width))),
             Panel::Spans(panel) => text.push_str(&spans(panel, width)),
+            Panel::Bars(panel) => text.push_str(&bars(panel, width)),
             Panel::Parallel(_) => {
                 return Err(Failure::new(
                     Exit::Usage,
@@ -73,6 +74,20 @@ fn axis(of: &Axis, (low, high): (f64, f64), steps: u32) -> Drawn<'static> {
         of.words.clone()
     };
     Drawn::default().title(of.name.clone()).bounds([low, high]).labels(labels)
+}
+
+/// A row for each name; the longest bar takes what room there is.
+fn bars(panel: &Bars, width: u16) -> String {
+    let names = panel.bars.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let room = usize::from(width).saturating_sub(names + 10).max(10);
+    let most = panel.bars.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
+    let mut text = format!("{}\n", panel.axis.name);
+    for (name, value) in &panel.bars {
+        let bar = "#".repeat((value / most * room as f64).round() as usize);
+        text.push_str(format!("{name:names$}  {:>6}  {bar}", panel.axis.label(*value)).trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 /// A row for each agent's slot: what ran when.
