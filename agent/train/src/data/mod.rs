@@ -67,6 +67,8 @@ pub struct Census {
     pub duplicates: DuplicateCensus,
     /// Images that the manifest does not have.
     pub not_in_manifest: usize,
+    /// Whether `sweep-train synth` drew them, or some of them, see [`Source::made_up`].
+    pub made_up: bool,
 }
 
 /// A data set, split and ready to be decoded.
@@ -90,6 +92,7 @@ impl Dataset {
         let mut census = Census {
             files: source.files(),
             malformed: source.malformed.iter().map(ToString::to_string).collect(),
+            made_up: source.made_up(),
             ..Census::default()
         };
         let entries = limited(source.take_entries(), config);
