@@ -1,5 +1,5 @@
-//! The built files of the dashboard and the demo page, as `npm run build` leaves them in `dist`. They are committed, so
-//! that nobody who builds the controller needs Node.
+//! The built files of the dashboard and the demo page, as `./dev web build` leaves them in `dist`, and the demo page's
+//! samples. They are committed, so that nobody who builds the controller needs Node.
 
 #![forbid(unsafe_code)]
 
@@ -8,6 +8,10 @@ use std::borrow::Cow;
 #[derive(rust_embed::Embed)]
 #[folder = "dist"]
 struct Dist;
+
+#[derive(rust_embed::Embed)]
+#[folder = "samples"]
+struct Samples;
 
 /// A file of the web pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,26 @@ pub struct Page {
 pub fn page(path: &str) -> Option<Page> {
     let file = Dist::get(path)?;
     Some(Page { bytes: file.data, content_type: content_type(path), hashed: path.starts_with("assets/") })
+}
+
+/// A picture for the demo page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Its file name: `01.jpg`.
+    pub name: String,
+    /// A JPEG.
+    pub bytes: Cow<'static, [u8]>,
+}
+
+/// Made-up faces, drawn by `sweep-train synth`, in the order of their names; what a demo page shows when whoever runs
+/// the controller names no pictures.
+pub fn samples() -> Vec<Sample> {
+    let mut names: Vec<_> = Samples::iter().collect();
+    names.sort();
+    let found = |name: Cow<'static, str>| {
+        Samples::get(&name).map(|file| Sample { name: name.into_owned(), bytes: file.data })
+    };
+    names.into_iter().filter_map(found).collect()
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -54,5 +78,13 @@ mod tests {
             }
         }
         assert_eq!(page("../Cargo.toml"), None);
+    }
+
+    #[test]
+    fn the_samples_are_a_dozen_jpegs_in_order() {
+        let samples = samples();
+        let names: Vec<_> = samples.iter().map(|sample| sample.name.as_str()).collect();
+        assert_eq!(names, (1..=12).map(|number| format!("{number:02}.jpg")).collect::<Vec<_>>());
+        assert!(samples.iter().all(|sample| sample.bytes.starts_with(&[0xff, 0xd8, 0xff])));
     }
 }

@@ -1,6 +1,6 @@
 /** One program of the house as a child process: its address, what it said, and its end. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -32,7 +32,7 @@ export async function run(name: Name, args: string[], cwd: string, extra?: Recor
   }
 }
 
-/** A program that goes on until it is stopped. */
+/** A program that goes on until it is stopped. What it says is kept, also in `NAME-PID.log` of its folder. */
 export class Running {
   /** Everything it wrote, both streams. */
   said = ''
@@ -43,11 +43,16 @@ export class Running {
   constructor(readonly name: Name, args: string[], cwd: string, extra?: Record<string, string>) {
     this.#child = spawn(program(name), args, { cwd, env: environment(extra), stdio: ['ignore', 'pipe', 'pipe'] })
     this.ended = new Promise((done) => this.#child.once('close', (code) => done(code)))
-    this.#child.stderr?.on('data', (piece) => (this.said += String(piece)))
+    const log = `${cwd}/${name}-${this.#child.pid}.log`
+    const said = (piece: unknown) => {
+      this.said += String(piece)
+      appendFileSync(log, String(piece))
+    }
+    this.#child.stderr?.on('data', said)
     this.#first = new Promise((found, lost) => {
       let line = ''
       this.#child.stdout?.on('data', (piece) => {
-        this.said += String(piece)
+        said(piece)
         line += String(piece)
         if (line.includes('\n')) found(line.slice(0, line.indexOf('\n')))
       })
