@@ -34,6 +34,7 @@ export interface Model {
   /** Whether it was trained on drawn faces; null: nobody knows. */
   made_up: boolean | null
   scores: { validation: Scores | null; test: Scores | null }
+  files: { name: string; role: 'weights' | 'description'; url: string }[]
   predictors: { url: string; device: string; loaded: boolean }[]
 }
 

@@ -10,7 +10,7 @@ const scores = (images: number, macro_f1: number, accuracy: number): Scores => {
 
 const model = (change: Partial<Model>): Model => ({
   id: '0', name: 'faces', sweep: 'k3x9q2ab', sweep_name: 'faces', trial: 'k3x9q2ab/4', step: 9, epoch: 1, promoted_at_ms: 0, default: true,
-  metrics: {}, made_up: null, scores: { validation: null, test: null }, predictors: [], ...change,
+  metrics: {}, made_up: null, scores: { validation: null, test: null }, files: [], predictors: [], ...change,
 })
 
 describe('probabilities', () => {

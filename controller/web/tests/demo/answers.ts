@@ -19,6 +19,7 @@ export function model(change: Partial<Model> = {}): Model {
     metrics: {},
     made_up: true,
     scores: { validation: null, test: { images: 1185, heads: { age: head(0.61, 0.66), sex: head(0.93, 0.93), race: head(0.71, 0.81) } } },
+    files: [],
     predictors: [{ url: 'http://127.0.0.1:9', device: 'cpu', loaded: true }],
     ...change,
   }

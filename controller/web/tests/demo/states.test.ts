@@ -80,7 +80,6 @@ describe('answers that are none', () => {
     await page.goto(`${house.url}/demo`)
     await sample(page, 5).click()
     await notice(page, 'busy').waitFor()
-    await shot(page, 'demo-busy')
     full = false
     await page.getByRole('button', { name: 'Try again' }).click()
     await page.locator('article[data-head="age"]').waitFor()

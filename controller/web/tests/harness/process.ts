@@ -15,16 +15,16 @@ export function program(name: Name): string {
   throw new Error(`${path} is not built: ./dev web test builds it, or cargo build -p ${name}`)
 }
 
-/** The environment without anything that would steer the programs; `extra` is added. */
-function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SWEEP_'))
-  return { ...Object.fromEntries(kept), CUDA_VISIBLE_DEVICES: '', NO_COLOR: '1', ...extra }
+/** The environment without anything that would steer the programs, which are at home in `folder`; `extra` is added. */
+function environment(folder: string, extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(SWEEP|XDG)_/.test(name))
+  return { ...Object.fromEntries(kept), HOME: folder, TMPDIR: folder, CUDA_VISIBLE_DEVICES: '', NO_COLOR: '1', ...extra }
 }
 
 /** Runs a program to its end and gives its standard output; fails with what it said on the other. */
 export async function run(name: Name, args: string[], cwd: string, extra?: Record<string, string>): Promise<string> {
   try {
-    const options = { cwd, env: environment(extra), maxBuffer: 1 << 26 }
+    const options = { cwd, env: environment(cwd, extra), maxBuffer: 1 << 26 }
     return (await promisify(execFile)(program(name), args, options)).stdout
   } catch (error) {
     const { stderr } = error as { stderr?: string }
@@ -41,7 +41,7 @@ export class Running {
   readonly #first: Promise<string>
 
   constructor(readonly name: Name, args: string[], cwd: string, extra?: Record<string, string>) {
-    this.#child = spawn(program(name), args, { cwd, env: environment(extra), stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = spawn(program(name), args, { cwd, env: environment(cwd, extra), stdio: ['ignore', 'pipe', 'pipe'] })
     this.ended = new Promise((done) => this.#child.once('close', (code) => done(code)))
     const log = `${cwd}/${name}-${this.#child.pid}.log`
     const said = (piece: unknown) => {
