@@ -81,7 +81,7 @@ async function ask(url: string, options?: RequestInit): Promise<Response> {
     response = await fetch(url, options)
   } catch (error) {
     if (options?.signal?.aborted) throw error
-    throw new Fault('offline', 'The controller did not answer.')
+    throw new Fault('offline', `Nothing came back from ${location.origin}.`, 'Is sweep-controller running there, and is this machine on its network?')
   }
   if (response.ok) return response
   throw fault(response.status, await response.json().catch(() => null))

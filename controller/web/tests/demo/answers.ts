@@ -40,9 +40,13 @@ export function prediction(): Prediction {
   }
 }
 
+export interface Answers {
+  models?: Model[]
+  predict?: (route: Route) => Promise<void>
+}
+
 /** Lets the page's questions for models and predictions be answered like this. */
-export async function answer(page: Page, answers: { models?: Model[]; predict?: (route: Route) => Promise<void> }): Promise<void> {
-  const { models, predict } = answers
+export async function answer(page: Page, { models, predict }: Answers): Promise<void> {
   if (models) await page.route('**/api/v1/models', (route) => route.fulfill({ json: { schema: 'sweep.v1', models } }))
   if (predict) await page.route('**/api/v1/predict*', predict)
 }

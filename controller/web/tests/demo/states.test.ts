@@ -4,11 +4,12 @@ import { networkInterfaces } from 'node:os'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
+import type { Model } from '../../src/demo/api'
 import { barriers } from '../harness/access'
 import { CAMERA, open, Watched } from '../harness/browser'
 import { House } from '../harness/house'
 import { shot } from '../harness/shot'
-import { answer, model, prediction } from './answers'
+import { answer, type Answers, model, prediction } from './answers'
 
 let house: House
 let browser: Browser
@@ -27,8 +28,9 @@ afterAll(async () => {
   await house?.close()
 })
 
-async function demo(place = ''): Promise<Page> {
-  watched = await Watched.open(browser, `${house.url}/demo${place}`)
+/** The page at a place of it; with `answers`, where a controller would answer like this. */
+async function demo(place = '', answers: Answers = {}): Promise<Page> {
+  watched = await Watched.open(browser, `${house.url}/demo${place}`, {}, (page) => answer(page, answers))
   return watched.page
 }
 
@@ -66,10 +68,8 @@ describe('a controller without models', () => {
 
 describe('answers that are none', () => {
   it('a queue that is full', async () => {
-    watched = await Watched.open(browser, `${house.url}/icon.svg`)
-    const { page } = watched
     let full = true
-    await answer(page, {
+    const page = await demo('', {
       models: [model()],
       predict: async (route) => {
         const error = { code: 'busy', message: '64 pictures wait for their turn already.', fix: 'Try again in a second.' }
@@ -77,29 +77,28 @@ describe('answers that are none', () => {
         else await route.fulfill({ json: prediction() })
       },
     })
-    await page.goto(`${house.url}/demo`)
     await sample(page, 5).click()
     await notice(page, 'busy').waitFor()
     full = false
     await page.getByRole('button', { name: 'Try again' }).click()
     await page.locator('article[data-head="age"]').waitFor()
-    watched.quiet(FAILED)
+    watched?.quiet(FAILED)
   })
 
   it('a failure that nobody foresaw', async () => {
-    const page = await demo()
-    await answer(page, { models: [model()], predict: (route) => route.fulfill({ status: 502, body: '<html>' }) })
+    const page = await demo('', { models: [model()], predict: (route) => route.fulfill({ status: 502, body: '<html>' }) })
     await sample(page, 5).click()
     await notice(page, 'internal').getByText('status 502').waitFor()
     watched?.quiet(FAILED)
   })
 
   it('a file too large to send, that the browser cannot make smaller', async () => {
-    const page = await demo('#upload')
+    const page = await demo('#upload', { models: [model()] })
     const noise = Buffer.alloc(10 * 1024 * 1024 + 1, 7)
     await page.locator('input[type=file]').setInputFiles({ name: 'scan.tiff', mimeType: 'image/tiff', buffer: noise })
     await notice(page, 'too_large').waitFor()
     expect(await notice(page, 'too_large').textContent()).toContain('10.5 MB')
+    expect(await notice(page, 'too_large').getByRole('button').count()).toBe(0)
     expect(watched?.asked.filter((request) => request.startsWith('POST'))).toEqual([])
     await shot(page, 'demo-too-large')
     watched?.quiet()
@@ -107,15 +106,12 @@ describe('answers that are none', () => {
 })
 
 describe('what is said of a model', () => {
-  const predicts = (page: Page, change: Parameters<typeof model>[0]) =>
-    answer(page, { models: [model(change)], predict: (route) => route.fulfill({ json: prediction() }) })
+  const answers = (...models: Model[]): Answers => ({ models, predict: (route) => route.fulfill({ json: prediction() }) })
 
   it('is two likely ages and races, both sexes, and what each head is worth', async () => {
-    watched = await Watched.open(browser, `${house.url}/icon.svg`)
-    const { page } = watched
-    await predicts(page, {})
-    await page.goto(`${house.url}/demo`)
+    const page = await demo('', answers(model()))
     await sample(page, 3).click()
+    await page.locator('article[data-head="age"]').waitFor()
     const lines = async (head: string) => (await page.locator(`article[data-head="${head}"] li`).allInnerTexts()).map((text) => text.split(/\s*\n+\s*/))
     expect(await lines('age')).toEqual([['20 to 30', '54 %'], ['30 to 40', '27 %'], ['other', '19 %']])
     expect(await lines('sex')).toEqual([['Female', '91 %'], ['Male', '9 %']])
@@ -126,25 +122,18 @@ describe('what is said of a model', () => {
     expect(await page.locator('[aria-live="polite"]').textContent()).toBe(
       'Age: 20 to 30, 54 %; 30 to 40, 27 %. Sex: Female, 91 %. Race: Asian, 72 %; White, 14 %.',
     )
-    watched.quiet()
+    watched?.quiet()
   })
 
   it('is that it was trained on something else than the samples, where it was', async () => {
-    watched = await Watched.open(browser, `${house.url}/icon.svg`)
-    const { page } = watched
-    await predicts(page, { made_up: false })
-    await page.goto(`${house.url}/demo`)
+    const page = await demo('', answers(model({ made_up: false })))
     await page.getByText('this model was trained on something else').waitFor()
     await shot(page, 'demo-other-data')
-    watched.quiet()
+    watched?.quiet()
   })
 
   it('is chosen by its name, which stays in the address', async () => {
-    watched = await Watched.open(browser, `${house.url}/icon.svg`)
-    const { page } = watched
-    const older = model({ id: '2', name: 'older one', default: false })
-    await answer(page, { models: [model(), older], predict: (route) => route.fulfill({ json: prediction() }) })
-    await page.goto(`${house.url}/demo`)
+    const page = await demo('', answers(model(), model({ id: '2', name: 'older one', default: false })))
     await sample(page, 1).click()
     await page.getByLabel('model').selectOption('older one')
     await expect.poll(() => watched?.asked.filter((request) => request.startsWith('POST'))).toEqual([
@@ -153,7 +142,7 @@ describe('what is said of a model', () => {
     ])
     await page.reload()
     await expect.poll(() => page.getByLabel('model').inputValue()).toBe('older one')
-    watched.quiet()
+    watched?.quiet()
   })
 })
 
@@ -184,7 +173,7 @@ describe('a camera that cannot be had', () => {
   async function asked(args: string[], state: string): Promise<void> {
     const own = await open(args)
     try {
-      const page = await Watched.open(own, `${house.url}/demo#camera`)
+      const page = await Watched.open(own, `${house.url}/demo#camera`, {}, (page) => answer(page, { models: [model()] }))
       await page.page.getByRole('button', { name: 'Turn the camera on' }).click()
       await notice(page.page, state).waitFor()
       expect(await barriers(page.page)).toEqual([])
@@ -220,11 +209,11 @@ describe('a camera that cannot be had', () => {
     expect(address, 'this machine has no address but localhost: the state cannot be seen').toBeDefined()
     const outside = await House.build({ listen: `${address}:0` })
     try {
-      watched = await Watched.open(browser, `${outside.url}/demo#camera`)
+      watched = await Watched.open(browser, `${outside.url}/demo#camera`, {}, (page) => answer(page, { models: [model()] }))
       const { page } = watched
       await notice(page, 'camera-insecure').waitFor()
       const { port } = new URL(outside.url)
-      expect(await notice(page, 'camera-insecure').textContent()).toContain(`ssh -N -L ${port}:127.0.0.1:${port} ${address}`)
+      expect(await notice(page, 'camera-insecure').textContent()).toContain(`ssh -N -L ${port}:${address}:${port} ${address}`)
       await shot(page, 'demo-camera-insecure')
       watched.quiet()
     } finally {
@@ -235,8 +224,7 @@ describe('a camera that cannot be had', () => {
 
 describe('a controller that is gone', () => {
   it('is missed, and found again by a click', async () => {
-    const page = await demo()
-    await answer(page, { models: [model()] })
+    const page = await demo('', { models: [model()] })
     await sample(page, 2).waitFor()
     await page.context().setOffline(true)
     await sample(page, 2).click()
