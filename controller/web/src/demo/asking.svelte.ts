@@ -31,11 +31,6 @@ export class Asking {
     if (!request.signal.aborted) this.state = state
   }
 
-  /** The same picture once more. */
-  async again(model: string | null): Promise<void> {
-    if (this.source !== null) await this.ask(this.source, model)
-  }
-
   async #answer(source: Source, model: string | null, signal: AbortSignal): Promise<State> {
     try {
       const picture =

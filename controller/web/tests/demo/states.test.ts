@@ -146,6 +146,22 @@ describe('what is said of a model', () => {
   })
 })
 
+describe('a model promoted while the page is open', () => {
+  it('is shown with its own scores', async () => {
+    const newer = model({ id: 'newer', name: 'newer one', scores: { validation: null, test: null } })
+    const page = await demo('', {
+      models: [model()],
+      predict: (route) => route.fulfill({ json: { ...prediction(), model: { id: 'newer', name: 'newer one', trial: 'k3x9q2ab/5' } } }),
+    })
+    await sample(page, 1).waitFor()
+    await answer(page, { models: [newer, model({ default: false })] })
+    await sample(page, 1).click()
+    await page.locator('article[data-head="age"]').getByText('nothing was measured of this checkpoint').waitFor()
+    expect(await page.getByLabel('model').inputValue()).toBe('newer one')
+    watched?.quiet()
+  })
+})
+
 describe('the keyboard', () => {
   it('moves between tabs and between samples by arrows', async () => {
     const page = await demo()
