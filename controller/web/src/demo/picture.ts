@@ -36,7 +36,7 @@ export async function prepared(file: Blob): Promise<Blob> {
   if (image === null) {
     if (file.size <= LIMIT) return file
     const megabytes = (file.size / 1e6).toFixed(1)
-    throw new Fault('too_large', `It has ${megabytes} MB, and this browser cannot make it smaller: it does not read it as a picture.`, 'At most 10 MiB are taken. Save it as JPEG first.')
+    throw new Fault('too_large', `It has ${megabytes} MB, and this browser cannot make it smaller: it does not read it as a picture.`)
   }
   const size = redrawn({ format: kind, size: file.size }, image.width, image.height)
   const small = size === null ? file : await drawn(image, size, kind === 'png' ? 'image/png' : 'image/jpeg')

@@ -13,7 +13,7 @@ export class Promoted {
     if (this.fault !== null) return this.fault
     if (this.list === null) return null
     if (this.chosen === null && this.list.length > 0) {
-      return new Fault('no_model', `No model of the name ${this.picked} is promoted.`, 'Choose another one above.')
+      return new Fault('no_model', `No model of the name ${this.picked} is promoted: choose another one above, or promote one.`)
     }
     if (this.chosen === null) return new Fault('no_model', 'This page asks the model that was promoted last, and there is none.')
     if (this.chosen.predictors.length > 0) return null

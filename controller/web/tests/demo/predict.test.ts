@@ -64,8 +64,8 @@ async function predicted(picture: Buffer, name: string): Promise<Record<Head, Pr
   const folder = join(house.folder, 'fetched')
   house.keep(join('fetched', name), picture)
   const weights = model.files.find((file) => file.role === 'weights')?.name ?? ''
-  const lines = JSON.parse(await house.train('predict', join(folder, name), '--model', join(folder, weights), '-o', 'json'))
-  return Array.isArray(lines) ? lines[0] : (lines.images?.[0] ?? lines)
+  const [one] = JSON.parse(await house.train('predict', join(folder, name), '--model', join(folder, weights), '-o', 'json'))
+  return one
 }
 
 /** The largest difference between two answers, over all classes of all heads. */
