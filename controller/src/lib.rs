@@ -11,11 +11,16 @@ pub mod config;
 pub mod database;
 mod door;
 pub mod files;
+mod models;
 mod planner;
+mod predict;
+mod predictors;
 mod prior;
 mod reaper;
+pub mod samples;
 mod serve;
 mod service;
+mod web;
 
 pub use app::App;
 pub use clock::Clock;
