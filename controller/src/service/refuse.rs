@@ -9,6 +9,7 @@ use tracing::error;
 
 use crate::app::CreateError;
 use crate::artifacts::ArtifactError;
+use crate::board::BoardError;
 use crate::files::FileError;
 use crate::predict::{Code, Refusal};
 
@@ -86,6 +87,21 @@ pub(super) fn prediction(refusal: &Refusal) -> Status {
         Code::Internal => Reason::PredictorFailed,
     };
     reason.status_with(refusal.message.clone(), HashMap::from([("fix".to_owned(), refusal.fix.clone())]))
+}
+
+/// Why a page gets no answer.
+pub(super) fn board(error: BoardError) -> Status {
+    let message = error.to_string();
+    match error {
+        BoardError::NoMetric(_) | BoardError::Asked(_) => Reason::InvalidArgument.status(message),
+        BoardError::AgentNotFound(_) => Reason::AgentNotFound.status(message),
+        BoardError::AgentAmbiguous { .. } => Reason::AgentAmbiguous.status(message),
+        BoardError::Broken(_) => {
+            error!("{message}");
+            Status::internal("the controller could not put this together; its log says why")
+        }
+        BoardError::Store(error) => store(error),
+    }
 }
 
 /// A field that cannot be read.

@@ -221,7 +221,7 @@ pub(super) fn parallel(sweep: &v1::Sweep, trials: &[v1::Trial], most: usize) -> 
 /// What the parameters decide, the most important first.
 pub(super) fn importance(sweep: &v1::Sweep, trials: &[v1::Trial]) -> Result<Chart, Failure> {
     let (found, metric) = crate::importance::find(sweep, trials)?;
-    let what = format!("share of {metric} that each parameter decides ({})", crate::importance::METHOD);
+    let what = format!("share of {metric} that each parameter decides ({})", sweep_core::importance::METHOD);
     Ok(Chart {
         title: title(sweep, "importance"),
         panels: vec![Panel::Bars(Bars { axis: Axis::of(&what), bars: found.parameters })],
