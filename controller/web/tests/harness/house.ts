@@ -1,0 +1,92 @@
+/** A house of real programs in a folder of its own: a controller on SQLite, made-up faces, agents, a predictor. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { finished, run, Running } from './process'
+
+/** Trains in seconds on two cores; what it learns does not matter. */
+const SWEEP = `
+program: sweep-train
+name: made-up faces
+method: random
+seed: 3
+run_cap: 2
+metric: {name: total-f1score, goal: maximize}
+parameters:
+  path: {value: faces}
+  cache: {value: cache}
+  resnet_type: {value: resnet18}
+  image_size: {value: 32}
+  augment: {value: none}
+  epochs: {value: 1}
+  batch_size: {value: 32}
+  lr: {distribution: log_uniform_values, min: 0.0005, max: 0.002}
+  layer1: {value: 64}
+  layer2: {value: 32}
+  layer3: {value: 16}
+`
+
+export class House {
+  readonly folder: string
+  readonly #running: Running[] = []
+
+  private constructor(
+    folder: string,
+    readonly controller: Running,
+    /** The controller, as `http://127.0.0.1:PORT`. */
+    readonly url: string,
+  ) {
+    this.folder = folder
+  }
+
+  /** Starts a controller on an empty database; `listen` may name another address than this machine's own. */
+  static async build(more: { listen?: string; args?: string[] } = {}): Promise<House> {
+    const folder = mkdtempSync(join(tmpdir(), 'sweep-web-'))
+    const args = ['--listen', more.listen ?? '127.0.0.1:0', '--db', `sqlite://${folder}/sweep.db`, ...(more.args ?? [])]
+    const controller = new Running('sweep-controller', args, folder)
+    return new House(folder, controller, await controller.address())
+  }
+
+  /** Starts a program that ends with the house. */
+  start(...[name, args, extra]: [name: Running['name'], args: string[], extra?: Record<string, string>]): Running {
+    const running = new Running(name, args, this.folder, { SWEEP_SERVER: this.url, ...extra })
+    this.#running.push(running)
+    return running
+  }
+
+  async ctl(...args: string[]): Promise<string> {
+    return (await run('sweep-ctl', args, this.folder, { SWEEP_SERVER: this.url })).trim()
+  }
+
+  async train(...args: string[]): Promise<string> {
+    return run('sweep-train', args, this.folder)
+  }
+
+  /** Creates a sweep of this text and gives its id. */
+  async create(text: string): Promise<string> {
+    writeFileSync(join(this.folder, 'sweep.yaml'), text)
+    return this.ctl('create', 'sweep.yaml', '-o', 'name')
+  }
+
+  /** Runs an agent until the sweep is done. */
+  async work(sweep: string, seconds = 120): Promise<void> {
+    const agent = this.start('sweep-agent', [sweep, '--slots', '1', '--name', 'box', '--state-dir', 'agent'])
+    await finished(agent, seconds)
+  }
+
+  /** A sweep of real trainings over made-up faces, run to its end; gives its id. */
+  async trained(): Promise<string> {
+    await this.train('synth', '--out', 'faces', '--count', '160', '--size', '64')
+    const sweep = await this.create(SWEEP)
+    await this.work(sweep)
+    return sweep
+  }
+
+  /** Ends everything, the newest first, and removes the folder. */
+  async close(): Promise<void> {
+    for (const running of this.#running.reverse()) await running.stop()
+    await this.controller.stop()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}

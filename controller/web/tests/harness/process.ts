@@ -1,0 +1,95 @@
+/** One program of the house as a child process: its address, what it said, and its end. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { promisify } from 'node:util'
+
+/** Where the built programs lie: SWEEP_BIN, or the debug build of this checkout. */
+const HOME = resolve(process.env['SWEEP_BIN'] ?? `${process.env['CARGO_TARGET_DIR'] ?? '../../target'}/debug`)
+
+export type Name = 'sweep-controller' | 'sweep-agent' | 'sweep-ctl' | 'sweep-train'
+
+export function program(name: Name): string {
+  const path = `${HOME}/${name}`
+  if (existsSync(path)) return path
+  throw new Error(`${path} is not built: ./dev web test builds it, or cargo build -p ${name}`)
+}
+
+/** The environment without anything that would steer the programs; `extra` is added. */
+function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SWEEP_'))
+  return { ...Object.fromEntries(kept), CUDA_VISIBLE_DEVICES: '', NO_COLOR: '1', ...extra }
+}
+
+/** Runs a program to its end and gives its standard output; fails with what it said on the other. */
+export async function run(name: Name, args: string[], cwd: string, extra?: Record<string, string>): Promise<string> {
+  try {
+    const options = { cwd, env: environment(extra), maxBuffer: 1 << 26 }
+    return (await promisify(execFile)(program(name), args, options)).stdout
+  } catch (error) {
+    const { stderr } = error as { stderr?: string }
+    throw new Error(`${name} ${args.join(' ')} failed:\n${stderr ?? String(error)}`)
+  }
+}
+
+/** A program that goes on until it is stopped. */
+export class Running {
+  /** Everything it wrote, both streams. */
+  said = ''
+  readonly ended: Promise<number | null>
+  readonly #child: ChildProcess
+  readonly #first: Promise<string>
+
+  constructor(readonly name: Name, args: string[], cwd: string, extra?: Record<string, string>) {
+    this.#child = spawn(program(name), args, { cwd, env: environment(extra), stdio: ['ignore', 'pipe', 'pipe'] })
+    this.ended = new Promise((done) => this.#child.once('close', (code) => done(code)))
+    this.#child.stderr?.on('data', (piece) => (this.said += String(piece)))
+    this.#first = new Promise((found, lost) => {
+      let line = ''
+      this.#child.stdout?.on('data', (piece) => {
+        this.said += String(piece)
+        line += String(piece)
+        if (line.includes('\n')) found(line.slice(0, line.indexOf('\n')))
+      })
+      this.#child.once('error', lost)
+      void this.ended.then((code) => lost(new Error(`${name} ended with ${code} before it said where it is:\n${this.said}`)))
+    })
+    this.#first.catch(() => undefined)
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
+  /** The first line of standard output: where it listens. */
+  async address(): Promise<string> {
+    return this.#first
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  /** Asks it to end; kills it after ten seconds. Resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.signal('SIGCONT')
+    this.signal('SIGTERM')
+    const late = setTimeout(() => this.signal('SIGKILL'), 10_000)
+    await this.ended
+    clearTimeout(late)
+  }
+}
+
+/** A program that must end by itself with success within `seconds`. */
+export async function finished(running: Running, seconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${running.name} has not ended in ${seconds} s:\n${running.said}`)), seconds * 1000)
+  })
+  try {
+    const code = await Promise.race([running.ended, late])
+    if (code !== 0) throw new Error(`${running.name} ended with ${code}:\n${running.said}`)
+  } finally {
+    clearTimeout(timer)
+  }
+}
