@@ -4,6 +4,7 @@ import { defineConfig } from 'vite'
 // Two pages, one package. What comes out is committed in `dist`, so the same sources must give the same bytes.
 export default defineConfig({
   plugins: [svelte()],
+  worker: { format: 'es' },
   build: {
     target: 'es2022',
     assetsInlineLimit: 0,

@@ -1,1 +1,0 @@
-import{n as e,r as t,t as n}from"./Header-7FTSL9gN.js";function r(e){n(e,{here:`sweeps`})}e();var i=document.getElementById(`page`);i&&t(r,{target:i});
