@@ -1,7 +1,7 @@
 /** Bars with words beside them, and tables of numbers as coloured fields. */
 import { short } from '../data/columns'
 import type { Size } from './axes'
-import { type Palette, series, shade } from './palette'
+import { type Palette, series } from './palette'
 import type { Pen } from './pen'
 
 export interface BarRow {
@@ -46,10 +46,9 @@ export function confusion(pen: Pen, size: Size, colours: Palette, classes: strin
     row.forEach((count, j) => {
       const share = sum > 0 ? count / sum : 0
       const [x, y] = [left + j * width, top + i * height]
-      pen.rect(x + 0.5, y + 0.5, width - 1, height - 1, { colour: shade(share, colours.isDark), alpha: sum > 0 ? 1 : 0.2 })
-      const isLight = colours.isDark ? share > 0.45 : share < 0.55
+      pen.rect(x + 0.5, y + 0.5, width - 1, height - 1, { colour: colours.accent, alpha: 0.06 + 0.94 * share })
       const text = asShare ? (sum > 0 ? `${Math.round(100 * share)}` : '') : String(count)
-      if (width > text.length * 6 + 4 && height > 11) pen.text(x + width / 2, y + height / 2, text, { colour: isLight ? '#10131a' : '#ffffff', align: 'center', base: 'middle' })
+      if (width > text.length * 6 + 4 && height > 11) pen.text(x + width / 2, y + height / 2, text, { colour: share > 0.5 ? colours.paper : colours.ink, align: 'center', base: 'middle' })
     })
   })
   pen.text(left, size.height - 6, `rows: truth · columns: guess · ${asShare ? 'per cent of the row' : 'counts'}`, { colour: colours.soft })

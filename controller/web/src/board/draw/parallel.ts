@@ -64,11 +64,11 @@ export function draw(
   const line = (row: number) => axes.map((axis) => heightAt(axis, axis.column.values[row]!))
   const isFiltered = rows.some((row) => !mask[row])
   const many = rows.length > 300
-  if (isFiltered) for (const row of rows) if (!mask[row]) pen.line(xs, line(row), { colour: colours.line, alpha: many ? 0.25 : 0.5 })
+  if (isFiltered) for (const row of rows) if (!mask[row]) pen.line(xs, line(row), { colour: colours.line, alpha: many ? 0.12 : 0.5 })
   // The best last, on top.
   for (let i = rows.length - 1; i >= 0; i--) {
     const row = rows[i]!
-    if (mask[row]) pen.line(xs, line(row), { colour: shade(ranks[row]!, colours.isDark), alpha: many ? 0.55 : 0.85, width: i === 0 ? 2 : 1 })
+    if (mask[row]) pen.line(xs, line(row), { colour: shade(ranks[row]!, colours.isDark), alpha: i === 0 ? 1 : many ? 0.22 : 0.8, width: i === 0 ? 2 : 1 })
   }
   for (const axis of axes) drawAxis(pen, size, colours, axis, brushes.find((brush) => brush.key === axis.column.key))
 }

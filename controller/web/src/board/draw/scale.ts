@@ -35,7 +35,7 @@ export function scale(low: number, high: number, start: number, end: number, log
 export function ticks(from: number, to: number, marks: number): number[] {
   const raw = (to - from) / Math.max(1, marks)
   const size = 10 ** Math.floor(Math.log10(raw))
-  const step = [1, 2, 5, 10].map((times) => times * size).find((step) => step >= raw) ?? raw
+  const step = [1, 2, 5, 10].map((times) => times * size).find((step) => step >= raw * 0.7) ?? raw
   const out: number[] = []
   for (let i = Math.ceil(from / step - 1e-9); i * step <= to + step * 1e-9; i++) out.push(Number((i * step).toPrecision(12)))
   return out
@@ -43,7 +43,7 @@ export function ticks(from: number, to: number, marks: number): number[] {
 
 function logTicks(from: number, to: number, marks: number): number[] {
   const [a, b] = [Math.floor(Math.log10(from)), Math.ceil(Math.log10(to))]
-  const every = Math.max(1, Math.ceil((b - a) / Math.max(2, marks)))
+  const every = Math.max(1, Math.ceil((b - a) / Math.max(3, marks)))
   const times = b - a <= 2 ? [1, 2, 5] : [1]
   const out: number[] = []
   for (let power = a; power <= b; power += every) {
