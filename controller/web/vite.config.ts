@@ -1,9 +1,11 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vite'
 
+import { licences } from './licences.ts'
+
 // Two pages, one package. What comes out is committed in `dist`, so the same sources must give the same bytes.
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), licences()],
   worker: { format: 'es' },
   build: {
     target: 'es2022',

@@ -1,5 +1,5 @@
-//! The built files of the dashboard and the demo page, as `npm run build` leaves them in `dist`. They are committed, so
-//! that nobody who builds the controller needs Node.
+//! The built files of the dashboard and the demo page, as `./dev web build` leaves them in `dist`, and the demo page's
+//! samples. They are committed, so that nobody who builds the controller needs Node.
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,17 @@ pub fn page(path: &str) -> Option<Page> {
     let file = Dist::get(path)?;
     Some(Page { bytes: file.data, content_type: content_type(path), hashed: path.starts_with("assets/") })
 }
+
+macro_rules! faces {
+    ($($name:literal)*) => { &[$(($name, include_bytes!(concat!("../samples/", $name)))),*] };
+}
+
+/// Made-up faces, drawn by `sweep-train synth`: file names and JPEGs, in order. A demo page shows them when whoever runs the
+/// controller names no pictures.
+pub const SAMPLES: &[(&str, &[u8])] = faces!(
+    "01.jpg" "02.jpg" "03.jpg" "04.jpg" "05.jpg" "06.jpg"
+    "07.jpg" "08.jpg" "09.jpg" "10.jpg" "11.jpg" "12.jpg"
+);
 
 fn content_type(path: &str) -> &'static str {
     match path.rsplit('.').next().unwrap_or_default() {
@@ -54,5 +65,12 @@ mod tests {
             }
         }
         assert_eq!(page("../Cargo.toml"), None);
+    }
+
+    #[test]
+    fn the_samples_are_a_dozen_different_jpegs() {
+        let pictures: std::collections::BTreeSet<_> = SAMPLES.iter().map(|(_, bytes)| bytes).collect();
+        assert_eq!(pictures.len(), 12);
+        assert!(pictures.iter().all(|bytes| bytes.starts_with(&[0xff, 0xd8, 0xff])));
     }
 }

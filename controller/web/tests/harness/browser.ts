@@ -35,10 +35,17 @@ export class Watched {
     })
   }
 
-  static async open(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Watched> {
+  /** Opens a page in a context of its own; `before` may prepare it, such as by `page.route`. */
+  static async open(
+    browser: Browser,
+    url: string,
+    options: BrowserContextOptions = {},
+    before?: (page: Page) => Promise<void>,
+  ): Promise<Watched> {
     const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, colorScheme: 'light', reducedMotion: 'reduce', ...options })
     const page = await context.newPage()
     const watched = new Watched(page, new URL(url).origin)
+    await before?.(page)
     await page.goto(url)
     return watched
   }

@@ -1,7 +1,7 @@
 /** A house of real programs in a folder of its own: a controller on SQLite, made-up faces, agents, a predictor. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 import { finished, run, Running } from './process'
 
@@ -28,16 +28,19 @@ parameters:
 `
 
 export class House {
-  readonly folder: string
   readonly #running: Running[] = []
 
   private constructor(
-    folder: string,
-    readonly controller: Running,
+    /** Where everything of it lies: database, logs, data, what programs take for their home. */
+    readonly folder: string,
     /** The controller, as `http://127.0.0.1:PORT`. */
     readonly url: string,
-  ) {
-    this.folder = folder
+    readonly controller: Running | null,
+  ) {}
+
+  /** A house whose controller is another's, such as that of `inject('house')`. Closing it ends what was started by it. */
+  static at({ url, folder }: { url: string; folder: string }): House {
+    return new House(folder, url, null)
   }
 
   /** Starts a controller on an empty database; `listen` may name another address than this machine's own. */
@@ -45,7 +48,7 @@ export class House {
     const folder = mkdtempSync(join(tmpdir(), 'sweep-web-'))
     const args = ['--listen', more.listen ?? '127.0.0.1:0', '--db', `sqlite://${folder}/sweep.db`, ...(more.args ?? [])]
     const controller = new Running('sweep-controller', args, folder)
-    return new House(folder, controller, await controller.address())
+    return new House(folder, await controller.address(), controller)
   }
 
   /** Starts a program that ends with the house. */
@@ -63,9 +66,16 @@ export class House {
     return run('sweep-train', args, this.folder)
   }
 
+  /** Writes a file into its folder. */
+  keep(path: string, content: string | Buffer): void {
+    const whole = join(this.folder, path)
+    mkdirSync(dirname(whole), { recursive: true })
+    writeFileSync(whole, content)
+  }
+
   /** Creates a sweep of this text and gives its id. */
   async create(text: string): Promise<string> {
-    writeFileSync(join(this.folder, 'sweep.yaml'), text)
+    this.keep('sweep.yaml', text)
     return this.ctl('create', 'sweep.yaml', '-o', 'name')
   }
 
@@ -86,6 +96,7 @@ export class House {
   /** Ends everything, the newest first, and removes the folder. */
   async close(): Promise<void> {
     for (const running of this.#running.reverse()) await running.stop()
+    if (this.controller === null) return
     await this.controller.stop()
     rmSync(this.folder, { recursive: true, force: true })
   }

@@ -1,6 +1,6 @@
 /** One program of the house as a child process: its address, what it said, and its end. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -15,16 +15,16 @@ export function program(name: Name): string {
   throw new Error(`${path} is not built: ./dev web test builds it, or cargo build -p ${name}`)
 }
 
-/** The environment without anything that would steer the programs; `extra` is added. */
-function environment(extra: Record<string, string> = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('SWEEP_'))
-  return { ...Object.fromEntries(kept), CUDA_VISIBLE_DEVICES: '', NO_COLOR: '1', ...extra }
+/** The environment without anything that would steer the programs, which are at home in `folder`; `extra` is added. */
+function environment(folder: string, extra: Record<string, string> = {}): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(SWEEP|XDG)_/.test(name))
+  return { ...Object.fromEntries(kept), HOME: folder, TMPDIR: folder, CUDA_VISIBLE_DEVICES: '', NO_COLOR: '1', ...extra }
 }
 
 /** Runs a program to its end and gives its standard output; fails with what it said on the other. */
 export async function run(name: Name, args: string[], cwd: string, extra?: Record<string, string>): Promise<string> {
   try {
-    const options = { cwd, env: environment(extra), maxBuffer: 1 << 26 }
+    const options = { cwd, env: environment(cwd, extra), maxBuffer: 1 << 26 }
     return (await promisify(execFile)(program(name), args, options)).stdout
   } catch (error) {
     const { stderr } = error as { stderr?: string }
@@ -32,7 +32,7 @@ export async function run(name: Name, args: string[], cwd: string, extra?: Recor
   }
 }
 
-/** A program that goes on until it is stopped. */
+/** A program that goes on until it is stopped. What it says is kept, also in `NAME-PID.log` of its folder. */
 export class Running {
   /** Everything it wrote, both streams. */
   said = ''
@@ -41,13 +41,18 @@ export class Running {
   readonly #first: Promise<string>
 
   constructor(readonly name: Name, args: string[], cwd: string, extra?: Record<string, string>) {
-    this.#child = spawn(program(name), args, { cwd, env: environment(extra), stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = spawn(program(name), args, { cwd, env: environment(cwd, extra), stdio: ['ignore', 'pipe', 'pipe'] })
     this.ended = new Promise((done) => this.#child.once('close', (code) => done(code)))
-    this.#child.stderr?.on('data', (piece) => (this.said += String(piece)))
+    const log = `${cwd}/${name}-${this.#child.pid}.log`
+    const said = (piece: unknown) => {
+      this.said += String(piece)
+      appendFileSync(log, String(piece))
+    }
+    this.#child.stderr?.on('data', said)
     this.#first = new Promise((found, lost) => {
       let line = ''
       this.#child.stdout?.on('data', (piece) => {
-        this.said += String(piece)
+        said(piece)
         line += String(piece)
         if (line.includes('\n')) found(line.slice(0, line.indexOf('\n')))
       })

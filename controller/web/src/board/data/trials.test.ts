@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { NumberColumnSchema, NumberEncoding, TrialTableSchema, WordColumnSchema } from '../../wire/sweep/v1/dashboard_pb'
 import { Goal, TrialState } from '../../wire/sweep/v1/model_pb'
 import { cell, columnOf, defaultColumns } from './columns'
-import { brushed, clicked, named, order, select } from './selection'
+import { brushed, clicked, type Filter, named, order, select } from './selection'
 import { Trials, Words } from './trials'
 
 const numbers = (values: number[]) => create(NumberColumnSchema, { encoding: NumberEncoding.F64, data: new Uint8Array(Float64Array.from(values).buffer) })
@@ -36,9 +36,9 @@ function three(): Trials {
   )
   return trials
 }
-const all = { states: [], brushes: [], where: '' }
-const chosen = (trials: Trials, filter: Partial<typeof all> & { brushes?: never[] | unknown[] }) => {
-  const { mask } = select(trials, { ...all, ...filter } as never, NAMES)
+const all: Filter = { states: [], brushes: [], where: '' }
+const chosen = (trials: Trials, filter: Partial<Filter>) => {
+  const { mask } = select(trials, { ...all, ...filter }, NAMES)
   return Array.from(order(trials, mask, [], NAMES), (row) => trials.number.values[row])
 }
 
@@ -74,7 +74,7 @@ test('the best of a metric goes by the goal', () => {
 
 test('states, brushes and expressions are one selection', () => {
   const trials = three()
-  expect(chosen(trials, { states: [TrialState.FINISHED] as never })).toEqual([1, 3])
+  expect(chosen(trials, { states: [TrialState.FINISHED] })).toEqual([1, 3])
   expect(chosen(trials, { brushes: [{ key: 'p:lr', from: 0.005, to: 0.2 }] })).toEqual([1, 2])
   expect(chosen(trials, { brushes: [{ key: 'p:lr', from: 0.005, to: 0.2 }, { key: 'p:net', words: ['big'] }] })).toEqual([1])
   expect(chosen(trials, { where: 'f1 > 0.6 or state = failed' })).toEqual([2, 3])

@@ -1,1 +1,0 @@
-import{S as e,n as t,q as n,t as r}from"./Header-Cd75TjhZ.js";n();function i(e){r(e,{here:`demo`})}t();var a=document.getElementById(`page`);a&&e(i,{target:a});
