@@ -17,6 +17,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::board::Bands;
+use crate::board::heard::Heard;
 use crate::clock::Clock;
 use crate::door::{Door, Nothing};
 use crate::files::Keeping;
@@ -42,6 +44,10 @@ pub struct App {
     pub(crate) clock: Clock,
     /// Attempts whose agents were heard of when the store could not note it.
     unnoted: Arc<Mutex<HashSet<AttemptKey>>>,
+    /// When agents were heard of last.
+    pub(crate) heard: Arc<Heard>,
+    /// What bands over curves were made of.
+    pub(crate) bands: Arc<Bands>,
     /// Whether everything is done in the thread that asks for it.
     pub(crate) one_thread: bool,
     /// Ends every call that is held open.
@@ -100,6 +106,8 @@ impl App {
             keeping: None,
             clock: Clock::default(),
             unnoted: Arc::default(),
+            heard: Arc::default(),
+            bands: Arc::default(),
             one_thread: false,
             stop: CancellationToken::new(),
         }

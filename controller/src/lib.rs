@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod artifacts;
+mod board;
 mod clock;
 pub mod config;
 pub mod database;

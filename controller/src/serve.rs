@@ -1,10 +1,11 @@
-//! One port: gRPC, health, reflection, and plain HTTP beside them.
+//! One port: gRPC, gRPC-web for browsers, health, reflection, and plain HTTP beside them.
 
 use std::future::Future;
 use std::io;
 
 use anyhow::Context as _;
 use sweep_proto::v1::agent_service_server::AgentServiceServer;
+use sweep_proto::v1::dashboard_service_server::DashboardServiceServer;
 use sweep_proto::v1::sweep_service_server::SweepServiceServer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -12,9 +13,12 @@ use tokio_stream::Stream;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::{Connected, TcpIncoming};
+use tonic_web::GrpcWebLayer;
+use tower::Layer as _;
 
 use crate::app::App;
-use crate::service::{Agents, Sweeps};
+use crate::board::heard;
+use crate::service::{Agents, Dashboard, Sweeps};
 use crate::{files, planner, reaper, web};
 
 /// The largest request: a batch of long log lines.
@@ -55,6 +59,7 @@ where
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<SweepServiceServer<Sweeps>>().await;
     health.set_serving::<AgentServiceServer<Agents>>().await;
+    health.set_serving::<DashboardServiceServer<Dashboard>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(sweep_proto::DESCRIPTORS)
@@ -64,8 +69,11 @@ where
     let reflection_v1 = reflection().build_v1().context(broken)?;
     // What older clients ask, Python's among them.
     let reflection_v1alpha = reflection().build_v1alpha().context(broken)?;
+    // Browsers speak gRPC-web, over HTTP/1.1 as well; what else comes over HTTP/2 passes through.
+    let browsers = GrpcWebLayer::new();
     let routes = Routes::from(web::router())
-        .add_service(SweepServiceServer::new(Sweeps::new(app.clone())))
+        .add_service(browsers.layer(SweepServiceServer::new(Sweeps::new(app.clone()))))
+        .add_service(browsers.layer(DashboardServiceServer::new(Dashboard::new(app.clone()))))
         .add_service(
             AgentServiceServer::new(Agents::new(app.clone())).max_decoding_message_size(LARGEST_REQUEST),
         )
@@ -76,6 +84,7 @@ where
     let planner = tokio::spawn(planner::run(app.clone()));
     let reaper = tokio::spawn(reaper::run(app.clone()));
     let cleaner = tokio::spawn(files::clean(app.clone()));
+    let hearing = tokio::spawn(heard::run(app.clone()));
     let token = app.stop.clone();
     let ended = async move {
         stop.await;
@@ -101,5 +110,6 @@ where
     planner.await.context("the planner died")?;
     reaper.await.context("the reaper died")?;
     cleaner.await.context("the cleaner of files died")?;
+    hearing.await.context("the list of agents heard of died")?;
     served
 }

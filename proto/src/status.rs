@@ -70,6 +70,10 @@ reasons! {
     NoArtifacts = "NO_ARTIFACTS", Unimplemented;
     /// The agent must register first.
     AgentUnknown = "AGENT_UNKNOWN", FailedPrecondition;
+    /// No such agent.
+    AgentNotFound = "AGENT_NOT_FOUND", NotFound;
+    /// The name or prefix fits several agents.
+    AgentAmbiguous = "AGENT_AMBIGUOUS", InvalidArgument;
     /// The controller's own fault; try again.
     Storage = "STORAGE", Unavailable;
     /// The controller is going down; try again.

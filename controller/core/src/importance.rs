@@ -22,6 +22,8 @@ use crate::space::Domain;
 use crate::spec::SweepSpec;
 use crate::trial::TrialState;
 
+/// The method's name, for people.
+pub const METHOD: &str = "PED-ANOVA";
 /// Cells of a continuous parameter's grid.
 pub const STEPS: usize = 50;
 /// Fewest trials with an objective: of fewer, the densities say nothing.

@@ -185,6 +185,11 @@ impl Counts {
     pub fn open(&self) -> u64 {
         self.queued + self.active + self.paused
     }
+
+    /// All trials.
+    pub fn total(&self) -> u64 {
+        self.open() + self.finished + self.stopped_early + self.failed + self.cancelled
+    }
 }
 
 #[cfg(test)]

@@ -170,6 +170,7 @@ pub(crate) enum Command {
     Report(crate::report::ReportArgs),
     Top(crate::top::TopArgs),
     Open(crate::open::OpenArgs),
+    Agent(crate::agent::AgentArgs),
     Doctor(crate::doctor::DoctorArgs),
     Context(crate::context::ContextArgs),
     Config(crate::context::ConfigArgs),

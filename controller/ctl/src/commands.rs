@@ -12,8 +12,8 @@ use crate::client::{Client, present};
 use crate::exit::{Exit, Failure};
 use crate::table::{Sheet, put, render, say};
 use crate::{
-    again, ask_tell, best, completions, context, doctor, explain, export, filter, importance, local, logs,
-    open, pareto, plot, replay, report, set, show, simulate, top, trial, wait, watch,
+    again, agent, ask_tell, best, completions, context, doctor, explain, export, filter, importance, local,
+    logs, open, pareto, plot, replay, report, set, show, simulate, top, trial, wait, watch,
 };
 
 type Done = Result<(), Failure>;
@@ -92,6 +92,7 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Plot(args) => plot::run(&mut client, output, args).await,
         Command::Report(args) => report::run(&mut client, output, args).await,
         Command::Top(args) => top::run(&mut client, output, args).await,
+        Command::Agent(args) => agent::run(&mut client, output, args).await,
         Command::Open(args) => open::run(&mut client, output, args).await,
         Command::Pareto { sweep, reference } => {
             let (sweep, trials) = sweep_and_trials(&mut client, sweep).await?;

@@ -77,6 +77,12 @@ impl Failure {
                 Exit::NotFound,
                 format!("{message}\n  a trial is SWEEP/NUMBER; see them: sweep-ctl trials SWEEP"),
             ),
+            Some(Reason::AgentNotFound) => {
+                Self::new(Exit::NotFound, format!("{message}\n  see which there are: sweep-ctl agent list"))
+            }
+            Some(Reason::AgentAmbiguous) => {
+                Self::new(Exit::Usage, format!("{message}\n  give one of these, or its first letters"))
+            }
             Some(Reason::SweepAmbiguous) => {
                 Self::new(Exit::Usage, format!("{message}\n  give more of its letters"))
             }

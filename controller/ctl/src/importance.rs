@@ -1,7 +1,7 @@
 //! Which parameters of a sweep decide whether a trial is good.
 
 use serde_json::Value;
-use sweep_core::importance::{self, Importance};
+use sweep_core::importance::{self, Importance, METHOD};
 use sweep_core::search::Recorded;
 use sweep_core::spec;
 use sweep_proto::{convert, v1};
@@ -11,8 +11,6 @@ use crate::exit::{Exit, Failure};
 use crate::show::real;
 use crate::table::{Column, Sheet, json, object, put, render, say, yaml};
 
-/// By which the shares are told.
-const METHOD: &str = "PED-ANOVA";
 /// Letters of a share of 1.
 const BAR: f64 = 30.0;
 

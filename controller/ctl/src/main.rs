@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod again;
+mod agent;
 mod args;
 mod ask_tell;
 mod best;

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod board;
 mod chaos;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod fill;
 mod fleet;
 mod judge;
 mod kinds;
@@ -31,6 +33,8 @@ enum Command {
     Control(bench::Bench),
     Chaos(chaos::Chaos),
     Search(search::Search),
+    Fill(fill::Fill),
+    Board(board::Board),
     #[cfg(feature = "cluster")]
     Cluster(cluster::Cluster),
     #[command(hide = true)]
@@ -40,6 +44,8 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
         Command::Control(bench) => bench.run().map(|()| ExitCode::SUCCESS),
+        Command::Board(board) => board.run().map(|()| ExitCode::SUCCESS),
+        Command::Fill(fill) => fill.run().map(|()| ExitCode::SUCCESS),
         Command::Search(search) => search.run().map(|()| ExitCode::SUCCESS),
         Command::Chaos(chaos) => Ok(if chaos.run()? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         #[cfg(feature = "cluster")]

@@ -41,8 +41,10 @@ impl AgentService for Agents {
         let sweep = self.app.store.sweep_find(&told.sweep_id).await.map_err(refuse::store)?;
         let held = told.held.iter().map(convert::attempt_key).collect::<Result<Vec<_>, _>>()?;
         info!(agent.name = %told.name, sweep.id = %sweep.id, "agent {} with {} slots joins sweep {}", told.name, told.slots, sweep.id);
+        let id = convert::uuid("agent_id", &told.agent_id)?;
+        self.app.heard.note(id, self.app.clock.now_ms());
         let agent = Agent {
-            id: convert::uuid("agent_id", &told.agent_id)?,
+            id,
             name: told.name,
             host: told.host,
             version: told.version,
@@ -69,6 +71,7 @@ impl AgentService for Agents {
             request_id: convert::uuid("request_id", &asked.request_id)?,
             lease: self.app.lease,
         };
+        self.app.heard.note(claim.agent, self.app.clock.now_ms());
         let granted =
             self.app.claim(claim, Duration::from_millis(asked.wait_ms)).await.map_err(refuse::store)?;
         let outcome = match granted {
@@ -118,6 +121,10 @@ impl AgentService for Agents {
     ) -> Result<Response<v1::HeartbeatResponse>, Status> {
         let told = request.into_inner();
         let held = told.held.iter().map(convert::attempt_key).collect::<Result<Vec<_>, _>>()?;
+        // Who it is is nothing that a lease depends on.
+        if let Ok(agent) = told.agent_id.parse() {
+            self.app.heard.note(agent, self.app.clock.now_ms());
+        }
         let answers =
             self.app.heartbeat(held, Duration::from_millis(told.wait_ms)).await.map_err(refuse::store)?;
         Ok(Response::new(v1::HeartbeatResponse { verdicts: convert::verdicts(told.held, answers) }))

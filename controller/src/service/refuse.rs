@@ -9,6 +9,7 @@ use tracing::error;
 
 use crate::app::CreateError;
 use crate::artifacts::ArtifactError;
+use crate::board::BoardError;
 use crate::files::FileError;
 
 /// A store's error as the client sees it.
@@ -67,6 +68,21 @@ pub(super) fn file(error: FileError) -> Status {
         FileError::NoArtifacts => Reason::NoArtifacts.status(error.to_string()),
         FileError::Artifacts(error) => artifacts(error),
         FileError::Store(error) => store(error),
+    }
+}
+
+/// Why a page gets no answer.
+pub(super) fn board(error: BoardError) -> Status {
+    let message = error.to_string();
+    match error {
+        BoardError::NoMetric(_) | BoardError::Asked(_) => Reason::InvalidArgument.status(message),
+        BoardError::AgentNotFound(_) => Reason::AgentNotFound.status(message),
+        BoardError::AgentAmbiguous { .. } => Reason::AgentAmbiguous.status(message),
+        BoardError::Broken(_) => {
+            error!("{message}");
+            Status::internal("the controller could not put this together; its log says why")
+        }
+        BoardError::Store(error) => store(error),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a backend is besides tables, and the store that the rules make of it.
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -17,10 +18,11 @@ use uuid::Uuid;
 use crate::edge;
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
-use crate::rules::{checkpoints, claims, ends, reads, reports, stops, sweeps, wishes};
+use crate::rules::{checkpoints, claims, ends, reads, reports, shown, stops, sweeps, wishes};
 use crate::{
-    Agent, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry,
-    NewSweep, NewTrial, Reported, Result, Retry, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
+    Agent, AgentRow, AgentWish, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish,
+    Finished, LogEntry, Media, NewSweep, NewTrial, Reached, Reported, Result, Retry, Store, Sweep, Trial,
+    TrialBrief, TrialDetail, TrialFilter, TrialName, TrialTable,
 };
 
 pub(crate) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
@@ -144,6 +146,23 @@ impl<B: Backend> Store for B {
         write!(self, agent, |tx| claims::register(tx, &agent, now_ms))
     }
 
+    async fn agents(&self) -> Result<Vec<AgentRow>> {
+        shown::agents(&mut *self.read().await?).await
+    }
+
+    async fn agents_seen(&self, seen: Vec<(Uuid, i64)>) -> Result<()> {
+        write!(self, Haste::Bulk, seen, |tx| claims::seen(tx, &seen))
+    }
+
+    async fn agent_wish(&self, agent: Uuid, wish: Option<AgentWish>) -> Result<()> {
+        write!(self, wish, |tx| wishes::agent(tx, agent, wish.as_ref().as_ref()))
+    }
+
+    async fn attempt_take(&self, key: AttemptKey, reason: &str, now_ms: i64) -> Result<Option<Finished>> {
+        let reason = reason.to_owned();
+        write!(self, reason, |tx| ends::take(tx, key, &reason, now_ms))
+    }
+
     async fn trial_claim(&self, claim: Claim, now_ms: i64) -> Result<Claimed> {
         write!(self, claim, |tx| claims::claim(tx, &claim, now_ms))
     }
@@ -204,6 +223,35 @@ impl<B: Backend> Store for B {
 
     async fn trial_get(&self, trial: &TrialName) -> Result<TrialDetail> {
         reads::trial(&mut *self.read().await?, trial).await
+    }
+
+    async fn trial_table(&self, sweep: &str, since: u64, after: u64, most: u32) -> Result<TrialTable> {
+        shown::table(&mut *self.read().await?, sweep, since, after, most).await
+    }
+
+    async fn trials_best(&self, sweep: &str, most: u32) -> Result<Vec<TrialBrief>> {
+        shown::best(&mut *self.read().await?, sweep, most).await
+    }
+
+    async fn trial_brief(&self, trial: &TrialName) -> Result<TrialBrief> {
+        shown::brief(&mut *self.read().await?, trial).await
+    }
+
+    async fn reached(&self, sweep: &str) -> Result<Vec<Reached>> {
+        self.read().await?.reached(sweep).await
+    }
+
+    async fn curves_of_sweep(
+        &self,
+        sweep: &str,
+        metric: &str,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<Vec<(u64, Vec<Point>)>> {
+        shown::curves(&mut *self.read().await?, sweep, metric, numbers).await
+    }
+
+    async fn media_newest(&self, sweep: &str, name: &str) -> Result<Option<(u64, Media)>> {
+        self.read().await?.media_newest(sweep, name).await
     }
 
     async fn curves(&self, trial: Uuid, names: &[String]) -> Result<Vec<(String, Vec<Point>)>> {

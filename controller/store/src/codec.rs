@@ -3,6 +3,7 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use sweep_core::curve::Point;
 
 use crate::{LogEntry, LogLine, Result, StoreError};
 
@@ -17,6 +18,13 @@ pub(crate) struct Column {
     pub(crate) epochs: Vec<f64>,
     pub(crate) at_ms: Vec<i64>,
     pub(crate) values: Vec<f64>,
+}
+
+impl Column {
+    pub(crate) fn points(&self) -> impl Iterator<Item = Point> {
+        let columns = self.steps.iter().zip(&self.epochs).zip(&self.at_ms).zip(&self.values);
+        columns.map(|(((&step, &epoch), &at_ms), &value)| Point { step, epoch, at_ms, value })
+    }
 }
 
 /// Packs columns; `None` for none.

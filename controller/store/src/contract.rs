@@ -96,6 +96,15 @@ macro_rules! cases {
             only_what_is_over_and_not_well_is_run_again
             a_stopped_trial_is_told_so_until_it_ends
             a_waiting_trial_is_cancelled_and_may_have_been_the_last
+            agents_are_listed_with_what_they_run
+            a_drained_agent_goes_on_and_gets_nothing_new
+            what_is_taken_from_an_agent_is_queued_again_at_no_cost
+            a_person_lifts_a_bench
+            claims_beside_a_wish_obey_it_once_it_is_answered
+            a_table_has_what_changed_by_number
+            failed_trials_are_not_among_the_best
+            curves_of_many_trials_are_those_of_each
+            the_record_of_the_newest_trial_is_found_by_name
         }
     };
 }
@@ -128,6 +137,7 @@ macro_rules! store_contract {
 }
 pub(crate) use store_contract;
 
+mod agents;
 mod checkpoints;
 mod claims;
 mod ends;
@@ -135,12 +145,14 @@ mod faults;
 mod objectives;
 mod reports;
 mod scene;
+mod shown;
 mod stops;
 mod sweeps;
 mod transactions;
 mod watching;
 mod wishes;
 
+pub(crate) use agents::*;
 pub(crate) use checkpoints::*;
 pub(crate) use claims::*;
 pub(crate) use ends::*;
@@ -148,6 +160,7 @@ pub(crate) use faults::*;
 pub(crate) use objectives::*;
 pub(crate) use reports::*;
 pub(crate) use scene::*;
+pub(crate) use shown::*;
 pub(crate) use stops::*;
 pub(crate) use sweeps::*;
 pub(crate) use transactions::*;

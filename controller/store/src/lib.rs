@@ -23,6 +23,8 @@ mod schema;
 mod sql;
 mod sqlite;
 
+use std::ops::RangeInclusive;
+
 use async_trait::async_trait;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
@@ -111,6 +113,22 @@ pub trait Store: Send + Sync + 'static {
     /// Makes an agent known, or brings what is known of it up to date.
     async fn agent_register(&self, agent: Agent, now_ms: i64) -> Result<()>;
 
+    /// All agents, by name, with what they run.
+    async fn agents(&self) -> Result<Vec<AgentRow>>;
+
+    /// Notes when agents were heard of; one that never registered is passed over.
+    async fn agents_seen(&self, seen: Vec<(Uuid, i64)>) -> Result<()>;
+
+    /// Notes what a person wants of an agent, and lifts its bench: it gets no new trials as long as anything is wanted. Once
+    /// this is answered no claim gives it one.
+    ///
+    /// # Errors
+    /// [`StoreError::AgentUnknown`].
+    async fn agent_wish(&self, agent: Uuid, wish: Option<AgentWish>) -> Result<()>;
+
+    /// Takes an attempt away from its agent, as if that had handed it back; `None`: it ended already.
+    async fn attempt_take(&self, key: AttemptKey, reason: &str, now_ms: i64) -> Result<Option<Finished>>;
+
     /// Hands a queued trial to an agent; the same request again gets the same trial.
     async fn trial_claim(&self, claim: Claim, now_ms: i64) -> Result<Claimed>;
 
@@ -183,6 +201,36 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::TrialNotFound`].
     async fn trial_get(&self, trial: &TrialName) -> Result<TrialDetail>;
+
+    /// Trials of a sweep as rows of a table: at most `most` of numbers above `after` that changed after `since`.
+    async fn trial_table(&self, sweep: &str, since: u64, after: u64, most: u32) -> Result<TrialTable>;
+
+    /// At most `most` of the trials that run or went well and have an objective, best first. After several objectives none
+    /// is the best.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepNotFound`].
+    async fn trials_best(&self, sweep: &str, most: u32) -> Result<Vec<TrialBrief>>;
+
+    /// One trial as a row of a table.
+    ///
+    /// # Errors
+    /// [`StoreError::TrialNotFound`].
+    async fn trial_brief(&self, trial: &TrialName) -> Result<TrialBrief>;
+
+    /// What the trials came to that run or went well, by number.
+    async fn reached(&self, sweep: &str) -> Result<Vec<Reached>>;
+
+    /// The visible curves of one metric of trials of some numbers, by number.
+    async fn curves_of_sweep(
+        &self,
+        sweep: &str,
+        metric: &str,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<Vec<(u64, Vec<Point>)>>;
+
+    /// The last record of a name, of the trial with the highest number that has one, and that number.
+    async fn media_newest(&self, sweep: &str, name: &str) -> Result<Option<(u64, Media)>>;
 
     /// The visible curves of a trial, by metric name, points in the order they were made. No names: all.
     async fn curves(&self, trial: Uuid, names: &[String]) -> Result<Vec<(String, Vec<Point>)>>;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sweep_core::breaker::Bench;
 use sweep_core::file::FileRef;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::retention::Retention;
@@ -55,7 +56,7 @@ pub struct Objective {
     pub goal: Goal,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sweep {
     pub id: String,
     pub name: String,
@@ -172,7 +173,7 @@ pub enum Retry {
     Numbers(Vec<u64>),
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Agent {
     pub id: Uuid,
     pub name: String,
@@ -181,6 +182,119 @@ pub struct Agent {
     pub slots: u32,
     pub devices: Vec<String>,
     pub labels: BTreeMap<String, String>,
+}
+
+/// What a person wants of an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentWish {
+    pub kind: AgentWishKind,
+    /// For people.
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentWishKind {
+    /// No new trials; what it runs goes on.
+    Drain,
+    /// No new trials; what it runs is taken away.
+    Quarantine,
+}
+
+impl AgentWishKind {
+    /// As it is stored.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Quarantine => "quarantine",
+        }
+    }
+
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Drain, Self::Quarantine].into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+impl fmt::Display for AgentWish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.kind {
+            AgentWishKind::Drain => "drained",
+            AgentWishKind::Quarantine => "quarantined",
+        };
+        if self.reason.is_empty() { f.write_str(state) } else { write!(f, "{state}: {}", self.reason) }
+    }
+}
+
+/// An agent as it is known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentRow {
+    pub agent: Agent,
+    pub registered_at_ms: i64,
+    /// When it was heard of last, as far as that was noted ([`crate::Store::agents_seen`]).
+    pub seen_at_ms: i64,
+    pub wish: Option<AgentWish>,
+    /// Until when it is benched, or was last, and why.
+    pub benched: Option<(i64, String)>,
+    pub trials: Vec<AgentTrial>,
+}
+
+impl AgentRow {
+    pub(crate) fn benched((bench, began_ms): (Bench, i64)) -> (i64, String) {
+        (began_ms.saturating_add(i64::try_from(bench.length.as_millis()).unwrap_or(i64::MAX)), bench.reason)
+    }
+}
+
+/// A trial that an agent runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentTrial {
+    pub key: AttemptKey,
+    pub sweep: String,
+    pub number: u64,
+    pub claimed_at_ms: i64,
+    /// As the agent told.
+    pub devices: Vec<String>,
+}
+
+/// A trial as a row of a table.
+#[derive(Debug, Clone)]
+pub struct TrialBrief {
+    pub id: Uuid,
+    pub sweep_id: String,
+    pub number: u64,
+    pub state: TrialState,
+    pub reason: String,
+    pub params: Params,
+    pub objective: Option<f64>,
+    pub objectives: Option<Vec<f64>>,
+    /// 0: never claimed.
+    pub attempt: u32,
+    /// Name of the agent of the current attempt; empty: never claimed.
+    pub agent: String,
+    pub started_at_ms: Option<i64>,
+    pub finished_at_ms: Option<i64>,
+    /// The number of its last change.
+    pub changed: u64,
+}
+
+/// Rows of a table.
+#[derive(Debug, Clone)]
+pub struct TrialTable {
+    /// Ask from here next.
+    pub change: u64,
+    /// How many trials the sweep has.
+    pub total: u64,
+    /// There are more with higher numbers.
+    pub more: bool,
+    pub trials: Vec<TrialBrief>,
+    /// By metric, one a row; `None`: the trial has no such metric.
+    pub metrics: BTreeMap<String, Vec<Option<Summary>>>,
+}
+
+/// What a trial came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reached {
+    pub number: u64,
+    pub objective: f64,
+    pub finished_at_ms: Option<i64>,
 }
 
 /// A wish for a trial.

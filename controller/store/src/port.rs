@@ -6,6 +6,7 @@
 mod records;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
 use sweep_core::fault::Past;
@@ -21,8 +22,8 @@ use uuid::Uuid;
 
 pub(crate) use self::records::*;
 use crate::{
-    Agent, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result, Sweep, Trial,
-    TrialName,
+    Agent, AgentRow, AgentTrial, AgentWish, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media,
+    NewSweep, NewTrial, Reached, Result, Sweep, Trial, TrialBrief, TrialName,
 };
 
 /// What can be asked of the tables, in a transaction or outside one.
@@ -65,6 +66,33 @@ pub(crate) trait Rows: Send {
     async fn points(&mut self, trial: Uuid) -> Result<Vec<(u32, Vec<u8>)>>;
     /// Packed log lines of an attempt, newest batch first, of those that end after event `after`.
     async fn logs(&mut self, trial: Uuid, attempt: u32, after: u64) -> Result<Vec<Vec<u8>>>;
+
+    /// At most `most` trials of numbers above `after` that changed after `since`, by number.
+    async fn briefs(&mut self, sweep: &str, since: u64, after: u64, most: u32) -> Result<Vec<TrialBrief>>;
+    /// At most `most` of the trials that run or went well and have an objective, best first, equals by number.
+    async fn briefs_best(&mut self, sweep: &str, goal: Goal, most: u32) -> Result<Vec<TrialBrief>>;
+    /// One trial; a sweep is named by its whole id.
+    async fn brief(&mut self, name: &TrialName) -> Result<Option<TrialBrief>>;
+    /// The trials that run or went well and have an objective, by number.
+    async fn reached(&mut self, sweep: &str) -> Result<Vec<Reached>>;
+    /// Packed points of trials of some numbers, by number and attempt, in the order they came.
+    async fn points_of_sweep(
+        &mut self,
+        sweep: &str,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<Vec<TrialPoints>>;
+    /// Where later attempts than the first of such trials went on, by number and attempt.
+    async fn resumes_of_sweep(
+        &mut self,
+        sweep: &str,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<Vec<TrialResume>>;
+    /// The last record of a name, of the trial with the highest number that has one, and that number.
+    async fn media_newest(&mut self, sweep: &str, name: &str) -> Result<Option<(u64, Media)>>;
+    /// All agents, by name, without what they run.
+    async fn agents(&mut self) -> Result<Vec<AgentRow>>;
+    /// What agents run, by sweep and number.
+    async fn agent_trials(&mut self) -> Result<Vec<(Uuid, AgentTrial)>>;
 }
 
 /// Which trials of a sweep, and in which order.
@@ -146,7 +174,11 @@ pub(crate) trait AttemptTables: Send {
     async fn agent_standing(&mut self, agent: Uuid) -> Result<Option<AgentStanding>>;
     /// The same, and its row is this transaction's alone until the end. Locked after all others.
     async fn agent_locked(&mut self, agent: Uuid) -> Result<Option<AgentStanding>>;
+    /// Notes what is remembered of an agent, but for what a person wants of it.
     async fn agent_stand(&mut self, agent: Uuid, standing: &AgentStanding) -> Result<()>;
+    async fn agent_wish(&mut self, agent: Uuid, wish: Option<&AgentWish>) -> Result<()>;
+    /// Notes when an agent was heard of; what is older than what is known changes nothing.
+    async fn agent_seen(&mut self, agent: Uuid, at_ms: i64) -> Result<()>;
     /// What there is to know before a claim is decided.
     async fn claim_scene(&mut self, claim: &Claim) -> Result<ClaimScene>;
     async fn attempt_insert(

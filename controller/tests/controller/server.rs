@@ -54,6 +54,7 @@ async fn reflection_lists_and_describes_every_service() {
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",
             "sweep.v1.AgentService",
+            "sweep.v1.DashboardService",
             "sweep.v1.SweepService"
         ]
     );

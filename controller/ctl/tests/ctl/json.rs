@@ -86,6 +86,10 @@ async fn every_command_prints_the_json_that_is_documented() {
         ("pause", vec!["pause", &id]),
         ("resume", vec!["resume", &id]),
         ("stop", vec!["stop", &id]),
+        ("agent_drain", vec!["agent", "drain", "box", "--reason", "new driver"]),
+        ("agent_quarantine", vec!["agent", "quarantine", "box", "--reason", "ECC errors"]),
+        ("agent_list", vec!["agent", "list"]),
+        ("agent_resume", vec!["agent", "resume", "box"]),
     ] {
         let done = place.ctl(&[&arguments[..], &["-o", "json"]].concat()).await;
         assert_eq!(done.code, 0, "{name}: {done:?}");
@@ -144,9 +148,11 @@ async fn every_help_page_leads_with_examples() {
         let (examples, usage) = (help.find("Examples:"), help.find("Usage:"));
         assert!(examples.is_some_and(|examples| Some(examples) < usage), "{name}: {help}");
     }
-    for name in commands(&place, &["trial"]).await {
-        let help = place.ctl(&["trial", &name, "--help"]).await.out;
-        assert!(help.contains("Examples:") || name == "show", "{name}: {help}");
+    for group in ["trial", "agent"] {
+        for name in commands(&place, &[group]).await {
+            let help = place.ctl(&[group, &name, "--help"]).await.out;
+            assert!(help.contains("Examples:") || name == "show", "{name}: {help}");
+        }
     }
 }
 

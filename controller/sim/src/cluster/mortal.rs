@@ -2,6 +2,7 @@
 //! one does neither, whatever its tasks still do. So dying is refusing to go on at the store, at a commit's edge if told to.
 
 use std::future::Future;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,11 +13,11 @@ use sweep_core::lease::Lease;
 use sweep_core::search::{Prior, Recorded};
 use sweep_core::stop::Judgement;
 use sweep_core::sweep::{Extension, SweepEvent};
-use sweep_core::trial::TrialState;
+use sweep_core::trial::{Outcome, TrialState};
 use sweep_store::{
-    Agent, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry,
-    MemoryStore, NewSweep, NewTrial, Reported, Result, Retry, Store, StoreError, Sweep, Trial, TrialDetail,
-    TrialFilter, TrialName,
+    Agent, AgentRow, AgentWish, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish,
+    Finished, LogEntry, Media, MemoryStore, NewSweep, NewTrial, Reached, Reported, Result, Retry, Store,
+    StoreError, Sweep, Trial, TrialBrief, TrialDetail, TrialFilter, TrialName, TrialTable,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -200,6 +201,28 @@ impl Store for Mortal {
         self.write(Deed::Other, self.store.agent_register(agent, now_ms), |_, ()| {}).await
     }
 
+    async fn agents(&self) -> Result<Vec<AgentRow>> {
+        self.read(self.store.agents()).await
+    }
+
+    async fn agents_seen(&self, seen: Vec<(Uuid, i64)>) -> Result<()> {
+        self.write(Deed::Other, self.store.agents_seen(seen), |_, ()| {}).await
+    }
+
+    async fn agent_wish(&self, agent: Uuid, wish: Option<AgentWish>) -> Result<()> {
+        self.write(Deed::Other, self.store.agent_wish(agent, wish), |_, ()| {}).await
+    }
+
+    async fn attempt_take(&self, key: AttemptKey, reason: &str, now_ms: i64) -> Result<Option<Finished>> {
+        let end = End::Told(Outcome::HandedBack);
+        let note = |who: &str, told: &Option<Finished>| {
+            if let Some(told) = told {
+                self.history.ended(who, key, end, told);
+            }
+        };
+        self.write(Deed::Finish, self.store.attempt_take(key, reason, now_ms), note).await
+    }
+
     async fn trial_claim(&self, claim: Claim, now_ms: i64) -> Result<Claimed> {
         let request = claim.request_id;
         let note = |who: &str, claimed: &Claimed| {
@@ -308,6 +331,35 @@ impl Store for Mortal {
 
     async fn trial_get(&self, trial: &TrialName) -> Result<TrialDetail> {
         self.read(self.store.trial_get(trial)).await
+    }
+
+    async fn trial_table(&self, sweep: &str, since: u64, after: u64, most: u32) -> Result<TrialTable> {
+        self.read(self.store.trial_table(sweep, since, after, most)).await
+    }
+
+    async fn trials_best(&self, sweep: &str, most: u32) -> Result<Vec<TrialBrief>> {
+        self.read(self.store.trials_best(sweep, most)).await
+    }
+
+    async fn trial_brief(&self, trial: &TrialName) -> Result<TrialBrief> {
+        self.read(self.store.trial_brief(trial)).await
+    }
+
+    async fn reached(&self, sweep: &str) -> Result<Vec<Reached>> {
+        self.read(self.store.reached(sweep)).await
+    }
+
+    async fn curves_of_sweep(
+        &self,
+        sweep: &str,
+        metric: &str,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<Vec<(u64, Vec<Point>)>> {
+        self.read(self.store.curves_of_sweep(sweep, metric, numbers)).await
+    }
+
+    async fn media_newest(&self, sweep: &str, name: &str) -> Result<Option<(u64, Media)>> {
+        self.read(self.store.media_newest(sweep, name)).await
     }
 
     async fn curves(&self, trial: Uuid, names: &[String]) -> Result<Vec<(String, Vec<Point>)>> {

@@ -74,6 +74,9 @@ pub(super) const TABLES: &[Table] = &[
             ("bench_ms", Int),
             ("bench_began", Int),
             ("bench_reason", Text),
+            ("wish", Text),
+            ("wish_reason", Text),
+            ("seen_at", Int),
         ],
     },
     Table {

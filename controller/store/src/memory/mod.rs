@@ -85,6 +85,14 @@ struct AttemptRecord {
 }
 
 #[derive(Clone)]
+struct AgentRecord {
+    agent: Agent,
+    standing: AgentStanding,
+    registered_at_ms: i64,
+    seen_at_ms: i64,
+}
+
+#[derive(Clone)]
 struct Ended {
     at_ms: i64,
     end: End,
@@ -120,7 +128,7 @@ struct State {
     trials: Table<Place, TrialRow>,
     places: Table<Uuid, Place>,
     metrics: Table<(Uuid, String), Summary>,
-    agents: Table<Uuid, (Agent, AgentStanding)>,
+    agents: Table<Uuid, AgentRecord>,
     attempts: Table<Key, AttemptRecord>,
     claims: Table<Uuid, Key>,
     batches: Table<Seq, PackedBatch>,

@@ -1,5 +1,6 @@
 //! Questions to the maps.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,10 +12,11 @@ use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
-use super::{Held, State, TrialRow};
-use crate::port::{Pick, Rows};
+use super::{AgentRecord, AttemptRecord, Held, State, TrialRow};
+use crate::port::{Pick, Rows, TrialPoints, TrialResume};
 use crate::{
-    AttemptKey, AttemptRow, Checkpoint, Media, Result, Sweep, Trial, TrialName, count_of, ended_words,
+    AgentRow, AgentTrial, AttemptKey, AttemptRow, Checkpoint, Media, Reached, Result, Sweep, Trial,
+    TrialBrief, TrialName, count_of, ended_words,
 };
 
 impl State {
@@ -24,7 +26,7 @@ impl State {
     }
 
     fn agent_name(&self, agent: Uuid) -> String {
-        self.agents.get(&agent).map_or_else(String::new, |(agent, _)| agent.name.clone())
+        self.agents.get(&agent).map_or_else(String::new, |record| record.agent.name.clone())
     }
 
     fn shown(&self, row: &TrialRow) -> Trial {
@@ -35,6 +37,33 @@ impl State {
             verdict: row.judged.verdict.clone(),
             ..row.trial.clone()
         }
+    }
+
+    fn brief_of(&self, row: &TrialRow) -> TrialBrief {
+        let trial = &row.trial;
+        let attempt = self.attempts.get(&(trial.id, trial.attempt));
+        TrialBrief {
+            id: trial.id,
+            sweep_id: trial.sweep_id.clone(),
+            number: trial.number,
+            state: trial.state,
+            reason: trial.reason.clone(),
+            params: trial.params.clone(),
+            objective: trial.objective,
+            objectives: trial.objectives.clone(),
+            attempt: trial.attempt,
+            agent: attempt.map_or_else(String::new, |attempt| self.agent_name(attempt.agent)),
+            started_at_ms: trial.started_at_ms,
+            finished_at_ms: trial.finished_at_ms,
+            changed: row.changed,
+        }
+    }
+
+    /// Those of a sweep with numbers in a range.
+    fn numbered(&self, sweep: &str, numbers: &RangeInclusive<u64>) -> impl Iterator<Item = &TrialRow> {
+        self.trials
+            .range((sweep.to_owned(), *numbers.start())..=(sweep.to_owned(), *numbers.end()))
+            .map(|(_, row)| row)
     }
 
     /// Trials with an objective, best first.
@@ -50,6 +79,12 @@ impl State {
         });
         rows
     }
+}
+
+/// Whether a trial counts for what its sweep came to.
+fn counts(row: &TrialRow) -> bool {
+    use TrialState::{Finished, Running, StoppedEarly};
+    row.trial.objective.is_some() && matches!(row.trial.state, Running | Finished | StoppedEarly)
 }
 
 /// The keys of everything that events of a trial left.
@@ -92,11 +127,7 @@ impl Rows for Held {
     }
 
     async fn sweep_best(&mut self, sweep: &str, goal: Goal) -> Result<Option<(f64, u64)>> {
-        use TrialState::{Finished, Running, StoppedEarly};
-        let best = self
-            .ranked(sweep, goal)
-            .into_iter()
-            .find(|row| matches!(row.trial.state, Running | Finished | StoppedEarly));
+        let best = self.ranked(sweep, goal).into_iter().find(|row| counts(row));
         Ok(best.and_then(|row| Some((row.trial.objective?, row.trial.number))))
     }
 
@@ -219,5 +250,97 @@ impl Rows for Held {
         let batches = self.batches.range((trial, attempt, 0)..=(trial, attempt, u64::MAX)).rev();
         let batches = batches.filter(|(_, batch)| batch.last_seq > after);
         Ok(batches.filter_map(|(_, batch)| batch.logs.clone()).collect())
+    }
+
+    async fn briefs(&mut self, sweep: &str, since: u64, after: u64, most: u32) -> Result<Vec<TrialBrief>> {
+        let wanted = self.of_sweep(sweep).filter(|row| row.changed > since && row.trial.number > after);
+        Ok(wanted.take(most as usize).map(|row| self.brief_of(row)).collect())
+    }
+
+    async fn briefs_best(&mut self, sweep: &str, goal: Goal, most: u32) -> Result<Vec<TrialBrief>> {
+        let best = self.ranked(sweep, goal).into_iter().filter(|row| counts(row));
+        Ok(best.take(most as usize).map(|row| self.brief_of(row)).collect())
+    }
+
+    async fn brief(&mut self, name: &TrialName) -> Result<Option<TrialBrief>> {
+        let place = match name {
+            TrialName::Id(id) => self.places.get(id).cloned(),
+            TrialName::Number { sweep, number } => Some((sweep.clone(), *number)),
+        };
+        Ok(place.and_then(|place| self.trials.get(&place)).map(|row| self.brief_of(row)))
+    }
+
+    async fn reached(&mut self, sweep: &str) -> Result<Vec<Reached>> {
+        let reached = |row: &TrialRow| {
+            let TrialRow { trial, .. } = row;
+            let objective = trial.objective?;
+            Some(Reached { number: trial.number, objective, finished_at_ms: trial.finished_at_ms })
+        };
+        Ok(self.of_sweep(sweep).filter(|row| counts(row)).filter_map(reached).collect())
+    }
+
+    async fn points_of_sweep(
+        &mut self,
+        sweep: &str,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<Vec<TrialPoints>> {
+        let batches = self.numbered(sweep, &numbers).flat_map(|row| {
+            let batches = self.batches.range(of_trial(row.trial.id));
+            batches.map(|((_, attempt, _), batch)| (row.trial.number, *attempt, batch.points.clone()))
+        });
+        let points = batches
+            .filter_map(|(number, attempt, points)| Some(TrialPoints { number, attempt, points: points? }));
+        Ok(points.collect())
+    }
+
+    async fn resumes_of_sweep(
+        &mut self,
+        sweep: &str,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<Vec<TrialResume>> {
+        let later = self.numbered(sweep, &numbers).flat_map(|row| {
+            let attempts = self.attempts.range((row.trial.id, 2)..=(row.trial.id, u32::MAX));
+            attempts.map(|((_, attempt), record)| TrialResume {
+                number: row.trial.number,
+                attempt: *attempt,
+                step: record.from.map(|from| from.step),
+            })
+        });
+        Ok(later.collect())
+    }
+
+    async fn media_newest(&mut self, sweep: &str, name: &str) -> Result<Option<(u64, Media)>> {
+        Ok(self.of_sweep(sweep).rev().find_map(|row| {
+            let told = self.media.range(of_trial(row.trial.id)).rev();
+            let found = told.map(|(_, media)| media).find(|media| media.name == name)?;
+            Some((row.trial.number, found.clone()))
+        }))
+    }
+
+    async fn agents(&mut self) -> Result<Vec<AgentRow>> {
+        let row = |record: &AgentRecord| AgentRow {
+            agent: record.agent.clone(),
+            registered_at_ms: record.registered_at_ms,
+            seen_at_ms: record.seen_at_ms,
+            wish: record.standing.wish.clone(),
+            benched: record.standing.bench.clone().map(AgentRow::benched),
+            trials: Vec::new(),
+        };
+        let mut agents: Vec<_> = self.agents.values().map(row).collect();
+        agents.sort_by(|a, b| (&a.agent.name, a.agent.id).cmp(&(&b.agent.name, b.agent.id)));
+        Ok(agents)
+    }
+
+    async fn agent_trials(&mut self) -> Result<Vec<(Uuid, AgentTrial)>> {
+        let live = self.attempts.range(..).filter(|(_, record)| record.ended.is_none());
+        let trial = |(&(trial, attempt), record): (&super::Key, &AttemptRecord)| {
+            let (sweep, number) = self.places.get(&trial)?.clone();
+            let devices = record.facts.as_ref().map(|facts| facts.devices.clone()).unwrap_or_default();
+            let key = AttemptKey { trial, attempt };
+            Some((record.agent, AgentTrial { key, sweep, number, claimed_at_ms: record.claimed_at, devices }))
+        };
+        let mut trials: Vec<_> = live.filter_map(trial).collect();
+        trials.sort_by(|(_, a), (_, b)| (&a.sweep, a.number).cmp(&(&b.sweep, b.number)));
+        Ok(trials)
     }
 }

@@ -9,7 +9,7 @@ use sweep_core::sweep::SweepState;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
-use crate::{Assignment, AttemptKey, Facts, Objective};
+use crate::{AgentWish, Assignment, AttemptKey, Facts, Objective};
 
 /// The checkpoint that an attempt went on from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,8 @@ pub(crate) struct AgentStanding {
     pub(crate) record: Record,
     /// It gets no trials for a while, from this moment.
     pub(crate) bench: Option<(Bench, i64)>,
+    /// What a person wants of it.
+    pub(crate) wish: Option<AgentWish>,
 }
 
 /// What is known of an attempt, its trial and its sweep.
@@ -153,6 +155,23 @@ pub(crate) struct AttemptEnd<'a> {
     pub(crate) reason: &'a str,
     pub(crate) exit_code: Option<i32>,
     pub(crate) signal: Option<i32>,
+}
+
+/// A batch of points among those of other trials.
+#[derive(Debug, Clone)]
+pub(crate) struct TrialPoints {
+    pub(crate) number: u64,
+    pub(crate) attempt: u32,
+    pub(crate) points: Vec<u8>,
+}
+
+/// An attempt among those of other trials.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TrialResume {
+    pub(crate) number: u64,
+    pub(crate) attempt: u32,
+    /// The step it went on from; `None`: it began.
+    pub(crate) step: Option<u64>,
 }
 
 /// The events of one report as they lie in their row; see [`crate::codec`].

@@ -3,8 +3,9 @@
 use sweep_core::fault;
 use sweep_core::stop::Account;
 use sweep_core::sweep::{self, SweepEvent, SweepState};
+use uuid::Uuid;
 
-use crate::port::{ClaimScene, Lock, SweepStanding, Tables};
+use crate::port::{AgentStanding, ClaimScene, Lock, SweepStanding, Tables};
 use crate::{Agent, Assignment, AttemptKey, Claim, Claimed, Result, ResumePoint, StoreError};
 
 use super::{checkpoints, objectives, stops, sweeps};
@@ -12,6 +13,14 @@ use super::{checkpoints, objectives, stops, sweeps};
 /// Makes an agent known.
 pub(crate) async fn register(tx: &mut dyn Tables, agent: &Agent, now_ms: i64) -> Result<()> {
     tx.agent_set(agent, now_ms).await
+}
+
+/// Notes when agents were heard of.
+pub(crate) async fn seen(tx: &mut dyn Tables, seen: &[(Uuid, i64)]) -> Result<()> {
+    for (agent, at_ms) in seen {
+        tx.agent_seen(*agent, *at_ms).await?;
+    }
+    Ok(())
 }
 
 /// Hands out the next queued trial.
@@ -34,10 +43,7 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
     if !seen.state.hands_out() {
         return nothing(seen);
     }
-    if let Some((bench, began)) = agent.bench
-        && !fault::pause_is_over(began, bench.length, now_ms)
-    {
-        let reason = format!("agent {} is benched: {}", agent.name, bench.reason);
+    if let Some(reason) = gets_none(&agent, now_ms) {
         let SweepStanding { state, exhausted, .. } = seen;
         return Ok(Claimed::Nothing { state, reason, exhausted, benched: true });
     }
@@ -48,6 +54,14 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
     // Who was held back and may go on goes before who is new.
     stops::promote(tx, &claim.sweep, &standing, 1, false).await?;
     let Some(next) = tx.trial_next(&claim.sweep, now_ms).await? else { return nothing(standing) };
+    if !tx.is_alone() {
+        // A person's wish beside this claim is seen now, or waits for it.
+        let agent = tx.agent_locked(claim.agent).await?;
+        if let Some(reason) = agent.and_then(|agent| gets_none(&agent, now_ms)) {
+            let SweepStanding { state, exhausted, .. } = standing;
+            return Ok(Claimed::Nothing { state, reason, exhausted, benched: true });
+        }
+    }
     let attempt = next.attempt + 1;
     let key = AttemptKey { trial: next.id, attempt };
     let resume = lease(tx, key, claim, &standing, now_ms).await?;
@@ -68,6 +82,16 @@ pub(crate) async fn claim(tx: &mut dyn Tables, claim: &Claim, now_ms: i64) -> Re
         params: next.params,
         resume,
     })))
+}
+
+/// Why an agent gets no trials now.
+fn gets_none(agent: &AgentStanding, now_ms: i64) -> Option<String> {
+    if let Some(wish) = &agent.wish {
+        return Some(format!("agent {} is {wish}", agent.name));
+    }
+    let (bench, began) = agent.bench.as_ref()?;
+    let benched = !fault::pause_is_over(*began, bench.length, now_ms);
+    benched.then(|| format!("agent {} is benched: {}", agent.name, bench.reason))
 }
 
 /// Begins an attempt: the first from the beginning, later ones from where the trial got, if that is known.

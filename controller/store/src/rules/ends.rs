@@ -54,6 +54,22 @@ pub(crate) async fn expire(
     end(tx, &known, lease.key, &attempt_end).await.map(Some)
 }
 
+/// Takes an attempt away from its agent; no budget is touched.
+pub(crate) async fn take(
+    tx: &mut dyn Tables,
+    key: AttemptKey,
+    reason: &str,
+    now_ms: i64,
+) -> Result<Option<Finished>> {
+    let given_back = End::Told(Outcome::HandedBack);
+    let known = locked(tx, key, given_back).await?;
+    if known.stale(key).is_some() {
+        return Ok(None);
+    }
+    let attempt_end = AttemptEnd { at_ms: now_ms, end: given_back, reason, exit_code: None, signal: None };
+    end(tx, &known, key, &attempt_end).await.map(Some)
+}
+
 /// An attempt, its sweep and its trial locked. Ends go side by side while nothing is counted at them.
 async fn locked(tx: &mut dyn Tables, key: AttemptKey, end: End) -> Result<AttemptStanding> {
     let seen = tx.attempt(key).await?.ok_or_else(|| unknown(key))?;

@@ -8,6 +8,7 @@ pub(crate) mod ends;
 mod objectives;
 pub(crate) mod reads;
 pub(crate) mod reports;
+pub(crate) mod shown;
 mod standing;
 pub(crate) mod stops;
 pub(crate) mod sweeps;

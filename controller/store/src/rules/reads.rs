@@ -136,13 +136,8 @@ pub(crate) async fn curves(
             if !names.is_empty() && !names.contains(&column.name) {
                 continue;
             }
-            let points = column.steps.iter().zip(&column.epochs).zip(&column.at_ms).zip(&column.values);
-            let curve = curves.entry(column.name).or_default();
-            curve.extend(
-                points
-                    .filter(|(((step, _), _), _)| is_visible(**step, until))
-                    .map(|(((&step, &epoch), &at_ms), &value)| Point { step, epoch, at_ms, value }),
-            );
+            let visible = column.points().filter(|point| is_visible(point.step, until));
+            curves.entry(column.name.clone()).or_default().extend(visible);
         }
     }
     curves.retain(|_, points| !points.is_empty());

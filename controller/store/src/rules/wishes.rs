@@ -1,7 +1,9 @@
-//! What people want besides the verbs of sweeps: more trials, trials again, one trial less.
+//! What people want besides the verbs of sweeps: more trials, trials again, one trial less, no
+//! trials for an agent.
 
 use std::time::Duration;
 
+use sweep_core::breaker::Record;
 use sweep_core::fault::Faults;
 use sweep_core::sweep::{self, Extension, SweepEvent};
 use sweep_core::trial::{self, TrialEvent, TrialState};
@@ -9,8 +11,8 @@ use uuid::Uuid;
 
 use super::sweeps::{self, set_state, settle};
 use super::{checkpoints, reads, stops};
-use crate::port::{Lock, Pick, SweepStanding, Tables, TrialMove};
-use crate::{Result, Retry, StoreError, Sweep, Trial, TrialName};
+use crate::port::{AgentStanding, Lock, Pick, SweepStanding, Tables, TrialMove};
+use crate::{AgentWish, Result, Retry, StoreError, Sweep, Trial, TrialName};
 
 /// Raises the most trials of a sweep.
 pub(crate) async fn extend(
@@ -106,6 +108,14 @@ async fn move_to(tx: &mut dyn Tables, trial: Uuid, to: TrialState, reason: &str,
         now_ms,
     })
     .await
+}
+
+/// Notes what a person wants of an agent. Its bench is lifted with that: who is wanted again gets trials at once.
+pub(crate) async fn agent(tx: &mut dyn Tables, agent: Uuid, wish: Option<&AgentWish>) -> Result<()> {
+    let standing = tx.agent_locked(agent).await?.ok_or(StoreError::AgentUnknown { agent })?;
+    let record = Record { proven: standing.record.proven, ..Record::default() };
+    tx.agent_stand(agent, &AgentStanding { record, bench: None, ..standing }).await?;
+    tx.agent_wish(agent, wish).await
 }
 
 /// Stops one trial.

@@ -1,6 +1,7 @@
 //! Questions to the tables.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
 use sweep_core::file::FileRef;
@@ -13,8 +14,11 @@ use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
 use super::{Sql, SqlRow as _, rows, statements as sql, values};
-use crate::port::{Pick, Rows};
-use crate::{AttemptKey, AttemptRow, Checkpoint, Media, Result, Sweep, Trial, TrialName};
+use crate::port::{Pick, Rows, TrialPoints, TrialResume};
+use crate::{
+    AgentRow, AgentTrial, AttemptKey, AttemptRow, Checkpoint, Media, Reached, Result, Sweep, Trial,
+    TrialBrief, TrialName,
+};
 
 #[async_trait]
 impl<C: Sql> Rows for C {
@@ -146,5 +150,67 @@ impl<C: Sql> Rows for C {
     async fn logs(&mut self, trial: Uuid, attempt: u32, after: u64) -> Result<Vec<Vec<u8>>> {
         let found = self.fetch(&sql::BATCH_LOGS, values![trial, attempt, after]).await?;
         found.iter().map(|row| rows::bytes(row, "logs")).collect()
+    }
+
+    async fn briefs(&mut self, sweep: &str, since: u64, after: u64, most: u32) -> Result<Vec<TrialBrief>> {
+        let found = if since == 0 {
+            self.fetch(&sql::BRIEFS, values![sweep, after, most]).await?
+        } else {
+            self.fetch(&sql::BRIEFS_CHANGED, values![sweep, after, most, since]).await?
+        };
+        found.iter().map(rows::brief).collect()
+    }
+
+    async fn briefs_best(&mut self, sweep: &str, goal: Goal, most: u32) -> Result<Vec<TrialBrief>> {
+        let statement = match goal {
+            Goal::Minimize => sql::BRIEFS_LOWEST,
+            Goal::Maximize => sql::BRIEFS_HIGHEST,
+        };
+        self.fetch(&statement, values![sweep, most]).await?.iter().map(rows::brief).collect()
+    }
+
+    async fn brief(&mut self, name: &TrialName) -> Result<Option<TrialBrief>> {
+        let row = match name {
+            TrialName::Id(id) => self.fetch_optional(&sql::BRIEF_BY_ID, values![*id]).await?,
+            TrialName::Number { sweep, number } => {
+                self.fetch_optional(&sql::BRIEF_BY_NUMBER, values![sweep, *number]).await?
+            }
+        };
+        row.as_ref().map(rows::brief).transpose()
+    }
+
+    async fn reached(&mut self, sweep: &str) -> Result<Vec<Reached>> {
+        self.fetch(&sql::REACHED, values![sweep]).await?.iter().map(rows::reached).collect()
+    }
+
+    async fn points_of_sweep(
+        &mut self,
+        sweep: &str,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<Vec<TrialPoints>> {
+        let asked = values![sweep, *numbers.start(), *numbers.end()];
+        self.fetch(&sql::BATCH_POINTS_OF_SWEEP, asked).await?.iter().map(rows::trial_points).collect()
+    }
+
+    async fn resumes_of_sweep(
+        &mut self,
+        sweep: &str,
+        numbers: RangeInclusive<u64>,
+    ) -> Result<Vec<TrialResume>> {
+        let asked = values![sweep, *numbers.start(), *numbers.end()];
+        self.fetch(&sql::RESUMES_OF_SWEEP, asked).await?.iter().map(rows::trial_resume).collect()
+    }
+
+    async fn media_newest(&mut self, sweep: &str, name: &str) -> Result<Option<(u64, Media)>> {
+        let row = self.fetch_optional(&sql::MEDIA_NEWEST, values![sweep, name]).await?;
+        row.map(|row| Ok((rows::count(&row, "number")?, rows::media(&row)?))).transpose()
+    }
+
+    async fn agents(&mut self) -> Result<Vec<AgentRow>> {
+        self.fetch(&sql::AGENTS, values![]).await?.iter().map(rows::agent).collect()
+    }
+
+    async fn agent_trials(&mut self) -> Result<Vec<(Uuid, AgentTrial)>> {
+        self.fetch(&sql::AGENT_TRIALS, values![]).await?.iter().map(rows::agent_trial).collect()
     }
 }

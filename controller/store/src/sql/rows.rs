@@ -19,11 +19,11 @@ use uuid::Uuid;
 use super::SqlRow;
 use crate::port::{
     AgentStanding, AttemptStanding, ClaimScene, PausedTrial, QueuedTrial, ResumedFrom, StoredModel,
-    SweepStanding,
+    SweepStanding, TrialPoints, TrialResume,
 };
 use crate::{
-    Assignment, AttemptKey, AttemptRow, Checkpoint, Media, Objective, Result, StoreError, Sweep, Trial,
-    ended_words,
+    Agent, AgentRow, AgentTrial, AgentWish, AgentWishKind, Assignment, AttemptKey, AttemptRow, Checkpoint,
+    Facts, Media, Objective, Reached, Result, StoreError, Sweep, Trial, TrialBrief, ended_words,
 };
 
 /// What a driver's error about a column is to us.
@@ -256,7 +256,90 @@ pub(super) fn agent_standing(row: &impl SqlRow) -> Result<AgentStanding> {
     let length = Duration::from_millis(count(row, "bench_ms")?);
     let bench = Bench { length, reason: text(row, "bench_reason")? };
     let bench = if length.is_zero() { None } else { Some((bench, int(row, "bench_began")?)) };
-    Ok(AgentStanding { name: text(row, "name")?, record, bench })
+    Ok(AgentStanding { name: text(row, "name")?, record, bench, wish: agent_wish(row)? })
+}
+
+fn agent_wish(row: &impl SqlRow) -> Result<Option<AgentWish>> {
+    let Some(word) = row.text("wish")? else { return Ok(None) };
+    let kind = AgentWishKind::of_word(&word)
+        .ok_or_else(|| StoreError::corrupt(format!("a wish for an agent {word}")))?;
+    Ok(Some(AgentWish { kind, reason: text(row, "wish_reason")? }))
+}
+
+/// An agent, what it runs still to be filled in.
+pub(super) fn agent(row: &impl SqlRow) -> Result<AgentRow> {
+    let agent = Agent {
+        id: row.id("id")?,
+        name: text(row, "name")?,
+        host: text(row, "host")?,
+        version: text(row, "version")?,
+        slots: small(row, "slots")?,
+        devices: json(row, "devices")?,
+        labels: json(row, "labels")?,
+    };
+    let AgentStanding { bench, wish, .. } = agent_standing(row)?;
+    Ok(AgentRow {
+        agent,
+        registered_at_ms: int(row, "registered_at")?,
+        seen_at_ms: int(row, "seen_at")?,
+        wish,
+        benched: bench.map(AgentRow::benched),
+        trials: Vec::new(),
+    })
+}
+
+pub(super) fn agent_trial(row: &impl SqlRow) -> Result<(Uuid, AgentTrial)> {
+    let facts: Option<Facts> = optional(row, "facts")?;
+    let trial = AgentTrial {
+        key: AttemptKey { trial: row.id("trial_id")?, attempt: small(row, "attempt")? },
+        sweep: text(row, "sweep_id")?,
+        number: count(row, "number")?,
+        claimed_at_ms: int(row, "claimed_at")?,
+        devices: facts.map(|facts| facts.devices).unwrap_or_default(),
+    };
+    Ok((row.id("agent_id")?, trial))
+}
+
+pub(super) fn brief(row: &impl SqlRow) -> Result<TrialBrief> {
+    Ok(TrialBrief {
+        id: row.id("id")?,
+        sweep_id: text(row, "sweep_id")?,
+        number: count(row, "number")?,
+        state: trial_state(row)?,
+        reason: text(row, "reason")?,
+        params: json(row, "params")?,
+        objective: row.real("objective")?,
+        objectives: optional(row, "objectives")?,
+        attempt: small(row, "attempt")?,
+        agent: row.text("agent")?.unwrap_or_default(),
+        started_at_ms: row.int("started_at")?,
+        finished_at_ms: row.int("finished_at")?,
+        changed: count(row, "changed")?,
+    })
+}
+
+pub(super) fn reached(row: &impl SqlRow) -> Result<Reached> {
+    Ok(Reached {
+        number: count(row, "number")?,
+        objective: row.real("objective")?.ok_or_else(null("objective"))?,
+        finished_at_ms: row.int("finished_at")?,
+    })
+}
+
+pub(super) fn trial_points(row: &impl SqlRow) -> Result<TrialPoints> {
+    Ok(TrialPoints {
+        number: count(row, "number")?,
+        attempt: small(row, "attempt")?,
+        points: bytes(row, "points")?,
+    })
+}
+
+pub(super) fn trial_resume(row: &impl SqlRow) -> Result<TrialResume> {
+    Ok(TrialResume {
+        number: count(row, "number")?,
+        attempt: small(row, "attempt")?,
+        step: row.int("resume_step")?.map(i64::cast_unsigned),
+    })
 }
 
 pub(super) fn attempt_standing(row: &impl SqlRow) -> Result<AttemptStanding> {

@@ -43,6 +43,22 @@ macro_rules! trial_columns {
     };
 }
 
+macro_rules! brief_columns {
+    () => {
+        "select t.id, t.sweep_id, t.number, t.state, t.reason, t.params, t.objective, t.objectives, t.attempt, t.started_at, \
+         t.finished_at, t.changed, g.name as agent \
+         from trial t left join attempt a on a.trial_id = t.id and a.number = t.attempt \
+         left join agent g on g.id = a.agent_id "
+    };
+}
+
+/// Whether trial `t` counts for what its sweep came to.
+macro_rules! it_counts {
+    () => {
+        "t.objective is not null and t.state in ('running', 'finished', 'stopped_early') "
+    };
+}
+
 macro_rules! trial_next {
     () => {
         "select id, number, attempt, params from trial where sweep_id = $1 and state = 'queued' \
@@ -69,7 +85,11 @@ macro_rules! agent_columns {
             $of,
             "bench_began, ",
             $of,
-            "bench_reason"
+            "bench_reason, ",
+            $of,
+            "wish, ",
+            $of,
+            "wish_reason"
         )
     };
 }
@@ -186,6 +206,19 @@ statements! { ALL:
         where s.id = $1 order by t.number";
     TRIALS_COUNT, "counting trials" = "select count(*) as count from trial where sweep_id = $1 and state = $2";
 
+    BRIEFS, "reading a table" = concat!(brief_columns!(), "where t.sweep_id = $1 and t.number > $2 order by t.number limit $3");
+    // By the index on changes: the sum keeps the one on numbers out.
+    BRIEFS_CHANGED, "reading a table" = concat!(brief_columns!(), "where t.sweep_id = $1 and t.number + 0 > $2 \
+        and t.changed > $4 order by t.number limit $3");
+    BRIEFS_LOWEST, "finding the best trials" = concat!(brief_columns!(), "where t.sweep_id = $1 and ", it_counts!(),
+        "order by t.objective, t.number limit $2");
+    BRIEFS_HIGHEST, "finding the best trials" = concat!(brief_columns!(), "where t.sweep_id = $1 and ", it_counts!(),
+        "order by t.objective desc, t.number limit $2");
+    BRIEF_BY_ID, "reading a trial" = concat!(brief_columns!(), "where t.id = $1");
+    BRIEF_BY_NUMBER, "reading a trial" = concat!(brief_columns!(), "where t.sweep_id = $1 and t.number = $2");
+    REACHED, "reading objectives" = concat!("select t.number, t.objective, t.finished_at from trial t where t.sweep_id = $1 and ",
+        it_counts!(), "order by t.number");
+
     METRICS_OF_TRIAL, "reading summaries" = "select name, count, non_finite, last, last_step, min, max from metric \
         where trial_id = $1";
     METRICS_OF_SWEEP, "reading summaries" = "select m.trial_id, m.name, m.count, m.non_finite, m.last, m.last_step, m.min, \
@@ -200,6 +233,12 @@ statements! { ALL:
         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do update set name = excluded.name, \
         host = excluded.host, version = excluded.version, slots = excluded.slots, devices = excluded.devices, \
         labels = excluded.labels, registered_at = excluded.registered_at";
+    AGENT_WISH, "noting a wish for an agent" = "update agent set wish = $2, wish_reason = $3 where id = $1";
+    AGENT_SEEN, "noting agents" = "update agent set seen_at = $2 where id = $1 and seen_at < $2";
+    AGENTS, "listing agents" = concat!("select id, host, version, slots, devices, labels, registered_at, seen_at, ",
+        agent_columns!(""), " from agent order by name, id");
+    AGENT_TRIALS, "listing agents" = "select a.agent_id, a.trial_id, a.number as attempt, a.claimed_at, a.facts, t.sweep_id, t.number \
+        from attempt a join trial t on t.id = a.trial_id where a.ended_at is null order by t.sweep_id, t.number";
     AGENT_STANDING, "reading an agent" = agent_standing!();
     AGENT_STAND, "remembering an agent" = "update agent set proven = $2, first_failures = $3, machine_faults = $4, \
         benched = $5, bench_ms = $6, bench_began = $7, bench_reason = $8 where id = $1";
@@ -228,6 +267,11 @@ statements! { ALL:
         values ($1, $2, $3, $4, $5, $6)";
     BATCH_POINTS, "reading curves" = "select attempt, points from batch where trial_id = $1 and points is not null \
         order by attempt, first_seq";
+    BATCH_POINTS_OF_SWEEP, "reading curves" = "select t.number, b.attempt, b.points from trial t join batch b on b.trial_id = t.id \
+        where t.sweep_id = $1 and t.number between $2 and $3 and b.points is not null order by t.number, b.attempt, b.first_seq";
+    RESUMES_OF_SWEEP, "reading curves" = "select t.number, a.number as attempt, a.resume_step from trial t \
+        join attempt a on a.trial_id = t.id where t.sweep_id = $1 and t.number between $2 and $3 and t.attempt > 1 \
+        and a.number > 1 order by t.number, a.number";
     BATCH_LOGS, "reading logs" = "select logs from batch where trial_id = $1 and attempt = $2 and logs is not null and last_seq > $3 \
         order by first_seq desc";
 
@@ -271,6 +315,8 @@ statements! { ALL:
     MEDIA_INSERT, "storing a record" = "insert into media (trial_id, attempt, seq, name, step, value) \
         values ($1, $2, $3, $4, $5, $6)";
     MEDIA_OF_TRIAL, "reading a trial" = "select name, step, value from media where trial_id = $1 order by attempt, seq";
+    MEDIA_NEWEST, "reading a record" = "select t.number, m.name, m.step, m.value from trial t join media m on m.trial_id = t.id \
+        where t.sweep_id = $1 and m.name = $2 order by t.number desc, m.attempt desc, m.seq desc limit 1";
 
     SWEEP_ACCOUNT, "judging a sweep" = "update sweep set account = $2 where id = $1";
     SWEEPS_RULED, "judging sweeps" = "select id from sweep where stops is not null and ended_at is null order by id";

@@ -4,24 +4,27 @@ use async_trait::async_trait;
 use sweep_core::fault::Past;
 use uuid::Uuid;
 
-use crate::memory::{AttemptRecord, Ended, Held, Key, key};
+use crate::memory::{AgentRecord, AttemptRecord, Ended, Held, Key, key};
 use crate::port::{
     AgentStanding, AttemptEnd, AttemptStanding, AttemptTables, ClaimScene, PackedBatch, ResumedFrom,
     SweepTables as _,
 };
-use crate::{Agent, Assignment, AttemptKey, Claim, Facts, Media, Result};
+use crate::{Agent, AgentWish, Assignment, AttemptKey, Claim, Facts, Media, Result};
 
 #[async_trait]
 impl AttemptTables for Held {
-    async fn agent_set(&mut self, agent: &Agent, _now_ms: i64) -> Result<()> {
-        let known = self.agents.get(&agent.id).map(|(_, standing)| standing.clone()).unwrap_or_default();
-        let standing = AgentStanding { name: agent.name.clone(), ..known };
-        self.agents.set(agent.id, (agent.clone(), standing));
+    async fn agent_set(&mut self, agent: &Agent, now_ms: i64) -> Result<()> {
+        let known = self.agents.get(&agent.id);
+        let seen_at_ms = known.map_or(0, |known| known.seen_at_ms);
+        let standing = known.map(|known| known.standing.clone()).unwrap_or_default();
+        let standing = AgentStanding { name: agent.name.clone(), ..standing };
+        let record = AgentRecord { agent: agent.clone(), standing, registered_at_ms: now_ms, seen_at_ms };
+        self.agents.set(agent.id, record);
         Ok(())
     }
 
     async fn agent_standing(&mut self, agent: Uuid) -> Result<Option<AgentStanding>> {
-        Ok(self.agents.get(&agent).map(|(_, standing)| standing.clone()))
+        Ok(self.agents.get(&agent).map(|record| record.standing.clone()))
     }
 
     async fn agent_locked(&mut self, agent: Uuid) -> Result<Option<AgentStanding>> {
@@ -29,7 +32,20 @@ impl AttemptTables for Held {
     }
 
     async fn agent_stand(&mut self, agent: Uuid, standing: &AgentStanding) -> Result<()> {
-        self.agents.update(&agent, |(_, held)| held.clone_from(standing));
+        self.agents.update(&agent, |record| {
+            let wish = record.standing.wish.take();
+            record.standing = AgentStanding { wish, ..standing.clone() };
+        });
+        Ok(())
+    }
+
+    async fn agent_wish(&mut self, agent: Uuid, wish: Option<&AgentWish>) -> Result<()> {
+        self.agents.update(&agent, |record| record.standing.wish = wish.cloned());
+        Ok(())
+    }
+
+    async fn agent_seen(&mut self, agent: Uuid, at_ms: i64) -> Result<()> {
+        self.agents.update(&agent, |record| record.seen_at_ms = record.seen_at_ms.max(at_ms));
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use crate::port::{
     AgentStanding, AttemptEnd, AttemptStanding, AttemptTables, ClaimScene, PackedBatch, ResumedFrom,
 };
 use crate::sql::{SqlRow as _, SqlTx, rows, statements as sql, values};
-use crate::{Agent, AttemptKey, Claim, Facts, Media, Result};
+use crate::{Agent, AgentWish, AttemptKey, Claim, Facts, Media, Result};
 
 #[async_trait]
 impl<T: SqlTx> AttemptTables for T {
@@ -54,6 +54,16 @@ impl<T: SqlTx> AttemptTables for T {
         ];
         self.change(&sql::AGENT_STAND, row).await?;
         Ok(())
+    }
+
+    async fn agent_wish(&mut self, agent: Uuid, wish: Option<&AgentWish>) -> Result<()> {
+        let kind = wish.map(|wish| wish.kind.word());
+        let reason = wish.map_or("", |wish| wish.reason.as_str());
+        self.change(&sql::AGENT_WISH, values![agent, kind, reason]).await
+    }
+
+    async fn agent_seen(&mut self, agent: Uuid, at_ms: i64) -> Result<()> {
+        self.change(&sql::AGENT_SEEN, values![agent, at_ms]).await
     }
 
     async fn claim_scene(&mut self, claim: &Claim) -> Result<ClaimScene> {
