@@ -6,6 +6,7 @@ import { licences } from './licences.ts'
 // Two pages, one package. What comes out is committed in `dist`, so the same sources must give the same bytes.
 export default defineConfig({
   plugins: [svelte(), licences()],
+  worker: { format: 'es' },
   build: {
     target: 'es2022',
     assetsInlineLimit: 0,

@@ -1,6 +1,7 @@
 import { mount } from 'svelte'
 
 import '../shared/theme.css'
+import './board.css'
 import { apply } from '../shared/theme'
 import Page from './Page.svelte'
 

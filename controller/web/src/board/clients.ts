@@ -1,0 +1,19 @@
+/** The controller's services by gRPC-web, on the page's own origin. */
+import { ConnectError, createClient } from '@connectrpc/connect'
+import { createGrpcWebTransport } from '@connectrpc/connect-web'
+
+import { DashboardService } from '../wire/sweep/v1/dashboard_pb'
+import { SweepService } from '../wire/sweep/v1/sweep_pb'
+
+const transport = createGrpcWebTransport({ baseUrl: location.origin })
+
+export const board = createClient(DashboardService, transport)
+export const sweeps = createClient(SweepService, transport)
+
+/** What went wrong, in the controller's words. */
+export function whyOf(error: unknown): string {
+  if (error instanceof ConnectError) {
+    return error.rawMessage === 'Failed to fetch' ? 'The controller cannot be reached.' : error.rawMessage
+  }
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,107 @@
+/** A sweep and its trials, loaded once and then followed. */
+import type { Sweep } from '../../wire/sweep/v1/model_pb'
+import { Goal } from '../../wire/sweep/v1/model_pb'
+import { board, sweeps, whyOf } from '../clients'
+import type { Names } from '../data/columns'
+import { Trials } from '../data/trials'
+import { live } from '../live/live.svelte'
+
+export class SweepData {
+  sweep = $state.raw<Sweep>()
+  /** Not state itself: `version` says that it changed. */
+  trials = new Trials(Goal.MINIMIZE)
+  version = $state(0)
+  isLoaded = $state(false)
+  problem = $state('')
+  names: Names = $derived({
+    objective: this.sweep?.objectiveName ?? '',
+    objectives: this.sweep?.objectives.map((one) => one.name) ?? [],
+  })
+  /** The sweep file; lists and news leave it out. */
+  text = $state('')
+  priorJson = $state('')
+  /** Rows of the last news. */
+  changed: Uint32Array = new Uint32Array(0)
+
+  /** `id` may be a prefix, or `-`. */
+  constructor(readonly asked: string) {}
+
+  get id(): string {
+    return this.sweep?.id ?? this.asked
+  }
+
+  async load(): Promise<void> {
+    try {
+      // Both at once: what is asked by the whole id needs no first answer for the second question.
+      const [{ sweep, priorJson }, { table }] = await Promise.all([
+        sweeps.getSweep({ sweep: this.asked }),
+        board.getTrialTable({ sweep: this.asked }),
+      ])
+      if (!sweep || !table) return
+      this.trials = new Trials(sweep.goal)
+      this.trials.apply(table)
+      this.text = sweep.text
+      this.priorJson = priorJson
+      this.sweep = sweep
+      this.problem = ''
+      this.isLoaded = true
+      this.version += 1
+      for (let more = table.more; more;) {
+        const next = await board.getTrialTable({ sweep: sweep.id, afterNumber: BigInt(this.#highest()) })
+        const change = this.trials.change
+        if (next.table) this.trials.apply(next.table)
+        // Of several pieces the first one's change counts.
+        this.trials.change = change
+        more = next.table?.more ?? false
+        this.version += 1
+      }
+    } catch (error) {
+      this.problem = whyOf(error)
+    }
+  }
+
+  /** Asks for metrics that there was no room for. */
+  async more(metrics: string[]): Promise<void> {
+    const change = this.trials.change
+    for (let after = 0, more = true; more;) {
+      const { table } = await board.getTrialTable({ sweep: this.id, metrics, afterNumber: BigInt(after) })
+      if (!table) return
+      this.trials.apply(table)
+      this.trials.change = change
+      more = table.more
+      after = this.#highest()
+    }
+    this.version += 1
+  }
+
+  /** Follows what changes, until the function that it gives is called. */
+  follow(): () => void {
+    return live.follow(
+      () => ({ kind: 'table', sweep: this.id, since: this.trials.change }),
+      (news) => {
+        if (news.case !== 'table' || !news.value.sweep) return
+        if (news.value.table) this.changed = this.trials.apply(news.value.table)
+        this.sweep = news.value.sweep
+        this.version += 1
+        // Queued trials of a stopped sweep are withdrawn: nobody tells which.
+        if (this.trials.rows > this.trials.total) void this.load()
+      },
+    )
+  }
+
+  #highest(): number {
+    let highest = 0
+    for (let row = 0; row < this.trials.rows; row++) highest = Math.max(highest, this.trials.number.values[row]!)
+    return highest
+  }
+}
+
+let kept: SweepData | undefined
+
+/** The data of a sweep: what is held of the last one is held on, so that going back is at once. */
+export function dataOf(id: string): SweepData {
+  if (kept && (kept.asked === id || kept.id === id) && kept.isLoaded) return kept
+  kept = new SweepData(id)
+  void kept.load()
+  return kept
+}
