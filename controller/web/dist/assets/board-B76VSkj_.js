@@ -1,0 +1,1 @@
+import{R as e,h as t,n,t as r}from"./Header-CQYb_JIA.js";e();function i(e){r(e,{here:`sweeps`})}n();var a=document.getElementById(`page`);a&&t(i,{target:a});

@@ -1,1 +1,0 @@
-import{R as e,h as t,n,t as r}from"./Header-DFRQ8oKV.js";e();function i(e){r(e,{here:`sweeps`})}n();var a=document.getElementById(`page`);a&&t(i,{target:a});
