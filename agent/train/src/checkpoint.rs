@@ -126,7 +126,7 @@ fn description(config: &Config, moment: &Moment<'_>, hash: &str) -> String {
         "labels": labels,
         "normalisation": {"mean": crate::data::MEAN, "std": crate::data::STD},
         "data": {"files": moment.census.files, "train": moment.census.train,
-                 "validation": moment.census.validation, "test": moment.census.test},
+                 "validation": moment.census.validation, "test": moment.census.test, "made_up": moment.census.made_up},
         "sha256": hash,
         "versions": versions(),
     });

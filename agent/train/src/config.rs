@@ -156,6 +156,10 @@ pub struct Config {
     #[arg(long, value_name = "DIR", help_heading = "Running")]
     pub out: Option<PathBuf>,
 
+    /// Whether the best model is scored on the test images when the training is over; told, but no metric
+    #[arg(long = "test_at_end", alias = "test-at-end", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", value_parser = clap::builder::BoolishValueParser::new(), help_heading = "Running")]
+    pub test_at_end: bool,
+
     #[command(flatten)]
     #[serde(flatten)]
     pub resuming: Resuming,

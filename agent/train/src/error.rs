@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::data::Unusable;
+
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// A parameter that parses but makes no sense.
@@ -44,8 +46,8 @@ pub enum TrainError {
     )]
     Fetch { url: String, what: String, place: PathBuf },
     /// A picture that is none.
-    #[error("{} is no whole JPEG image", .0.display())]
-    Image(PathBuf),
+    #[error("cannot look at {}: {what}", path.display())]
+    Image { path: PathBuf, what: Unusable },
     /// libtorch's own refusal: out of memory, a missing device.
     #[error("libtorch: {0}")]
     Torch(#[from] tch::TchError),

@@ -51,12 +51,7 @@ fn torchvisions(name: &str) -> String {
 /// Python as it is written for this model.
 fn snippet(config: &Config, weights: &Path) -> String {
     let file = weights.file_name().unwrap_or_default().to_string_lossy();
-    let classes = |head: Head| {
-        let names = (0..config.classes(head) as usize).map(|class| {
-            head.classes().get(class).map_or_else(|| class.to_string(), |&name| name.to_owned())
-        });
-        format!("{:?}", names.collect::<Vec<_>>())
-    };
+    let classes = |head: Head| format!("{:?}", head.names(config.classes(head) as usize));
     let heads: String =
         Head::ALL.iter().map(|&head| format!("    {:?}: {},\n", head.parameter(), classes(head))).collect();
     let activation = match config.activation {

@@ -53,6 +53,13 @@ impl Head {
             Self::Race => &RACES,
         }
     }
+
+    /// Names of so many classes; those beyond the known ones go by their numbers.
+    pub fn names(self, classes: usize) -> Vec<String> {
+        let name =
+            |class: usize| self.classes().get(class).map_or_else(|| class.to_string(), ToString::to_string);
+        (0..classes).map(name).collect()
+    }
 }
 
 /// Class numbers of one image.

@@ -30,6 +30,7 @@ pub mod resuming;
 pub mod saved;
 pub mod score;
 pub mod seeds;
+pub mod serve;
 mod step;
 pub mod synth;
 mod tally;

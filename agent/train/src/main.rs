@@ -37,6 +37,8 @@ enum Command {
     Eval(cli::judge::Eval),
     /// Say what a model sees in pictures
     Predict(cli::judge::Predict),
+    /// Look at pictures for others, over HTTP, with the models that a controller promoted
+    Serve(cli::serve::Serve),
     /// Write a model for Python: .safetensors of torchvision's names, and the Python that loads it
     Export(cli::judge::Export),
     /// Measure how fast this machine trains
@@ -83,6 +85,7 @@ fn run(command: Command) -> Result<ExitCode, TrainError> {
         Command::Bench(bench) => bench.run()?,
         Command::Eval(eval) => eval.run()?,
         Command::Predict(predict) => predict.run()?,
+        Command::Serve(serve) => serve.run()?,
         Command::Export(export) => export.run()?,
     }
     Ok(ExitCode::SUCCESS)
@@ -100,7 +103,7 @@ fn train(mut config: Config) -> Result<ExitCode, TrainError> {
         config.resuming.resume = Some(PathBuf::from(place));
     }
     config.check()?;
-    cli::prepare(&config)?;
+    cli::prepare(config.threads)?;
     let signals = Signals::listen()
         .map_err(|error| TrainError::Config(format!("cannot listen for signals: {error}")))?;
     let (mut observers, by_hand) = observers(&signals)?;

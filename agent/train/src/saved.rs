@@ -63,6 +63,7 @@ impl Saved {
             config.duplicates = policy;
         }
         config.manifest = text("manifest").filter(|file| file != "null").map(PathBuf::from);
+        config.fitting.mirror = text("mirror").is_some_and(|word| word == "true");
         if let Some(precision) = text("precision").and_then(|word| Precision::from_str(&word, true).ok()) {
             config.fitting.precision = precision;
         }

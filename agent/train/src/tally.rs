@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tch::{Device, Kind, Tensor};
 
 use crate::config::Config;
+use crate::data::Split;
 use crate::error::TrainError;
 use crate::labels::{Head, Labels};
 use crate::observe::Values;
@@ -12,12 +13,13 @@ use crate::resume::{Bits, TallyState};
 use crate::score::Confusion;
 use crate::score::age::group_error;
 use crate::score::calibration::Calibration;
+use crate::score::scores::Scores;
 use crate::score::subgroups::{BY, Subgroups};
 
 /// Counts over an epoch.
 pub(crate) struct Tally {
     losses: [f64; 3],
-    pub(crate) confusions: [Confusion; 3],
+    confusions: [Confusion; 3],
     calibrations: [Calibration; 3],
     subgroups: Subgroups,
     images: u64,
@@ -115,6 +117,11 @@ impl Tally {
             }
         }
         values
+    }
+
+    /// Everything that was counted, of a split that it was.
+    pub(crate) fn scores(&self, split: Split) -> Scores {
+        Scores::new(split.word(), &self.confusions, &self.calibrations)
     }
 
     /// A head's loss, averaged over images.

@@ -1,6 +1,8 @@
 //! `sweep-train data` and `bench load` as a person calls them: what goes to standard output, and that it can be used.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod small;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -29,8 +31,8 @@ fn json(arguments: &[&str]) -> Value {
 fn faces() -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     synth::synth(folder.path(), 60, 7, 48).unwrap();
-    let first = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap();
-    fs::copy(first.path(), folder.path().join("110_1_4_29990101.jpg")).unwrap();
+    let first = small::pictures(folder.path()).swap_remove(0);
+    fs::copy(first, folder.path().join("110_1_4_29990101.jpg")).unwrap();
     fs::write(folder.path().join("39_1_20170101.jpg"), "no race").unwrap();
     let path = folder.path().to_str().unwrap().to_owned();
     (folder, path)
@@ -43,7 +45,11 @@ fn check_lists_what_is_wrong_and_stats_count() {
     assert!(table.contains("39_1_20170101.jpg (race is `20170101.jpg`"), "{table}");
     assert!(table.contains("equal files, contradicting labels:\n  "), "{table}");
     let found = json(&["data", "check", &path, "-o", "json"]);
-    assert_eq!((&found["files"], &found["usable"]), (&62.into(), &61.into()));
+    assert_eq!(
+        (&found["files"], &found["usable"], &found["made_up"]),
+        (&62.into(), &61.into(), &true.into())
+    );
+    assert!(table.contains("made up: sweep-train synth drew them"), "{table}");
     assert_eq!(found["contradicting"].as_array().unwrap().len(), 1);
     let stats = json(&["data", "stats", &path, "-o", "json"]);
     assert_eq!(stats["images"], 61);

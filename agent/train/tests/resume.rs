@@ -219,11 +219,20 @@ fn curves<'a>(told: impl IntoIterator<Item = &'a Value>) -> Vec<(i64, String)> {
                 event["values"].as_object_mut().unwrap().remove("data-wait-share");
                 curves.push((step.unwrap(), event.to_string()));
             }
-            "media" if event["name"] != "summary" => curves.push((step.unwrap(), event.to_string())),
+            // Those of the end are told by whoever gets there.
+            "media" if event["name"] == "validation-scores" => {
+                curves.push((step.unwrap(), event.to_string()))
+            }
             _ => {}
         }
     }
     curves
+}
+
+/// The step of the model that was scored on the test images, and its scores.
+fn tested(told: &[Value]) -> Option<(i64, Value)> {
+    let scores = told.iter().find(|told| told["name"] == "test-scores")?;
+    Some((scores["step"].as_i64().unwrap(), scores["value"].clone()))
 }
 
 /// What was told before and at a resume checkpoint, then what was told after it was resumed.
@@ -319,6 +328,9 @@ fn killed_and_resumed_is_uninterrupted(more: &[&str]) {
         assert!(wanted.contains(&model), "{model:?} is not among {wanted:?}");
     }
     assert_eq!(warnings(&after), "");
+    // The best model is scored on the test images where it lies.
+    let (told, whole) = (tested(&after), tested(&uninterrupted).unwrap());
+    assert_eq!(told, (whole.0 > step).then_some(whole));
     assert!(after.iter().any(amid), "a resumed training can be resumed again");
 }
 
@@ -583,6 +595,8 @@ fn trains_no_further_until_epochs_are_added() {
     assert_eq!((curves(&again).len(), &summary(&again)["epochs"]), (0, &epochs.into()));
     assert_eq!(summary(&again)["best_score"], summary(&first)["best_score"]);
     assert_eq!(summary(&again)["stopped"], "early_stop_patience");
+    assert!(tested(&first).is_some());
+    assert_eq!(tested(&again), tested(&first));
     // One epoch, then two: as two at once.
     let short = tempfile::tempdir().unwrap();
     finished(command(data.path(), short.path(), &["--epochs=1", "--checkpoint_steps=1000"]));

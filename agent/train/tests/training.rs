@@ -5,8 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::Value;
 use small::{alone, config, faces, logs, train};
+use sweep_train::evaluate::{Part, evaluate};
 use sweep_train::observe::{Event, Level, Recorder};
+use sweep_train::saved::Saved;
 use sweep_train::{TrainError, fit};
 use tempfile::TempDir;
 
@@ -45,11 +48,16 @@ fn trains_and_tells_the_metrics_of_the_python_project() {
             ["age", "sex", "race"].iter().map(|head| step(&format!("{head}-f1score"))[heads].1).sum();
         assert!((total - mean / 3.0).abs() < 1e-12);
     }
-    let matrices = recorder
-        .events()
-        .into_iter()
-        .filter(|event| matches!(event, Event::Media { name, .. } if name.ends_with("-confusion")));
-    assert_eq!(matrices.count(), 9);
+    let scores = told_scores(&recorder, "validation-scores");
+    assert_eq!(scores.len(), 3);
+    for ((step, scores), (at, total)) in scores.iter().zip(step("total-f1score")) {
+        assert_eq!((*step, &scores["images"]), (at, &summary.census.validation.into()));
+        assert!((scores["total-f1score"].as_f64().unwrap() - total).abs() < 1e-12);
+        let matrix = scores["heads"]["age"]["confusion"].as_array().unwrap();
+        let counted: u64 =
+            matrix.iter().flat_map(|row| row.as_array().unwrap()).filter_map(Value::as_u64).sum();
+        assert_eq!((matrix.len(), counted), (9, summary.census.validation as u64));
+    }
     // Two best epochs, each with its configuration beside it, and the split.
     let mut kept: Vec<_> = fs::read_dir(out.path())
         .unwrap()
@@ -73,10 +81,70 @@ fn trains_and_tells_the_metrics_of_the_python_project() {
     let beside: serde_json::Value =
         serde_json::from_slice(&fs::read(best.with_extension("json")).unwrap()).unwrap();
     assert_eq!(beside["config"]["layer1"], 64);
+    assert_eq!(beside["data"]["made_up"], true);
     assert_eq!(beside["total-f1score"], summary.best_score.unwrap());
     let weights = sweep_train::weights::read(&best).unwrap();
     assert!(weights.contains_key("model.layer1.0.bn1.num_batches_tracked"));
     assert_eq!(weights["age_out.weight"].size(), [9, 16]);
+}
+
+/// Media of a name: steps and values.
+fn told_scores(recorder: &Recorder, wanted: &str) -> Vec<(i64, Value)> {
+    let media = |event| match event {
+        Event::Media { name, step, value } if name == wanted => Some((step, value)),
+        _ => None,
+    };
+    recorder.events().into_iter().filter_map(media).collect()
+}
+
+/// The test images are looked at once, by the best model, and no metric tells of it.
+#[test]
+fn trains_and_scores_the_best_model_on_the_test_images_at_the_end() {
+    let _turn = alone();
+    let data = faces(160);
+    let (summary, recorder, _out) = train(&config(data.path(), &["--epochs=3", "--ema=0.5", "--mirror"]));
+    let told = told_scores(&recorder, "test-scores");
+    let best = summary.best_checkpoint.unwrap();
+    let step: i64 = best.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    assert_eq!((told.len(), told[0].0, &told[0].1["images"]), (1, step, &summary.census.test.into()));
+    // As `eval` judges it.
+    let mut saved = Saved::open(&best).unwrap();
+    saved.config.path = data.path().to_owned();
+    saved.config.cache = Some("none".to_owned());
+    let report = serde_json::json!(evaluate(&saved, Part::Test, tch::Device::Cpu, 7).unwrap());
+    assert_eq!(report["images"], told[0].1["images"]);
+    for (at, head) in ["age", "sex", "race"].into_iter().enumerate() {
+        let (told, judged) = (&told[0].1["heads"][head], &report["heads"][at]);
+        for what in ["confusion", "per_class", "classes"] {
+            assert_eq!(told[what], judged[what], "{head}: {what}");
+        }
+        let ece = |of: &Value| of["calibration"]["ece"].as_f64().unwrap();
+        assert!((ece(told) - ece(judged)).abs() < 1e-2, "{head}: {} against {}", ece(told), ece(judged));
+    }
+    let metrics = |event: Event| match event {
+        Event::Metrics { values, .. } | Event::Checkpoint { values, .. } => Some(values.into_keys()),
+        _ => None,
+    };
+    let names: Vec<String> = recorder.events().into_iter().filter_map(metrics).flatten().collect();
+    assert!(!names.is_empty() && !names.iter().any(|name| name.contains("test")), "{names:?}");
+}
+
+#[test]
+fn trains_without_a_look_at_the_test_images_if_told_to_or_cut_short() {
+    let _turn = alone();
+    let data = faces(120);
+    let (_, recorder, _out) = train(&config(data.path(), &["--epochs=1", "--test_at_end=false"]));
+    assert!(told_scores(&recorder, "test-scores").is_empty());
+    let out = tempfile::tempdir().unwrap();
+    let mut recorder = Recorder::stop_after(9);
+    let summary = fit(&config(data.path(), &["--epochs=3"]), out.path().to_owned(), &mut recorder).unwrap();
+    assert!(summary.stopped.is_some() && summary.best_checkpoint.is_some());
+    assert!(told_scores(&recorder, "test-scores").is_empty());
+    // Patience that is over cuts nothing short.
+    let (summary, recorder, _out) =
+        train(&config(data.path(), &["--epochs=9", "--lr=1e-12", "--early_stop_patience=1"]));
+    assert_eq!(summary.stopped.as_deref(), Some("early_stop_patience"));
+    assert_eq!(told_scores(&recorder, "test-scores").len(), 1);
 }
 
 #[test]
@@ -136,13 +204,13 @@ fn trains_on_exactly_the_split_of_a_manifest() {
         text.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(lines(&out), lines(&other));
-    let gone = fs::read_dir(data.path()).unwrap().next().unwrap().unwrap();
-    fs::remove_file(gone.path()).unwrap();
+    let gone = small::pictures(data.path()).swap_remove(0);
+    fs::remove_file(&gone).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let refused = fit(&config(data.path(), &[&manifest]), folder.path().to_owned(), &mut Recorder::default());
     let said = refused.unwrap_err().to_string();
     assert!(
-        said.contains("1 images are missing") && said.contains(gone.file_name().to_str().unwrap()),
+        said.contains("1 images are missing") && said.contains(gone.file_name().unwrap().to_str().unwrap()),
         "{said}"
     );
 }
@@ -151,8 +219,7 @@ fn trains_on_exactly_the_split_of_a_manifest() {
 fn trains_without_contradicting_duplicates_and_says_so() {
     let _turn = alone();
     let data = faces(80);
-    let some: Vec<_> =
-        fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().path()).take(2).collect();
+    let some = small::pictures(data.path());
     fs::copy(&some[0], data.path().join("44_1_3_29990101.jpg")).unwrap();
     let name = some[1].file_name().unwrap().to_str().unwrap();
     let labels = &name[..name.rfind('_').unwrap()];
@@ -279,8 +346,7 @@ fn trains_short_epochs_without_resume_checkpoints_until_it_is_stopped() {
 fn trains_without_corrupt_and_malformed_files_and_counts_them() {
     let _turn = alone();
     let data = faces(100);
-    let some: Vec<_> =
-        fs::read_dir(data.path()).unwrap().map(|entry| entry.unwrap().path()).take(3).collect();
+    let some = small::pictures(data.path());
     let whole = fs::read(&some[0]).unwrap();
     fs::write(&some[0], &whole[..whole.len() / 2]).unwrap();
     fs::write(&some[1], b"no image").unwrap();

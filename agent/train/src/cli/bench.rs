@@ -69,7 +69,7 @@ impl StepArgs {
         config.fitting.precision = args.precision;
         config.threads = args.threads;
         config.device.clone_from(&args.device);
-        prepare(&config)?;
+        prepare(config.threads)?;
         let measured = bench::step(&config, args.repeats as usize)?;
         match args.output {
             Output::Json => print(&format!("{}\n", serde_json::json!(measured))),

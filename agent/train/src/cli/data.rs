@@ -118,7 +118,7 @@ fn pack(path: &Path, side: u16, cache: Option<PathBuf>, output: Output) -> Resul
     let (bytes, seconds) = (cache.bytes(), begun.elapsed().as_secs_f64());
     match output {
         Output::Json => print_json(&json!({
-            "path": cache.path, "images": cache.looks.len(), "corrupt": corrupt, "image_size": side, "bytes": bytes,
+            "path": cache.path, "made_up": source.made_up(), "images": cache.looks.len(), "corrupt": corrupt, "image_size": side, "bytes": bytes,
             "state": how, "damage": why, "seconds": seconds,
         })),
         Output::Table => {
@@ -155,6 +155,9 @@ fn check_text(survey: &Survey) -> String {
         ],
     );
     let groups = |groups: &[Vec<String>]| groups.iter().map(|group| group.join("  ")).collect::<Vec<_>>();
+    if survey.made_up {
+        text += "made up: sweep-train synth drew them, or some of them\n";
+    }
     list(
         &mut text,
         "labels unknown, or unreadable",

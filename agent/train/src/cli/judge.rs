@@ -43,7 +43,7 @@ pub(crate) struct Eval {
 
 #[derive(Debug, Args)]
 pub(crate) struct Predict {
-    /// JPEG files
+    /// JPEG or PNG files
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
 
@@ -76,7 +76,7 @@ struct How {
     #[arg(long = "image_size", alias = "image-size")]
     image_size: Option<i64>,
 
-    /// auto, f32, bf16 or fp16 [default: the model's]
+    /// auto, f32, bf16 or fp16 [default: the model's; of predict: f32]
     #[arg(long, ignore_case = true)]
     precision: Option<Precision>,
 
@@ -132,7 +132,7 @@ impl Eval {
         }
         saved.config.split_seed = self.split_seed.unwrap_or(saved.config.split_seed);
         saved.config.check()?;
-        prepare(&saved.config)?;
+        prepare(saved.config.threads)?;
         let report = evaluate::evaluate(&saved, self.split, device(&saved.config.device)?, self.seed)?;
         match self.output {
             Output::Table => print(&table(&report)),
@@ -144,9 +144,10 @@ impl Eval {
 
 impl Predict {
     pub(crate) fn run(&self) -> Result<(), TrainError> {
-        let saved = self.how.open(&self.model)?;
+        let mut saved = self.how.open(&self.model)?;
+        saved.config.fitting.precision = self.how.precision.unwrap_or(evaluate::PRECISION);
         saved.config.check()?;
-        prepare(&saved.config)?;
+        prepare(saved.config.threads)?;
         let images: Vec<&Path> = self.images.iter().map(PathBuf::as_path).collect();
         let guesses = evaluate::predict(&saved, device(&saved.config.device)?, &images)?;
         let named = images.iter().zip(&guesses);
@@ -161,7 +162,7 @@ impl Predict {
     }
 }
 
-/// How many classes of each head are shown: age groups, sex, race.
+/// How many classes of each head a table shows: age groups, sex, race; JSON has all of them.
 const SHOWN: [usize; 3] = [2, 1, 2];
 
 fn line(image: &Path, guess: &Guess) -> String {
@@ -178,11 +179,10 @@ fn line(image: &Path, guess: &Guess) -> String {
 }
 
 fn object(image: &Path, guess: &Guess) -> serde_json::Value {
-    let top = |head: usize| -> Vec<serde_json::Value> {
-        let shown = guess[head].iter().take(SHOWN[head]);
-        shown.map(|(name, share)| json!({"class": name, "probability": share})).collect()
+    let all = |head: usize| -> Vec<serde_json::Value> {
+        guess[head].iter().map(|(name, share)| json!({"class": name, "probability": share})).collect()
     };
-    json!({"image": image, "age": top(0), "sex": top(1), "race": top(2)})
+    json!({"image": image, "age": all(0), "sex": all(1), "race": all(2)})
 }
 
 impl Export {

@@ -4,12 +4,13 @@ pub(crate) mod bench;
 pub(crate) mod bench_load;
 pub(crate) mod data;
 pub(crate) mod judge;
+pub(crate) mod serve;
 
 use std::io::{self, Write as _};
 
 use clap::ValueEnum;
 use serde::Serialize;
-use sweep_train::{Config, TrainError};
+use sweep_train::TrainError;
 
 /// Form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,18 +57,18 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String
 ///
 /// # Errors
 /// When the threads cannot be had.
-pub(crate) fn prepare(config: &Config) -> Result<(), TrainError> {
-    let threads = threads(config);
+pub(crate) fn prepare(asked: Option<i64>) -> Result<(), TrainError> {
+    let threads = threads(asked);
     tch::set_num_threads(threads as i32);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     pool.map_err(|error| TrainError::Config(format!("threads={threads}: {error}")))
 }
 
 /// CPU threads: as asked, else as OpenMP was told, else one per core.
-fn threads(config: &Config) -> usize {
+fn threads(asked: Option<i64>) -> usize {
     let told = || std::env::var("OMP_NUM_THREADS").ok()?.parse().ok().filter(|&count| count > 0);
-    let asked = config.threads.and_then(|count| usize::try_from(count).ok());
     asked
+        .and_then(|count| usize::try_from(count).ok())
         .or_else(told)
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }

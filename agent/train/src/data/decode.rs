@@ -15,23 +15,18 @@ pub struct Photo {
     pub width: u32,
     pub height: u32,
     /// RGB bytes, row by row.
-    pixels: Vec<u8>,
+    pub(super) pixels: Vec<u8>,
 }
 
 impl Photo {
-    /// Decodes a JPEG; `None` for what is no whole image.
+    /// Decodes a JPEG as it is stored, whichever way up; `None` for what is no whole image.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let options = DecoderOptions::new_fast()
-            .set_strict_mode(true)
-            .set_max_width(LARGEST_SIDE)
-            .set_max_height(LARGEST_SIDE)
-            .jpeg_set_out_colorspace(ColorSpace::RGB);
         // A decoder that panics over a file has met a corrupt one.
         let decoded = std::panic::catch_unwind(|| {
             if !ends_whole(bytes) {
                 return None;
             }
-            let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+            let mut decoder = jpeg(bytes, LARGEST_SIDE);
             let pixels = decoder.decode().ok()?;
             let (width, height) = decoder.dimensions()?;
             Some(Self { pixels, width: u32::try_from(width).ok()?, height: u32::try_from(height).ok()? })
@@ -62,8 +57,18 @@ pub fn decode(bytes: &[u8], size: u32) -> Option<Vec<u8>> {
     Photo::decode(bytes)?.square(size)
 }
 
+/// A decoder into RGB that refuses what is broken, and sides longer than `longest`.
+pub(super) fn jpeg(bytes: &[u8], longest: usize) -> JpegDecoder<ZCursor<&[u8]>> {
+    let options = DecoderOptions::new_fast()
+        .set_strict_mode(true)
+        .set_max_width(longest)
+        .set_max_height(longest)
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    JpegDecoder::new_with_options(ZCursor::new(bytes), options)
+}
+
 /// Whether the end-of-image mark is there, which a truncated file lacks. Some cameras write more behind it.
-fn ends_whole(bytes: &[u8]) -> bool {
+pub(super) fn ends_whole(bytes: &[u8]) -> bool {
     bytes.windows(2).rev().any(|pair| pair == [0xff, 0xd9])
 }
 

@@ -9,7 +9,9 @@ mod index;
 mod loader;
 mod look;
 mod manifest;
+mod orientation;
 mod perceptual;
+mod picture;
 mod sampling;
 mod source;
 mod split;
@@ -32,6 +34,7 @@ pub use loader::{Course, Loader, Waits, Workers, loader_threads};
 pub use look::Look;
 pub use manifest::Manifest;
 pub use perceptual::{NEAR, NEAR_COLOUR, Thumbnail, perceptual_hash, thumbnail};
+pub use picture::{MOST_PIXELS, Unusable};
 pub use sampling::{Sampling, order};
 pub use source::{Entry, Malformed, Source};
 pub use split::{Split, Splits};
@@ -67,6 +70,8 @@ pub struct Census {
     pub duplicates: DuplicateCensus,
     /// Images that the manifest does not have.
     pub not_in_manifest: usize,
+    /// Whether `sweep-train synth` drew them, or some of them, see [`Source::made_up`].
+    pub made_up: bool,
 }
 
 /// A data set, split and ready to be decoded.
@@ -90,6 +95,7 @@ impl Dataset {
         let mut census = Census {
             files: source.files(),
             malformed: source.malformed.iter().map(ToString::to_string).collect(),
+            made_up: source.made_up(),
             ..Census::default()
         };
         let entries = limited(source.take_entries(), config);

@@ -1,5 +1,6 @@
 //! Where images come from: a folder, a `.tar`, a `.tar.gz`, a `.csv` that lists files.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt as _;
@@ -10,8 +11,10 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::durable::folder_of;
 use crate::error::TrainError;
 use crate::labels::Labels;
+use crate::synth;
 
 /// One image that can be used.
 #[derive(Debug, Clone)]
@@ -45,6 +48,8 @@ pub struct Source {
     pub(super) entries: Vec<Entry>,
     /// Files that say not all labels, sorted.
     pub(super) malformed: Vec<Malformed>,
+    /// Whether a mark says that `sweep-train synth` drew images of it, see [`synth::MARK`].
+    pub(super) made_up: bool,
 }
 
 /// A file whose labels cannot be used.
@@ -70,8 +75,13 @@ impl Source {
             io::ErrorKind::NotFound => TrainError::NoSuchPath(path.to_owned()),
             _ => TrainError::read(path)(error),
         })?;
-        let mut source =
-            Self { path: path.to_owned(), archive: None, entries: Vec::new(), malformed: Vec::new() };
+        let mut source = Self {
+            path: path.to_owned(),
+            archive: None,
+            entries: Vec::new(),
+            malformed: Vec::new(),
+            made_up: false,
+        };
         if kind.is_dir() {
             source.list_folder()?;
         } else if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
@@ -110,6 +120,12 @@ impl Source {
     /// Files that cannot be used, and why, sorted.
     pub fn malformed(&self) -> &[Malformed] {
         &self.malformed
+    }
+
+    /// Whether `sweep-train synth` drew them, or some of them: a mark lies in the folder or one within, among the members
+    /// of the archive, or beside the index or a file that it lists.
+    pub fn made_up(&self) -> bool {
+        self.made_up
     }
 
     /// Image files, whatever their names say.
@@ -158,6 +174,11 @@ impl Source {
     /// Rows of an index, see [`index`](super::index): files by their labels, whatever they are called.
     fn list_index(&mut self) -> Result<(), TrainError> {
         let rows = super::index::read(&self.path)?;
+        let folders: BTreeSet<&Path> = std::iter::once(&*self.path)
+            .chain(rows.files.iter().map(|(_, path, _)| &**path))
+            .map(folder_of)
+            .collect();
+        self.made_up = folders.into_iter().any(|folder| folder.join(synth::MARK).is_file());
         self.malformed.extend(rows.malformed);
         self.read_files(rows.files);
         Ok(())
@@ -217,6 +238,7 @@ impl Source {
 
     /// Age and labels of an image file; other files are passed over, and malformed names listed.
     fn sort_out(&mut self, name: &str) -> Option<(u8, Labels)> {
+        self.made_up |= synth::is_mark(name);
         let file = name.rsplit('/').next().unwrap_or(name);
         // `._x.jpg` is what macOS adds to archives; `...357jpg` is a real name of the data set.
         let lower = file.to_ascii_lowercase();
@@ -297,6 +319,25 @@ mod tests {
                 assert_eq!(source.bytes(entry).unwrap(), vec![at as u8; 700]);
             }
         }
+    }
+
+    #[test]
+    fn made_up_faces_are_known_by_the_mark_beside_them_also_in_an_archive() {
+        let place = tempfile::tempdir().unwrap();
+        let faces = place.path().join("all/faces");
+        synth::synth(&faces, 2, 7, 32).unwrap();
+        let tar = place.path().join("faces.tar");
+        let mut packed = tar::Builder::new(File::create(&tar).unwrap());
+        packed.append_dir_all("faces", &faces).unwrap();
+        packed.finish().unwrap();
+        let index = place.path().join("index.csv");
+        let name = Source::open(&faces).unwrap().entries[0].name.clone();
+        fs::write(&index, format!("file_path,age,sex,race\nall/faces/{name},20,0,0\n")).unwrap();
+        let made_up = |path: &Path| Source::open(path).unwrap().made_up();
+        let all = place.path().join("all");
+        assert!([&faces, &all, &tar, &index].into_iter().all(|path| made_up(path)));
+        fs::remove_file(faces.join(synth::MARK)).unwrap();
+        assert!(![&faces, &all, &index].into_iter().any(|path| made_up(path)));
     }
 
     #[test]

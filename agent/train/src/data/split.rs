@@ -21,6 +21,14 @@ pub enum Split {
 
 impl Split {
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
 }
 
 /// Where an entry comes in the order of a `split_seed`.

@@ -14,6 +14,8 @@ use crate::error::TrainError;
 #[derive(Debug, Clone, Serialize)]
 pub struct Survey {
     pub path: PathBuf,
+    /// Whether `sweep-train synth` drew them, or some of them, see [`Source::made_up`].
+    pub made_up: bool,
     /// Image files, whatever their names say.
     pub files: usize,
     /// Whole images whose labels are known.
@@ -41,7 +43,7 @@ impl Survey {
         /// Nobody sees the pixels.
         const SIDE: u32 = 32;
         let mut source = Source::open(path)?;
-        let (files, malformed) = (source.files(), source.malformed().to_vec());
+        let (files, malformed, made_up) = (source.files(), source.malformed().to_vec(), source.made_up());
         let entries = source.take_entries();
         let opened = Images::open(source, entries, SIDE, Keep::Nowhere)?;
         let entries = opened.images.entries();
@@ -56,6 +58,7 @@ impl Survey {
         let usable = || seen().filter(|(_, look)| look.whole);
         Ok(Self {
             path: path.to_owned(),
+            made_up,
             files,
             usable: usable().count(),
             malformed,

@@ -1,23 +1,26 @@
 //! What a model is worth on a data set: its predictions, and the report they make.
 
+mod look;
 mod report;
 mod svg;
 mod table;
 
 use std::path::Path;
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
+pub use look::{Guess, Looker, PRECISION, Square};
 pub use report::{HeadReport, Report};
 pub use svg::svg;
 pub use table::table;
 
-use crate::data::{Dataset, MEAN, Recipe, STD, Split, decode};
+use crate::data::{Dataset, Recipe, Split};
 use crate::error::TrainError;
+use crate::fitting::Fitting;
 use crate::labels::{Head, Labels};
 use crate::model::Model;
 use crate::saved::Saved;
-use crate::score::calibration::{softmax, temperature};
+use crate::score::calibration::temperature;
 
 /// Images of one forward pass.
 const BATCH: usize = 64;
@@ -44,8 +47,8 @@ pub enum Part {
 impl Part {
     pub fn word(self) -> &'static str {
         match self {
-            Self::Validation => "validation",
-            Self::Test => "test",
+            Self::Validation => Split::Validation.word(),
+            Self::Test => Split::Test.word(),
             Self::All => "all",
         }
     }
@@ -97,7 +100,7 @@ fn predictions(
     let mut out = Vec::with_capacity(indices.len());
     for indices in indices.chunks(BATCH) {
         let Some(batch) = data.images.batch(indices, &Recipe::plain(), (0, 0))? else { continue };
-        let rows = logits(saved, model, device, &batch.pixels)?;
+        let rows = logits(&saved.config.fitting, model, device, &batch.pixels)?;
         // Without corrupt images each row is its index's; with some, years would be another's.
         let named = batch.truth.len() == indices.len();
         for (at, (&truth, logits)) in batch.truth.iter().zip(rows).enumerate() {
@@ -110,14 +113,14 @@ fn predictions(
 
 /// The logits of each image.
 fn logits(
-    saved: &Saved,
+    fitting: &Fitting,
     model: &Model,
     device: Device,
     pixels: &Tensor,
 ) -> Result<Vec<[Vec<f32>; 3]>, TrainError> {
     let heads = {
-        let _half = saved.config.fitting.precision.begin(device)?;
-        model.look(&pixels.to_device(device), saved.config.fitting.mirror)
+        let _half = fitting.precision.begin(device)?;
+        model.look(&pixels.to_device(device), fitting.mirror)
     };
     let mut rows = [Vec::new(), Vec::new(), Vec::new()];
     for (rows, logits) in rows.iter_mut().zip(heads) {
@@ -135,38 +138,17 @@ fn years(name: &str) -> Option<f64> {
     file.split('_').next()?.parse::<u32>().ok().map(f64::from)
 }
 
-/// What a model says of one picture: per head the classes from likeliest to least, with probabilities.
-pub type Guess = [Vec<(&'static str, f64)>; 3];
-
 /// Looks at pictures.
 ///
 /// # Errors
-/// [`TrainError::Image`] for a file that is no whole JPEG.
+/// [`TrainError::Image`] for a file that is no picture that can be looked at.
 pub fn predict(saved: &Saved, device: Device, images: &[&Path]) -> Result<Vec<Guess>, TrainError> {
-    let model = saved.model(device)?;
-    let size = saved.config.image_size;
+    let looker = Looker::new(saved, device)?;
     let look = |&path: &&Path| {
         let bytes = std::fs::read(path).map_err(TrainError::read(path))?;
-        let pixels = decode(&bytes, size as u32).ok_or_else(|| TrainError::Image(path.to_owned()))?;
-        let pixels = normalised(&pixels, size);
-        let rows = logits(saved, &model, device, &pixels)?;
-        Ok([0, 1, 2].map(|head: usize| ranked(Head::ALL[head], &rows[0][head])))
+        let square = Square::of(&bytes, looker.side())
+            .map_err(|what| TrainError::Image { path: path.to_owned(), what })?;
+        looker.look(&[&square])
     };
-    images.iter().map(look).collect()
-}
-
-/// `[1, 3, size, size]` out of RGB bytes, as training images are.
-fn normalised(pixels: &[u8], size: i64) -> Tensor {
-    let pixels = Tensor::from_slice(pixels).view([1, size, size, 3]).to_kind(Kind::Float) / 255.0;
-    ((pixels - Tensor::from_slice(&MEAN)) / Tensor::from_slice(&STD)).permute([0, 3, 1, 2])
-}
-
-fn ranked(head: Head, logits: &[f32]) -> Vec<(&'static str, f64)> {
-    let shares = softmax(logits, 1.0);
-    // A head may have more classes than have names.
-    let named = |class: usize| head.classes().get(class).copied().unwrap_or("unknown");
-    let mut all: Vec<_> =
-        shares.into_iter().enumerate().map(|(class, share)| (named(class), share)).collect();
-    all.sort_by(|a, b| b.1.total_cmp(&a.1));
-    all
+    Ok(images.iter().map(look).collect::<Result<Vec<_>, _>>()?.concat())
 }

@@ -11,6 +11,7 @@ use crate::score::Confusion;
 use crate::score::age::{MIDPOINTS, group_error};
 use crate::score::bootstrap::{Interval, confusion, interval};
 use crate::score::calibration::{Calibration, softmax};
+use crate::score::scores::Counts;
 use crate::score::subgroups::{BY, Line, Subgroups};
 
 /// What a model is worth on some images.
@@ -37,19 +38,14 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HeadReport {
     pub head: &'static str,
-    pub classes: Vec<String>,
+    #[serde(flatten)]
+    pub counts: Counts,
     pub accuracy: Interval,
     pub macro_f1: Interval,
-    /// Rows are true classes, columns what they were taken for.
-    pub confusion: Vec<Vec<u64>>,
-    /// Expected calibration error, from 0 to 1.
-    pub ece: f64,
     /// Fitted on validation images.
     pub temperature: f64,
-    /// With logits divided by the temperature.
+    /// Expected calibration error with logits divided by the temperature, 0 to 1.
     pub ece_scaled: f64,
-    /// Mean confidence, accuracy and images of each bin of confidence.
-    pub calibration: Vec<(f64, f64, u64)>,
 }
 
 impl Report {
@@ -105,7 +101,6 @@ impl HeadReport {
         seed: u64,
     ) -> Self {
         let whole = confusion(pairs, classes, &mut (0..pairs.len()));
-        let names = Head::ALL[head].classes();
         let calibrated = |temperature: f64| {
             let mut calibration = Calibration::default();
             for (one, &(truth, predicted)) in predictions.iter().zip(pairs) {
@@ -113,22 +108,16 @@ impl HeadReport {
             }
             calibration
         };
-        let plain = calibrated(1.0);
         let score = |of: fn(&Confusion) -> f64| {
             interval(pairs.len(), seed, |images| of(&confusion(pairs, classes, images)))
         };
         Self {
             head: Head::ALL[head].word(),
-            classes: (0..classes)
-                .map(|class| names.get(class).map_or_else(|| class.to_string(), |&name| name.to_owned()))
-                .collect(),
+            counts: Counts::new(Head::ALL[head], &whole, &calibrated(1.0)),
             accuracy: score(Confusion::accuracy),
             macro_f1: score(Confusion::macro_f1),
-            confusion: whole.rows().map(<[u64]>::to_vec).collect(),
-            ece: plain.error(),
             temperature,
             ece_scaled: calibrated(temperature).error(),
-            calibration: plain.curve(),
         }
     }
 }
@@ -199,7 +188,7 @@ pub(super) mod tests {
         let age = &report.heads[0];
         assert!((age.accuracy.value - 0.95).abs() < 1e-12);
         assert!(age.accuracy.low < 0.95 && age.accuracy.high > 0.95);
-        assert_eq!(age.confusion[0][1], 1);
+        assert_eq!(age.counts.confusion[0][1], 1);
         let mean = report.heads.iter().map(|head| head.macro_f1.value).sum::<f64>() / 3.0;
         assert!((report.total_f1.value - mean).abs() < 1e-12);
         assert!((report.age_group_error.value - 10.5 / 20.0).abs() < 1e-12);
@@ -208,7 +197,7 @@ pub(super) mod tests {
         assert!((years - (10.5 + 17.0 * 0.5) / 20.0).abs() < 1e-12, "{years}");
         assert_eq!(report.subgroups.iter().map(|line| line.images).sum::<u64>(), 40);
         // Surer than right at temperature 1; less sure when warmer.
-        assert!((age.ece - age.ece_scaled).abs() > 0.01);
+        assert!((age.counts.calibration.ece - age.ece_scaled).abs() > 0.01);
         assert!(
             report.gaps.contains_key("age-f1gap-by-race") && !report.gaps.contains_key("sex-f1gap-by-sex")
         );

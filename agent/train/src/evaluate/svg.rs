@@ -12,7 +12,7 @@ const TITLE: usize = 34;
 
 /// A whole SVG file.
 pub fn svg(report: &Report) -> String {
-    let side = |head: &HeadReport| NAMES + CELL * head.classes.len();
+    let side = |head: &HeadReport| NAMES + CELL * head.counts.classes.len();
     let width = report.heads.iter().map(side).sum::<usize>() + GAP * (report.heads.len() + 1);
     let tallest = report.heads.iter().map(side).max().unwrap_or(0);
     let height = TITLE + tallest + GAP + (report.subgroups.len() + 2) * 20 + GAP;
@@ -36,10 +36,11 @@ pub fn svg(report: &Report) -> String {
 }
 
 fn matrix(head: &HeadReport, left: usize, top: usize) -> String {
-    let title = format!("{}: macro-F1 {:.3}, ECE {:.3}", head.head, head.macro_f1.value, head.ece);
+    let title =
+        format!("{}: macro-F1 {:.3}, ECE {:.3}", head.head, head.macro_f1.value, head.counts.calibration.ece);
     let mut out = text(left, top + 12, "start", &title);
     let (x0, y0) = (left + NAMES, top + NAMES);
-    for (row, (name, counts)) in head.classes.iter().zip(&head.confusion).enumerate() {
+    for (row, (name, counts)) in head.counts.classes.iter().zip(&head.counts.confusion).enumerate() {
         let y = y0 + row * CELL;
         out += &text(x0 - 6, y + CELL / 2 + 4, "end", name);
         let turned = format!("rotate(-60 {x} {y})", x = x0 + row * CELL + CELL / 2, y = y0 - 6);

@@ -38,7 +38,7 @@ fn scores(report: &Report) -> Vec<Vec<String>> {
             head.head.to_owned(),
             spread(head.accuracy, 3),
             spread(head.macro_f1, 3),
-            format!("{:.3}", head.ece),
+            format!("{:.3}", head.counts.calibration.ece),
             format!("{:.2}", head.temperature),
             format!("{:.3}", head.ece_scaled),
         ]);
@@ -48,11 +48,11 @@ fn scores(report: &Report) -> Vec<Vec<String>> {
 }
 
 fn matrix(head: &HeadReport) -> Vec<Vec<String>> {
-    let first = std::iter::once(String::new()).chain(head.classes.iter().cloned()).collect();
+    let first = std::iter::once(String::new()).chain(head.counts.classes.iter().cloned()).collect();
     let row = |(name, counts): (&String, &Vec<u64>)| {
         std::iter::once(name.clone()).chain(counts.iter().map(u64::to_string)).collect()
     };
-    std::iter::once(first).chain(head.classes.iter().zip(&head.confusion).map(row)).collect()
+    std::iter::once(first).chain(head.counts.classes.iter().zip(&head.counts.confusion).map(row)).collect()
 }
 
 fn subgroups(report: &Report) -> Vec<Vec<String>> {

@@ -31,6 +31,9 @@ impl Training<'_> {
             "{} of {} images: {} to train, {} to validate, {} to test",
             census.used, census.files, census.train, census.validation, census.test
         ))?;
+        if census.made_up {
+            teller.log("the images are made up: sweep-train synth drew them, or some of them".to_owned())?;
+        }
         if !first {
             return Ok(());
         }

@@ -10,17 +10,20 @@ use crate::checkpoint::{Checkpoints, Moment, Stored};
 use crate::config::Config;
 use crate::data::{Batch, Course, Dataset, Recipe, Split, Waits, Workers, order};
 use crate::error::TrainError;
-use crate::labels::Head;
 use crate::losses::Losses;
 use crate::model::Model;
 use crate::observe::{Event, Values};
 use crate::resume::{Kept, Pace};
+use crate::saved::Saved;
+use crate::score::scores::Scores;
 use crate::step::Stepper;
 use crate::tally::{Tally, step_values};
 use crate::teller::Teller;
 
-/// Validation takes so many times the training batch.
-const VALIDATION_BATCH: i64 = 4;
+/// Judging takes so many times the training batch.
+const JUDGED_BATCH: i64 = 4;
+/// Why a training ended that got no better.
+const PATIENCE_IS_OVER: &str = "early_stop_patience";
 
 pub(super) struct Training<'a> {
     pub(super) config: &'a Config,
@@ -67,7 +70,7 @@ impl Training<'_> {
             let best_epoch = self.best.map_or(0, |(_, epoch)| epoch);
             if patience > 0 && self.epochs - best_epoch >= patience {
                 teller.log(format!("ending early: total-f1score has not risen for {patience} epochs"))?;
-                teller.stop.get_or_insert_with(|| "early_stop_patience".to_owned());
+                teller.stop.get_or_insert_with(|| PATIENCE_IS_OVER.to_owned());
                 break;
             }
             let trained = self.train_epoch(epoch, teller)?;
@@ -79,6 +82,13 @@ impl Training<'_> {
             }
             if teller.stop.is_some() {
                 break;
+            }
+        }
+        let whole = matches!(teller.stop.as_deref(), None | Some(PATIENCE_IS_OVER));
+        if self.config.test_at_end && whole {
+            // What was trained is worth keeping without it.
+            if let Err(error) = self.test(teller) {
+                teller.warn(format!("not scored on the test images: {error}"))?;
             }
         }
         let (best_score, best_epoch) = self.best.unzip();
@@ -180,7 +190,7 @@ impl Training<'_> {
     fn end_epoch(&mut self, epoch: i64, trained: Values, teller: &mut Teller<'_>) -> Result<(), TrainError> {
         // The averaged weights are what is judged and kept.
         self.stepper.swap_averages();
-        let validated = self.validate(epoch, teller)?;
+        let validated = self.validate(teller)?;
         self.count_corrupt(teller)?;
         let score = validated["total-f1score"];
         let values: Values = trained.into_iter().chain(validated).collect();
@@ -194,31 +204,48 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// The validation metrics; tells the confusion matrices.
-    fn validate(&self, epoch: i64, teller: &mut Teller<'_>) -> Result<Values, TrainError> {
-        let size = (self.config.batch_size * VALIDATION_BATCH) as usize;
+    /// The validation metrics; tells the scores behind them.
+    fn validate(&self, teller: &mut Teller<'_>) -> Result<Values, TrainError> {
+        let tally = self.judge(&self.model, Split::Validation)?;
+        tell_scores(&tally.scores(Split::Validation), self.step, teller)?;
+        Ok(tally.validation())
+    }
+
+    /// Tells what the best model scores on the test images. Not as metrics: nothing that chooses among trainings is to
+    /// see it.
+    fn test(&mut self, teller: &mut Teller<'_>) -> Result<(), TrainError> {
+        let Some(&(_, step)) = self.checkpoints.kept().first() else { return Ok(()) };
+        if self.data.indices(Split::Test).is_empty() {
+            return Ok(());
+        }
+        let Some(best) = self.checkpoints.best() else {
+            return teller.log(format!(
+                "not scored on the test images: the best model, of step {step}, was kept before this training moved here"
+            ));
+        };
+        let model = Saved::open(&best)?.model(self.model.store.device())?;
+        let tally = self.judge(&model, Split::Test)?;
+        self.count_corrupt(teller)?;
+        let scores = tally.scores(Split::Test);
+        if scores.images == 0 { Ok(()) } else { tell_scores(&scores, step, teller) }
+    }
+
+    /// Counts what a model says of the images of a split.
+    fn judge(&self, model: &Model, split: Split) -> Result<Tally, TrainError> {
+        let size = (self.config.batch_size * JUDGED_BATCH) as usize;
         let mut tally = Tally::new(self.config);
-        let images = self.data.indices(Split::Validation);
+        let images = self.data.indices(split);
         let batches = images.chunks(size).map(<[usize]>::to_vec).collect();
         // As many images ahead as in training: they take memory.
-        let ahead = (self.config.prefetch as usize).div_ceil(VALIDATION_BATCH as usize);
+        let ahead = (self.config.prefetch as usize).div_ceil(JUDGED_BATCH as usize);
         let course = Course { recipe: Recipe::plain(), epoch: 0, batches, first: 0, ahead };
         for item in self.workers.load(&self.data.images, course) {
             let (_, batch) = item?;
-            let logits = self.stepper.predict(&self.model, &batch)?;
+            let logits = self.stepper.predict(model, &batch)?;
             let losses = self.losses.of(&logits, &batch.labels, self.losses.divisors(&batch.truth));
             tally.add(&logits, &batch.truth, losses.each_ref().map(|loss| loss.double_value(&[])))?;
         }
-        for (head, confusion) in Head::ALL.iter().zip(&tally.confusions) {
-            let rows: Vec<&[u64]> = confusion.rows().collect();
-            let value = json!({"epoch": epoch, "labels": head.classes(), "rows": rows});
-            teller.tell(&Event::Media {
-                name: format!("{}-confusion", head.word()),
-                step: self.step,
-                value,
-            })?;
-        }
-        Ok(tally.validation())
+        Ok(tally)
     }
 
     fn keep(
@@ -248,4 +275,9 @@ impl Training<'_> {
         self.data.drop_corrupt()?;
         teller.left_out("corrupt images are left out", &self.data.census.corrupt[before..])
     }
+}
+
+/// Tells the scores of a model that was kept at, or judged after, `step`.
+fn tell_scores(scores: &Scores, step: i64, teller: &mut Teller<'_>) -> Result<(), TrainError> {
+    teller.tell(&Event::Media { name: format!("{}-scores", scores.split), step, value: json!(scores) })
 }

@@ -44,7 +44,7 @@ pub enum Event {
         epoch: f64,
         values: Values,
     },
-    /// Numbers behind a picture, as a confusion matrix.
+    /// Numbers behind a picture, as confusion matrices.
     Media {
         name: String,
         step: i64,

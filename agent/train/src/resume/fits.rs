@@ -11,7 +11,7 @@ use crate::error::TrainError;
 use crate::fitting::ScheduleName;
 
 /// Parameters that may differ: they move no number, or were of use at the start only.
-const FREE: [&str; 11] = [
+const FREE: [&str; 12] = [
     "cache",
     "checkpoint_minutes",
     "checkpoint_steps",
@@ -20,6 +20,7 @@ const FREE: [&str; 11] = [
     "out",
     "prefetch",
     "resume",
+    "test_at_end",
     "threads",
     "weights",
     "weights_url",
@@ -154,6 +155,7 @@ mod tests {
             "--checkpoint_steps=4",
             "--checkpoint_minutes=1",
             "--resume=x",
+            "--test_at_end=false",
             "--weights=imagenet",
             "--weights_url=http://mirror",
             "--path=moved",

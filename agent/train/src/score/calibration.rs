@@ -1,5 +1,7 @@
 //! Whether a model is as often right as it says it is.
 
+use serde::Serialize;
+
 /// Bins of confidence, as torchmetrics' `CalibrationError` has by default.
 pub const BINS: usize = 15;
 /// Temperatures that are believed.
@@ -12,6 +14,18 @@ const HOTTEST: f64 = 100.0;
 pub struct Calibration {
     /// Images, sum of their confidences, how many were right.
     bins: [(u64, f64, u64); BINS],
+}
+
+/// One bin of confidence, open below and closed above.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bin {
+    pub from: f64,
+    pub to: f64,
+    /// Images in it.
+    pub count: u64,
+    /// Means over them; `None` without images.
+    pub confidence: Option<f64>,
+    pub accuracy: Option<f64>,
 }
 
 impl Default for Calibration {
@@ -38,10 +52,17 @@ impl Calibration {
         if images == 0 { 0.0 } else { apart / images as f64 }
     }
 
-    /// Of each bin that is not empty: mean confidence, accuracy, images.
-    pub fn curve(&self) -> Vec<(f64, f64, u64)> {
-        let full = self.bins.iter().filter(|bin| bin.0 > 0);
-        full.map(|&(images, sum, hits)| (sum / images as f64, hits as f64 / images as f64, images)).collect()
+    /// All bins, from the least confident on.
+    pub fn bins(&self) -> Vec<Bin> {
+        let edge = |at: usize| at as f64 / BINS as f64;
+        let bin = |(at, &(count, sum, hits)): (usize, &(u64, f64, u64))| Bin {
+            from: edge(at),
+            to: edge(at + 1),
+            count,
+            confidence: (count > 0).then(|| sum / count as f64),
+            accuracy: (count > 0).then(|| hits as f64 / count as f64),
+        };
+        self.bins.iter().enumerate().map(bin).collect()
     }
 }
 
@@ -114,7 +135,8 @@ mod tests {
         for confidence in [3.0 / 15.0, 2.5 / 15.0, 0.0, 1.0] {
             calibration.add(confidence, true);
         }
-        assert_eq!(calibration.curve().iter().map(|bin| bin.2).collect::<Vec<_>>(), [1, 2, 1]);
+        let counts: Vec<u64> = calibration.bins().iter().map(|bin| bin.count).collect();
+        assert_eq!(counts, [1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
     }
 
     #[test]

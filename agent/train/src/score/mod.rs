@@ -3,6 +3,7 @@
 pub mod age;
 pub mod bootstrap;
 pub mod calibration;
+pub mod scores;
 pub mod subgroups;
 
 /// How often class `row` was taken for class `column`.
@@ -38,7 +39,7 @@ impl Confusion {
 
     /// Share of images that were taken for what they are; 0 without images.
     pub fn accuracy(&self) -> f64 {
-        let right: u64 = (0..self.classes).map(|class| self.counts[class * self.classes + class]).sum();
+        let right: u64 = (0..self.classes).map(|class| self.hits(class)).sum();
         share(right, self.total())
     }
 
@@ -48,11 +49,34 @@ impl Confusion {
         if scores.is_empty() { 0.0 } else { scores.iter().sum::<f64>() / scores.len() as f64 }
     }
 
-    fn f1(&self, class: usize) -> Option<f64> {
-        let hit = self.counts[class * self.classes + class];
-        let truth: u64 = self.counts[class * self.classes..(class + 1) * self.classes].iter().sum();
-        let predicted: u64 = self.counts.iter().skip(class).step_by(self.classes).sum();
-        (truth + predicted > 0).then(|| share(2 * hit, truth + predicted))
+    /// F1 of a class; `None` if it occurs neither in truth nor in prediction.
+    pub fn f1(&self, class: usize) -> Option<f64> {
+        let both = self.truth(class) + self.predicted(class);
+        (both > 0).then(|| share(2 * self.hits(class), both))
+    }
+
+    /// Share of the images taken for a class that are of it; `None`: none was.
+    pub fn precision(&self, class: usize) -> Option<f64> {
+        let predicted = self.predicted(class);
+        (predicted > 0).then(|| share(self.hits(class), predicted))
+    }
+
+    /// Share of the images of a class that were taken for it; `None`: there is none.
+    pub fn recall(&self, class: usize) -> Option<f64> {
+        let truth = self.truth(class);
+        (truth > 0).then(|| share(self.hits(class), truth))
+    }
+
+    fn hits(&self, class: usize) -> u64 {
+        self.counts[class * self.classes + class]
+    }
+
+    fn truth(&self, class: usize) -> u64 {
+        self.counts[class * self.classes..(class + 1) * self.classes].iter().sum()
+    }
+
+    fn predicted(&self, class: usize) -> u64 {
+        self.counts.iter().skip(class).step_by(self.classes).sum()
     }
 }
 

@@ -21,12 +21,25 @@ const AGES: [(u32, u32); 9] =
 /// The date in the names: a made-up one, so that nobody takes them for photographs.
 const DATE: &str = "20000101";
 
-/// Draws `count` faces of `size` pixels into a folder. The same seed draws the same files.
+/// The file that marks a folder or an archive of made-up faces.
+pub const MARK: &str = "MADE-UP.txt";
+const MARK_TEXT: &str = "sweep-train synth drew the faces in this folder: nobody is in them. This file says so to sweep-train, which writes
+it beside the models that are trained on them (`made_up`). Leave it with the faces, also in an archive of them.
+";
+
+/// Whether a file's name within a data set is the mark's, in whatever folder.
+pub(crate) fn is_mark(name: &str) -> bool {
+    name.rsplit('/').next() == Some(MARK)
+}
+
+/// Draws `count` faces of `size` pixels into a folder, and puts [`MARK`] beside them. The same seed draws the same files.
 ///
 /// # Errors
 /// When the folder cannot be written.
 pub fn synth(out: &Path, count: usize, seed: u64, size: u16) -> Result<(), TrainError> {
     fs::create_dir_all(out).map_err(TrainError::write(out))?;
+    let mark = out.join(MARK);
+    fs::write(&mark, MARK_TEXT).map_err(TrainError::write(&mark))?;
     (0..count).into_par_iter().try_for_each(|index| {
         let (name, face) = one(seed, index);
         let path = out.join(name);
@@ -67,10 +80,10 @@ mod tests {
             files.sort();
             files
         });
-        assert_eq!(first.len(), 12);
+        assert_eq!(first.len(), 12 + 1);
         assert_eq!(first, second);
         assert_ne!(first, other);
-        for (name, _) in first {
+        for (name, _) in first.into_iter().filter(|(name, _)| name != MARK) {
             let name = name.into_string().unwrap();
             assert!(Labels::from_file_name(&name).is_some(), "{name}");
         }

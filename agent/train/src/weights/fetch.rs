@@ -1,4 +1,5 @@
-//! torchvision's published checkpoints, fetched once into the user's cache and checked by the hash in their names.
+//! Files that are fetched once into the user's cache and checked by their hash: torchvision's published checkpoints, whose
+//! names promise it, and the models of `serve`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -19,6 +20,8 @@ const ATTEMPTS: u32 = 4;
 /// For a connection, and for the first byte of an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 const MEGABYTE: u64 = 1 << 20;
+/// Digits of a SHA-256.
+const WHOLE_HASH: usize = 64;
 
 /// The file of torchvision's default ImageNet weights for a ResNet: `IMAGENET1K_V2` where there is one, else V1. The
 /// eight digits begin its SHA-256.
@@ -57,31 +60,63 @@ pub fn fetch(
     cache: &Path,
     tell: &mut dyn FnMut(String) -> Result<(), TrainError>,
 ) -> Result<PathBuf, TrainError> {
+    let promised = name.rsplit_once('-').map_or("", |(_, end)| end.split('.').next().unwrap_or(""));
+    let url = format!("{}/{name}", base.trim_end_matches('/'));
+    fetch_checked(&Wanted { what: "weights", name, url, sha256: promised }, cache, tell)
+}
+
+/// A file that is wanted.
+#[derive(Debug, Clone)]
+pub struct Wanted<'a> {
+    /// What it is, before what is told of it.
+    pub what: &'a str,
+    /// Its name in the cache.
+    pub name: &'a str,
+    pub url: String,
+    /// The first digits of its SHA-256, or all 64; what is known by all of them is also checked where it lies in the cache.
+    pub sha256: &'a str,
+}
+
+/// As [`fetch`], from any address.
+///
+/// # Errors
+/// Those of [`fetch`].
+pub fn fetch_checked(
+    wanted: &Wanted<'_>,
+    cache: &Path,
+    tell: &mut dyn FnMut(String) -> Result<(), TrainError>,
+) -> Result<PathBuf, TrainError> {
+    let Wanted { what, name, sha256, .. } = wanted;
     let path = cache.join(name);
     if path.exists() {
-        return Ok(path);
+        if sha256.len() < WHOLE_HASH || hash_of(&path)? == *sha256 {
+            return Ok(path);
+        }
+        tell(format!("{what}: {} is damaged, and is fetched again", path.display()))?;
+        fs::remove_file(&path).map_err(TrainError::write(&path))?;
     }
     fs::create_dir_all(cache).map_err(TrainError::write(cache))?;
     let lock_path = cache.join(format!("{name}.lock"));
     let lock = File::create(&lock_path).map_err(TrainError::write(&lock_path))?;
     if lock.try_lock().is_err() {
-        tell(format!("weights: waiting for another process that fetches {name}"))?;
+        tell(format!("{what}: waiting for another process that fetches {name}"))?;
         lock.lock().map_err(TrainError::write(&lock_path))?;
     }
     // Whoever held the lock before may have fetched it.
     if path.exists() {
         return Ok(path);
     }
-    let url = format!("{}/{name}", base.trim_end_matches('/'));
-    let mut download = Download { url, part: cache.join(format!("{name}.part")), told: 0 };
+    let part = cache.join(format!("{name}.part"));
+    let mut download = Download { what, url: wanted.url.clone(), part, told: 0 };
     download.run(tell)?;
-    download.check(name)?;
+    download.check(sha256)?;
     fs::rename(&download.part, &path).map_err(TrainError::write(&path))?;
-    tell(format!("weights: {name} is fetched, its hash is right"))?;
+    tell(format!("{what}: {name} is fetched, its hash is right"))?;
     Ok(path)
 }
 
-struct Download {
+struct Download<'a> {
+    what: &'a str,
     url: String,
     part: PathBuf,
     /// Tenths of the file that were told of.
@@ -95,7 +130,7 @@ enum Ended {
     Early(String),
 }
 
-impl Download {
+impl Download<'_> {
     fn run(&mut self, tell: &mut dyn FnMut(String) -> Result<(), TrainError>) -> Result<(), TrainError> {
         let agent: Agent = Agent::config_builder()
             .timeout_connect(Some(PATIENCE))
@@ -174,7 +209,8 @@ impl Download {
         if tenth > self.told {
             self.told = tenth;
             tell(format!(
-                "weights: fetching {}: {} of {} MB",
+                "{}: fetching {}: {} of {} MB",
+                self.what,
                 self.url,
                 have.div_ceil(MEGABYTE),
                 whole.div_ceil(MEGABYTE)
@@ -184,24 +220,14 @@ impl Download {
     }
 
     /// Compares the hash; a file that is not what it should be is removed, or it would be taken up again.
-    fn check(&self, name: &str) -> Result<(), TrainError> {
-        let promised = name.rsplit_once('-').map_or("", |(_, end)| end.split('.').next().unwrap_or(""));
-        let mut hasher = Sha256::new();
-        let mut file = File::open(&self.part).map_err(TrainError::read(&self.part))?;
-        let mut chunk = vec![0; MEGABYTE as usize];
-        loop {
-            match file.read(&mut chunk).map_err(TrainError::read(&self.part))? {
-                0 => break,
-                read => hasher.update(&chunk[..read]),
-            }
-        }
-        let hash = hex(&hasher.finalize());
+    fn check(&self, promised: &str) -> Result<(), TrainError> {
+        let hash = hash_of(&self.part)?;
         if hash.starts_with(promised) {
             return Ok(());
         }
         fs::remove_file(&self.part).map_err(TrainError::write(&self.part))?;
         Err(self.failed(&format!(
-            "its SHA-256 begins {}, but its name promises {promised}: it is damaged, or something else under that name",
+            "its SHA-256 begins {}, but {promised} is promised: it is damaged, or something else under that name",
             &hash[..promised.len().min(hash.len())]
         )))
     }
@@ -209,6 +235,19 @@ impl Download {
     fn failed(&self, what: &str) -> TrainError {
         let place = self.part.with_extension("");
         TrainError::Fetch { url: self.url.clone(), what: what.to_owned(), place }
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal.
+fn hash_of(path: &Path) -> Result<String, TrainError> {
+    let mut hasher = Sha256::new();
+    let mut file = File::open(path).map_err(TrainError::read(path))?;
+    let mut chunk = vec![0; MEGABYTE as usize];
+    loop {
+        match file.read(&mut chunk).map_err(TrainError::read(path))? {
+            0 => return Ok(hex(&hasher.finalize())),
+            read => hasher.update(&chunk[..read]),
+        }
     }
 }
 

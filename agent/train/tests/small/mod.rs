@@ -1,7 +1,7 @@
 //! Trainings that take seconds, for the test files that train.
 #![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clap::Parser;
@@ -50,6 +50,12 @@ pub(crate) fn faces(count: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     synth::synth(folder.path(), count, 7, 48).unwrap();
     folder
+}
+
+/// The pictures of a folder, in no order.
+pub(crate) fn pictures(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|ending| ending == "jpg")).collect()
 }
 
 pub(crate) fn train(config: &Config) -> (Summary, Recorder, TempDir) {
