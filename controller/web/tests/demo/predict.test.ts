@@ -200,16 +200,20 @@ describe('a promoted model', () => {
     await shot(page, 'demo-unreadable')
   })
 
-  it('leaves no file and no log line of a picture', async () => {
+  it('leaves no file and no word in a log', async () => {
     const picture = await drawn(page, '/api/v1/samples/02.jpg', { width: 180, height: 160, type: 'image/jpeg' })
     const before = files(house.folder)
-    expect([...before.keys()].filter((path) => path.endsWith('.log')).length).toBeGreaterThanOrEqual(2)
-    await answerTo(() => upload(picture))
-    await upload(Buffer.concat([picture.subarray(0, 700), Buffer.from('broken')]), 'broken.jpg')
+    const said = predictor.said.length
+    await answerTo(() => upload(picture, 'anna.jpg'))
+    await upload(Buffer.concat([picture.subarray(0, 700), Buffer.from('broken')]), 'anna.jpg')
     await notice('unreadable').waitFor()
-    expect(changed(before, files(house.folder))).toEqual([])
+    // Of a request the predictor says who asked, which model, the status and the time; the controller says nothing.
+    await expect.poll(() => predictor.said.slice(said).match(/^127\.0\.0\.1:\d+ \S+ (200|415) [\d.]+ ms$/gm)?.length).toBe(2)
+    expect(predictor.said.slice(said).trim().split('\n').length).toBe(2)
+    expect(changed(before, files(house.folder))).toEqual([predictor.log])
     const entropy = picture.subarray(picture.length - 64)
     expect(holding(house.folder, entropy)).toEqual([])
+    expect(holding(house.folder, Buffer.from('anna'))).toEqual([])
   })
 
   it('is given to programs by the command line that the page shows', async () => {

@@ -36,6 +36,8 @@ export async function run(name: Name, args: string[], cwd: string, extra?: Recor
 export class Running {
   /** Everything it wrote, both streams. */
   said = ''
+  /** The file that keeps it. */
+  readonly log: string
   readonly ended: Promise<number | null>
   readonly #child: ChildProcess
   readonly #first: Promise<string>
@@ -43,10 +45,10 @@ export class Running {
   constructor(readonly name: Name, args: string[], cwd: string, extra?: Record<string, string>) {
     this.#child = spawn(program(name), args, { cwd, env: environment(cwd, extra), stdio: ['ignore', 'pipe', 'pipe'] })
     this.ended = new Promise((done) => this.#child.once('close', (code) => done(code)))
-    const log = `${cwd}/${name}-${this.#child.pid}.log`
+    this.log = `${cwd}/${name}-${this.#child.pid}.log`
     const said = (piece: unknown) => {
       this.said += String(piece)
-      appendFileSync(log, String(piece))
+      appendFileSync(this.log, String(piece))
     }
     this.#child.stderr?.on('data', said)
     this.#first = new Promise((found, lost) => {
