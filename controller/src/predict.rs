@@ -80,8 +80,17 @@ impl Refusal {
         )
     }
 
-    /// What the store said.
-    pub(crate) fn store(error: StoreError) -> Self {
+    /// What a predictor said in place of a prediction; `None`: that is no word of a predictor.
+    fn told(body: &[u8]) -> Option<Self> {
+        let told: Value = serde_json::from_slice(body).ok()?;
+        let text = |name: &str| told["error"][name].as_str();
+        let code = Code::ALL.into_iter().find(|code| Some(code.word()) == text("code"))?;
+        Some(Self::new(code, text("message")?, text("fix").unwrap_or_default()))
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
         match &error {
             StoreError::ModelNotFound { name } => {
                 let fix = if name == NEWEST {
@@ -96,14 +105,6 @@ impl Refusal {
                 Self::new(Code::Internal, "the controller's storage failed", "its log says why")
             }
         }
-    }
-
-    /// What a predictor said in place of a prediction; `None`: that is no word of a predictor.
-    fn told(body: &[u8]) -> Option<Self> {
-        let told: Value = serde_json::from_slice(body).ok()?;
-        let text = |name: &str| told["error"][name].as_str();
-        let code = Code::ALL.into_iter().find(|code| Some(code.word()) == text("code"))?;
-        Some(Self::new(code, text("message")?, text("fix").unwrap_or_default()))
     }
 }
 
@@ -179,9 +180,10 @@ impl App {
             return Err(Refusal::too_large());
         }
         let name = if model.is_empty() { NEWEST } else { model };
-        let model = self.store.model_get(name).await.map_err(Refusal::store)?.id;
+        let model = self.store.model_get(name).await?.id;
         let (mut busy, mut silent) = (None, Vec::new());
-        for predictor in self.predictors().in_turn(self.clock.now_ms()) {
+        let turn = self.predictors().in_turn(self.clock.now_ms());
+        for predictor in turn {
             self.predictors().ask(predictor.id);
             match self.way.ask(&predictor.url, model, picture.clone()).await {
                 Ok(Err(refusal)) if refusal.code == Code::Busy => busy = Some(refusal),

@@ -14,7 +14,6 @@ use crate::files::FileError;
 use crate::predict::{Code, Refusal};
 
 /// A store's error as the client sees it.
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(super) fn store(error: StoreError) -> Status {
     let message = error.to_string();
     match error {
@@ -31,7 +30,7 @@ pub(super) fn store(error: StoreError) -> Status {
             .status_with(message, HashMap::from([("acknowledged_seq".to_owned(), acknowledged.to_string())])),
         StoreError::CheckpointUnknown { .. } => Reason::CheckpointUnknown.status(message),
         StoreError::FileGone { .. } => Reason::FileMissing.status(message),
-        StoreError::ModelNotFound { .. } => prediction(&Refusal::store(error)),
+        StoreError::ModelNotFound { .. } => prediction(&error.into()),
         StoreError::ModelTaken { .. } => Reason::ModelTaken.status(message),
         StoreError::ModelName(_) => Reason::InvalidArgument.status(message),
         StoreError::NotPromoted { .. } => Reason::NothingToPromote.status(message),

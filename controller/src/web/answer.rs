@@ -91,7 +91,7 @@ impl From<Refusal> for Failed {
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
-        Refusal::store(error).into()
+        Refusal::from(error).into()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::answer::{Failed, bytes_of, taken};
@@ -17,16 +17,12 @@ const UPLOAD: Duration = Duration::from_secs(60);
 pub(super) async fn predict(
     State(app): State<App>,
     RawQuery(query): RawQuery,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failed> {
     // Each may take ten megabytes of memory, so only so many come at one time.
     let _place = app.pictures.try_acquire().map_err(|_full| Refusal::busy())?;
-    let length =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    let kept = if length.is_some_and(|length| length > LARGEST_PICTURE as u64) { 0 } else { LARGEST_PICTURE };
     let late = |_elapsed| Failed::invalid("the picture did not come in time", "send it in one go");
-    let picture = tokio::time::timeout(UPLOAD, taken(body, kept)).await.map_err(late)??;
+    let picture = tokio::time::timeout(UPLOAD, taken(body, LARGEST_PICTURE)).await.map_err(late)??;
     let picture = picture.ok_or_else(Refusal::too_large)?;
     let query = query.unwrap_or_default();
     let model = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "model");

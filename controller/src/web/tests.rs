@@ -1,7 +1,7 @@
 //! The routes as a page and a predictor meet them: the very server on a port, with a stand-in for a predictor.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -26,7 +26,7 @@ struct Place {
     trial: Uuid,
     app: App,
     /// The controller's time, in milliseconds.
-    now: Arc<AtomicUsize>,
+    now: Arc<AtomicU64>,
 }
 
 impl Place {
@@ -37,10 +37,9 @@ impl Place {
     async fn with(set_up: impl FnOnce(App, &Path) -> App) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (app, key) = scene(Arc::new(sweep_store::MemoryStore::new()), folder.path()).await;
-        let now = Arc::new(AtomicUsize::new(1_700_000_000_000));
+        let now = Arc::new(AtomicU64::new(1_700_000_000_000));
         let read = Arc::clone(&now);
-        let clock =
-            move || SystemTime::UNIX_EPOCH + Duration::from_millis(read.load(Ordering::SeqCst) as u64);
+        let clock = move || SystemTime::UNIX_EPOCH + Duration::from_millis(read.load(Ordering::SeqCst));
         let app = set_up(app.with_clock(Clock::new(clock)), folder.path());
         let description = br#"{"data": {"files": 9, "made_up": true}}"#;
         keep_model(&app, key, 1, &[("1.safetensors", b"weights"), ("1.json", description)]).await;
@@ -111,7 +110,9 @@ async fn predictor(answer: (u16, Value)) -> (String, Asked) {
         notes.lock().unwrap().push((query.unwrap_or_default(), picture.to_vec()));
         (axum::http::StatusCode::from_u16(answer.0).unwrap(), answer.1.to_string())
     };
-    let router = axum::Router::new().route("/predict", axum::routing::post(predict));
+    let router = axum::Router::new()
+        .route("/predict", axum::routing::post(predict))
+        .layer(axum::extract::DefaultBodyLimit::disable());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {

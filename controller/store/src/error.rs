@@ -37,7 +37,7 @@ pub enum StoreError {
     #[error("{}", no_model(name))]
     ModelNotFound { name: String },
     #[error(transparent)]
-    ModelName(#[from] NotAName),
+    ModelName(NotAName),
     #[error("a model is called `{name}` already: trial {trial} at step {step}")]
     ModelTaken { name: String, trial: String, step: u64 },
     #[error("no model can be made of trial {trial}: {why}")]

@@ -14,7 +14,7 @@ pub(crate) async fn promote(tx: &mut dyn Tables, told: &Promotion, now_ms: i64) 
     let missing = || StoreError::TrialNotFound { name: told.trial.to_string() };
     let trial = tx.rows().trial(&whole).await?.ok_or_else(missing)?;
     let name = told.name.clone().unwrap_or_else(|| format!("{}-{}", trial.sweep_id, trial.number));
-    check_name(&name)?;
+    check_name(&name).map_err(StoreError::ModelName)?;
     let refused =
         |why| StoreError::NotPromoted { trial: format!("{}/{}", trial.sweep_id, trial.number), why };
     // Whoever lets go of a checkpoint holds its trial, or, over a cap, its sweep alone: what is found stays until the end.
@@ -65,7 +65,7 @@ pub(crate) async fn get(rows: &mut dyn Rows, name: &str) -> Result<Model> {
 /// Removes a model, and lets go of its files.
 pub(crate) async fn remove(tx: &mut dyn Tables, name: &str, now_ms: i64) -> Result<Model> {
     // The newest is not removed by accident.
-    check_name(name)?;
+    check_name(name).map_err(StoreError::ModelName)?;
     let missing = || StoreError::ModelNotFound { name: name.to_owned() };
     let model = tx.rows().model(name).await?.ok_or_else(missing)?;
     tx.model_delete(model.id, later(now_ms, SPARED)).await?;
