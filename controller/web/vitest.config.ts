@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// `unit`: functions of the sources. `pages`: real processes and a real browser, one file after the other; the rig is set
-// up once for all of them.
+// `unit`: functions of the sources. `pages` and `board`: real processes and a real browser, one file after the other; for
+// `pages` a rig with a trained model is set up once. `bench`: the board before 10,000 trials.
 export default defineConfig({
   test: {
     projects: [
@@ -9,7 +9,7 @@ export default defineConfig({
       {
         test: {
           name: 'pages',
-          include: ['tests/**/*.test.ts'],
+          include: ['tests/demo/*.test.ts'],
           environment: 'node',
           globalSetup: 'tests/harness/setup.ts',
           fileParallelism: false,
@@ -17,6 +17,17 @@ export default defineConfig({
           hookTimeout: 60_000,
         },
       },
+      {
+        test: {
+          name: 'board',
+          include: ['tests/board/*.test.ts'],
+          environment: 'node',
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      { test: { name: 'bench', include: ['tests/board/*.bench.ts'], environment: 'node', testTimeout: 300_000, hookTimeout: 300_000 } },
     ],
   },
 })

@@ -35,7 +35,7 @@ export class House {
     readonly folder: string,
     /** The controller, as `http://127.0.0.1:PORT`. */
     readonly url: string,
-    readonly controller: Running | null,
+    public controller: Running | null,
   ) {}
 
   /** A house whose controller is another's, such as that of `inject('house')`. Closing it ends what was started by it. */
@@ -43,12 +43,24 @@ export class House {
     return new House(folder, url, null)
   }
 
-  /** Starts a controller on an empty database; `listen` may name another address than this machine's own. */
-  static async build(more: { listen?: string; args?: string[] } = {}): Promise<House> {
+  /** Starts a controller on an empty database, or one that `prepare` makes in its folder; `listen` may name another address
+   *  than this machine's own. */
+  static async build(more: { listen?: string; args?: string[]; prepare?: (folder: string) => Promise<void> } = {}): Promise<House> {
     const folder = mkdtempSync(join(tmpdir(), 'sweep-web-'))
+    await more.prepare?.(folder)
     const args = ['--listen', more.listen ?? '127.0.0.1:0', '--db', `sqlite://${folder}/sweep.db`, ...(more.args ?? [])]
     const controller = new Running('sweep-controller', args, folder)
     return new House(folder, await controller.address(), controller)
+  }
+
+  /** Kills the controller, and starts it again at the same address after `meanwhile`. */
+  async restart(meanwhile: () => Promise<void>): Promise<void> {
+    this.controller?.signal('SIGKILL')
+    await this.controller?.ended
+    await meanwhile()
+    const args = ['--listen', new URL(this.url).host, '--db', `sqlite://${this.folder}/sweep.db`]
+    this.controller = new Running('sweep-controller', args, this.folder)
+    await this.controller.address()
   }
 
   /** Starts a program that ends with the house. */

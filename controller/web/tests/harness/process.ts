@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 /** Where the built programs lie: SWEEP_BIN, or the debug build of this checkout. */
 const HOME = resolve(process.env['SWEEP_BIN'] ?? `${process.env['CARGO_TARGET_DIR'] ?? '../../target'}/debug`)
 
-export type Name = 'sweep-controller' | 'sweep-agent' | 'sweep-ctl' | 'sweep-train'
+export type Name = 'sweep-sim' | 'sweep-controller' | 'sweep-agent' | 'sweep-ctl' | 'sweep-train'
 
 export function program(name: Name): string {
   const path = `${HOME}/${name}`

@@ -123,6 +123,9 @@ export function short(value: number | undefined): string {
   return String(Number(value.toPrecision(4)))
 }
 
+/** A text as it is, but a number in short. */
+export const shortened = (text: string): string => (text.length > 8 && text.trim() !== '' && Number.isFinite(Number(text)) ? short(Number(text)) : text)
+
 /** A length of time: `850ms`, `6.2s`, `6m02s`, `3h05m`, `2d4h`. */
 export function span(ms: number): string {
   if (Number.isNaN(ms)) return ''

@@ -1,4 +1,5 @@
 /** A row per agent, a bar per trial over the time that its current attempt took. */
+import { clock } from '../data/columns'
 import { trialLook } from '../data/states'
 import type { Trials } from '../data/trials'
 import type { Size } from './axes'
@@ -61,16 +62,16 @@ const LEFT = 92
 export const ROW = 16
 export const heightOf = (shown: Timeline): number => 50 + ROW * shown.lanes.reduce((sum, lane) => sum + lane.depth, 0)
 
-export const across = (shown: Timeline, size: Size): Scale => scale(shown.from, Math.max(shown.to, shown.from + 1000), LEFT, size.width - 12, false, Math.floor(size.width / 160))
+export const across = (shown: Timeline, size: Size): Scale => scale(shown.from, Math.max(shown.to, shown.from + 1000), LEFT, size.width - 12)
 
 export function draw(pen: Pen, size: Size, colours: Palette, shown: Timeline, trials: Trials, mask: Uint8Array): void {
   const x = across(shown, size)
   const bottom = size.height - 30
   const day = 86_400_000
-  for (const value of x.ticks) {
+  for (const value of marks(x.from, x.to, size.width / 140)) {
     pen.line([x.at(value), x.at(value)], [4, bottom], { colour: colours.line, alpha: 0.6 })
     const date = new Date(value)
-    const text = x.to - x.from > day ? date.toISOString().slice(5, 16).replace('T', ' ') : date.toTimeString().slice(0, 8)
+    const text = x.to - x.from > day ? clock(value).slice(5, 16) : date.toTimeString().slice(0, 8)
     pen.text(x.at(value), bottom + 6, text, { colour: colours.soft, align: 'center', base: 'top' })
   }
   for (const lane of shown.lanes) {
@@ -88,6 +89,18 @@ export function draw(pen: Pen, size: Size, colours: Palette, shown: Timeline, tr
     const text = `${state.sign} ${trials.number.values[bar.row]!}`
     if (width > 12 + text.length * 6) pen.text(from + 4, y + (ROW - 4) / 2, text, { colour: colours.paper, base: 'middle', size: 10 })
   }
+}
+
+const MINUTE = 60_000
+const STEPS = [1000, 5000, 15_000, 30_000, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, 60 * MINUTE, 180 * MINUTE, 360 * MINUTE, 720 * MINUTE]
+
+/** Round moments of this place's clock, at most so many or daily ones. */
+export function marks(from: number, to: number, most: number): number[] {
+  const step = STEPS.find((step) => (to - from) / step <= most) ?? 1440 * MINUTE * Math.ceil((to - from) / (1440 * MINUTE * most))
+  const zone = new Date(from).getTimezoneOffset() * MINUTE
+  const out: number[] = []
+  for (let at = Math.ceil((from - zone) / step) * step + zone; at <= to; at += step) out.push(at)
+  return out
 }
 
 export function barAt(shown: Timeline, size: Size, atX: number, atY: number): Bar | undefined {

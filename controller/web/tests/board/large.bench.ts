@@ -1,0 +1,154 @@
+/** The board before 10,000 trials of 100 points and five metrics: what a person waits for, and what the browser takes. */
+import { readFileSync } from 'node:fs'
+
+import type { Browser, CDPSession, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { open } from '../harness/browser'
+import { House } from '../harness/house'
+import { run } from '../harness/process'
+
+const TRIALS = Number(process.env['SWEEP_BENCH_TRIALS'] ?? 10_000)
+const LIMITS = { paint: 1500, brush: 200, sort: 200, memory: 400, response: 2_000_000 }
+
+let house: House
+let browser: Browser
+const found: [what: string, value: string, limit: string][] = []
+
+beforeAll(async () => {
+  house = await House.build({ prepare: async (folder) => void (await run('sweep-sim', ['fill', '--db', `sqlite://${folder}/sweep.db`, '--trials', String(TRIALS)], folder)) })
+  browser = await open()
+})
+afterAll(async () => {
+  await browser?.close()
+  await house?.close()
+  const wide = (text: string, width: number) => text.padEnd(width)
+  process.stdout.write(`\n${TRIALS.toLocaleString('en')} trials\n${found.map(([what, value, limit]) => `  ${wide(what, 58)} ${wide(value, 12)} ${limit}`).join('\n')}\n`)
+})
+
+const note = (what: string, value: string, limit: string) => found.push([what, value, limit])
+const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+
+/** Opens the sweep's page and gives the milliseconds until rows of its table were on the screen. */
+async function opened(): Promise<{ page: Page; paint: number; largest: number; session: CDPSession }> {
+  const page = await (await browser.newContext({ viewport: { width: 1400, height: 900 } })).newPage()
+  const session = await page.context().newCDPSession(page)
+  await session.send('Network.enable')
+  let largest = 0
+  session.on('Network.loadingFinished', (event) => (largest = Math.max(largest, event.encodedDataLength)))
+  // The first row, and the frame after it: what a person can read.
+  await page.addInitScript(() => {
+    const watch = () => {
+      if (document.querySelector('tr[data-number]')) requestAnimationFrame(() => requestAnimationFrame(() => ((window as never as { painted: number }).painted = performance.now())))
+      else requestAnimationFrame(watch)
+    }
+    watch()
+  })
+  await page.goto(`${house.url}/#/sweeps/-`)
+  await page.waitForFunction(() => (window as never as { painted?: number }).painted !== undefined)
+  const paint = await page.evaluate(() => (window as never as { painted: number }).painted)
+  return { page, paint, largest, session }
+}
+
+/** Milliseconds from a person's act to the frame that answers it: the count of selected trials, or the first row, changes. */
+async function answered(page: Page, watched: string, act: () => Promise<void>): Promise<number> {
+  await page.evaluate((watched) => {
+    const now = () => document.querySelector(watched)?.textContent
+    const before = now()
+    const result = new Promise<number>((done) => {
+      let begin = 0
+      for (const kind of ['pointerup', 'click']) addEventListener(kind, () => (begin ||= performance.now()), { capture: true, once: true })
+      const watch = () => (now() !== before && begin > 0 ? requestAnimationFrame(() => done(performance.now() - begin)) : requestAnimationFrame(watch))
+      watch()
+    })
+    ;(window as never as { result: Promise<number> }).result = result
+  }, watched)
+  await act()
+  return page.evaluate(() => (window as never as { result: Promise<number> }).result)
+}
+
+test('the first useful paint, and the largest answer', async () => {
+  const paints: number[] = []
+  let largest = 0
+  for (let i = 0; i < 5; i++) {
+    const one = await opened()
+    // Everything that the page asks by itself, on every tab.
+    for (const tab of ['Curves', 'Parameters', 'Timeline']) {
+      await one.page.getByRole('link', { name: tab, exact: true }).click()
+      await one.page.waitForLoadState('load')
+      await one.page.getByRole('img').first().waitFor()
+    }
+    await one.page.getByText(/grey: the middle/).waitFor().catch(() => undefined)
+    paints.push(one.paint)
+    largest = Math.max(largest, one.largest)
+    await one.page.context().close()
+  }
+  note('first useful paint of the sweep page, median of 5', `${median(paints).toFixed(0)} ms`, `< ${LIMITS.paint} ms`)
+  note('largest answer', `${(largest / 1000).toFixed(0)} kB`, `< ${LIMITS.response / 1000} kB`)
+  expect(median(paints)).toBeLessThan(LIMITS.paint)
+  expect(largest).toBeLessThan(LIMITS.response)
+})
+
+test('a brush and a sort are answered', async () => {
+  const { page } = await opened()
+  const canvas = page.getByRole('img', { name: /^Parallel/ })
+  await canvas.scrollIntoViewIfNeeded()
+  const box = (await canvas.boundingBox())!
+  const brush = async (from: number, to: number) => {
+    await page.mouse.move(box.x + 44, box.y + from * box.height)
+    await page.mouse.down()
+    await page.mouse.move(box.x + 44, box.y + to * box.height, { steps: 3 })
+    await page.mouse.up()
+  }
+  const times: number[] = []
+  for (let i = 0; i < 9; i++) times.push(await answered(page, '[data-count]', () => brush(0.2 + i * 0.03, 0.5 + i * 0.03)))
+  note('brush in parallel coordinates to the frame, median of 9', `${median(times).toFixed(0)} ms`, `< ${LIMITS.brush} ms`)
+  await page.getByRole('button', { name: 'Clear', exact: true }).click()
+  const sorts: number[] = []
+  for (const name of ['lr', 'dropout', 'lr', 'dropout', 'lr']) {
+    sorts.push(await answered(page, 'tr[data-number] td:nth-child(2)', () => page.getByRole('button', { name: new RegExp(`^${name}`) }).click()))
+  }
+  note('sort by a head to the frame, median of 5', `${median(sorts).toFixed(0)} ms`, `< ${LIMITS.sort} ms`)
+  await page.context().close()
+  expect(median(times)).toBeLessThan(LIMITS.brush)
+  expect(median(sorts)).toBeLessThan(LIMITS.sort)
+})
+
+test('the table scrolls, and the browser stays small', async () => {
+  const { page } = await opened()
+  const frames = await page.evaluate(async () => {
+    const box = document.querySelector('[aria-label="Table of trials"]')!
+    box.scrollIntoView()
+    const deltas: number[] = []
+    let last = performance.now()
+    for (let i = 0; i < 240; i++) {
+      box.scrollTop += 90
+      await new Promise(requestAnimationFrame)
+      deltas.push(performance.now() - last)
+      last = performance.now()
+    }
+    return { deltas: deltas.slice(5), empty: document.querySelectorAll('tr[data-number]').length }
+  })
+  const dropped = frames.deltas.filter((ms) => ms > 34).length
+  note('frames dropped (> 34 ms) of 235 while scrolling 90 px a frame', String(dropped), '0')
+  note('longest frame', `${Math.max(...frames.deltas).toFixed(0)} ms`, '')
+  expect(frames.empty).toBeGreaterThan(10)
+
+  for (const tab of ['Curves', 'Parameters', 'Timeline', 'Trials']) {
+    await page.getByRole('link', { name: tab, exact: true }).click()
+    await page.getByRole('img').first().waitFor()
+  }
+  const session = await browser.newBrowserCDPSession()
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+  const sizes = processInfo.filter((one) => one.type === 'renderer').map((one) => resident(one.id))
+  note('memory of the page after a walk through its tabs', `${Math.max(...sizes).toFixed(0)} MB`, `< ${LIMITS.memory} MB`)
+  await page.context().close()
+  expect(Math.max(...sizes)).toBeLessThan(LIMITS.memory)
+  expect(dropped).toBeLessThanOrEqual(2)
+})
+
+/** Proportional set size of a process, in megabytes: what is shared with others counts in parts. */
+function resident(pid: number): number {
+  const kilobytes = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]
+  return Number(kilobytes) / 1024
+}

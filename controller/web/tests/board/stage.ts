@@ -1,0 +1,57 @@
+/** A house for the board's tests: a sweep that is over, one that does what it is told, and a browser. */
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+
+import { open, Watched } from '../harness/browser'
+import { House } from '../harness/house'
+import { Play, PLAYED, told } from '../harness/play'
+import { finished, type Running } from '../harness/process'
+
+export class Stage {
+  private constructor(
+    readonly house: House,
+    readonly play: Play,
+    readonly browser: Browser,
+    /** The sweep that is over. */
+    readonly played: string,
+  ) {}
+
+  static async build(): Promise<Stage> {
+    const house = await House.build()
+    const play = new Play(house)
+    const played = await house.create(PLAYED)
+    const agent = house.start('sweep-agent', [played, '--slots', '4', '--name', 'box', '--state-dir', 'agent'])
+    await finished(agent, 100)
+    return new Stage(house, play, await open(), played)
+  }
+
+  /** Creates a sweep whose trials do what they are told, and an agent with one slot for it. */
+  async told(name: string, cap = 3): Promise<{ sweep: string; agent: Running }> {
+    const sweep = await this.house.create(told(name, cap))
+    return { sweep, agent: this.house.start('sweep-agent', [sweep, '--slots', '1', '--name', `${name}-box`, '--state-dir', `agent-${name}`]) }
+  }
+
+  async page(path: string, options?: BrowserContextOptions, before?: (page: Page) => Promise<void>): Promise<Watched> {
+    return Watched.open(this.browser, `${this.house.url}/${path}`, options, before)
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close()
+    await this.house.close()
+    this.play.close()
+  }
+}
+
+/** How many trials the table of a sweep's page says are selected. */
+export async function selected(page: Page): Promise<number> {
+  return Number(await page.locator('[data-count]').getAttribute('data-count'))
+}
+
+/** Waits until the table says that so many are selected. */
+export async function selects(page: Page, count: number): Promise<void> {
+  await page.locator(`[data-count="${count}"]`).waitFor()
+}
+
+/** Waits until the badge says this. */
+export async function linked(page: Page, link: 'live' | 'reconnecting' | 'stale'): Promise<void> {
+  await page.locator(`[data-link="${link}"]`).waitFor({ timeout: 20_000 })
+}
