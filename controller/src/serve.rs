@@ -66,13 +66,7 @@ where
     let reflection_v1 = reflection().build_v1().context(broken)?;
     // What older clients ask, Python's among them.
     let reflection_v1alpha = reflection().build_v1alpha().context(broken)?;
-    let plain = axum::Router::new().route("/healthz", axum::routing::get(async || "ok\n")).route(
-        "/",
-        axum::routing::get(
-            async || "Sweep's controller. Talk to it by sweep-ctl, sweep-agent or gRPC (sweep.v1).\n",
-        ),
-    );
-    let routes = Routes::from(plain.merge(web::router(app.clone())))
+    let routes = Routes::from(web::router(app.clone()))
         .add_service(SweepServiceServer::new(Sweeps::new(app.clone())))
         .add_service(
             AgentServiceServer::new(Agents::new(app.clone())).max_decoding_message_size(LARGEST_REQUEST),

@@ -15,7 +15,7 @@ use axum::routing::{delete, get, post};
 use crate::app::App;
 
 /// The routes below `/api/v1` of models and predictions.
-pub(crate) fn router(app: App) -> Router {
+pub(super) fn router(app: App) -> Router {
     Router::new()
         .route("/api/v1/models", get(models::list))
         .route("/api/v1/models/{name}", get(models::one))
