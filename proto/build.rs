@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-const PROTOS: [&str; 3] = ["sweep/v1/agent.proto", "sweep/v1/model.proto", "sweep/v1/sweep.proto"];
+const PROTOS: [&str; 4] =
+    ["sweep/v1/agent.proto", "sweep/v1/model.proto", "sweep/v1/predict.proto", "sweep/v1/sweep.proto"];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     for file in PROTOS {

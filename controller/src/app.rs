@@ -12,7 +12,7 @@ use sweep_store::{
     Standing, Store, StoreError, Sweep, Trial, TrialName,
 };
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -20,10 +20,17 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::door::{Door, Nothing};
 use crate::files::Keeping;
+use crate::models::Descriptions;
 use crate::planner::Wakeup;
+use crate::predict::Way;
+use crate::predictors::Predictors;
+use crate::samples::Samples;
 
 /// The longest a call is held open.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Most pictures that are on their way to predictors at one time.
+const PICTURES: usize = 64;
 
 /// What the use cases share. A clone is a handle.
 #[derive(Clone)]
@@ -40,6 +47,14 @@ pub struct App {
     /// Where files of checkpoints are kept, if they are.
     pub(crate) keeping: Option<Arc<Keeping>>,
     pub(crate) clock: Clock,
+    /// Who answers with models.
+    pub(crate) predictors: Arc<Mutex<Predictors>>,
+    pub(crate) way: Way,
+    /// What descriptions of models say.
+    pub(crate) descriptions: Descriptions,
+    /// Places for pictures that are on their way.
+    pub(crate) pictures: Arc<Semaphore>,
+    pub(crate) samples: Samples,
     /// Attempts whose agents were heard of when the store could not note it.
     unnoted: Arc<Mutex<HashSet<AttemptKey>>>,
     /// Whether everything is done in the thread that asks for it.
@@ -99,6 +114,11 @@ impl App {
             doors: Arc::default(),
             keeping: None,
             clock: Clock::default(),
+            predictors: Arc::default(),
+            way: Way::default(),
+            descriptions: Descriptions::default(),
+            pictures: Arc::new(Semaphore::new(PICTURES)),
+            samples: Samples::default(),
             unnoted: Arc::default(),
             one_thread: false,
             stop: CancellationToken::new(),
@@ -109,6 +129,12 @@ impl App {
     #[must_use]
     pub fn with_files(self, keeping: Keeping) -> Self {
         Self { keeping: Some(Arc::new(keeping)), ..self }
+    }
+
+    /// The same server, with samples of a folder.
+    #[must_use]
+    pub fn with_samples(self, samples: Samples) -> Self {
+        Self { samples, ..self }
     }
 
     /// The same server, by another clock than the machine's.

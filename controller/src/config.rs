@@ -44,6 +44,10 @@ pub struct Args {
     #[arg(long, env = "SWEEP_KEEP_GB", value_name = "GB")]
     pub keep_gb: Option<f64>,
 
+    /// A folder of JPEG or PNG files to try models with on the demo page [default: made-up faces].
+    #[arg(long, env = "SWEEP_SAMPLES", value_name = "DIR")]
+    pub samples: Option<PathBuf>,
+
     /// Lines for machines instead of lines for people.
     #[arg(long, env = "SWEEP_LOG_FORMAT", default_value = "text", value_name = "text|json")]
     pub log_format: LogFormat,

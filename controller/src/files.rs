@@ -124,4 +124,4 @@ async fn remove_orphans(app: &App, keeping: &Keeping, now_ms: i64) -> Result<(),
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

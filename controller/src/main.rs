@@ -9,6 +9,7 @@ use clap::Parser as _;
 use sweep_controller::artifacts::Artifacts;
 use sweep_controller::config::{Args, Command, LogFormat};
 use sweep_controller::files::Keeping;
+use sweep_controller::samples::Samples;
 use sweep_controller::{App, database, serve};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,6 +44,7 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let database = args.database(env)?;
     let (files, incoming) = args.files(&database, env)?;
     let retention = args.retention()?;
+    let samples = Samples::open(args.samples.as_deref())?;
     // The port first: a second start by mistake says so before it touches the database.
     let listener = listen(&args.listen).await?;
     let address = listener.local_addr().context("reading the address")?;
@@ -50,7 +52,8 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     let artifacts = Artifacts::open(&files, &incoming).await?;
     info!("listening on http://{address}, database {database}, files in {artifacts}");
     announce(address)?;
-    let app = App::new(store, args.lease()).with_files(Keeping { artifacts, retention });
+    let app =
+        App::new(store, args.lease()).with_files(Keeping { artifacts, retention }).with_samples(samples);
     serve(listener, app, stopped()?).await?;
     info!("stopped; everything acknowledged is on disk");
     Ok(())

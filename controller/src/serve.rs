@@ -5,6 +5,7 @@ use std::io;
 
 use anyhow::Context as _;
 use sweep_proto::v1::agent_service_server::AgentServiceServer;
+use sweep_proto::v1::model_service_server::ModelServiceServer;
 use sweep_proto::v1::sweep_service_server::SweepServiceServer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -14,7 +15,7 @@ use tonic::transport::Server;
 use tonic::transport::server::{Connected, TcpIncoming};
 
 use crate::app::App;
-use crate::service::{Agents, Sweeps};
+use crate::service::{Agents, Models, Sweeps};
 use crate::{files, planner, reaper, web};
 
 /// The largest request: a batch of long log lines.
@@ -55,6 +56,7 @@ where
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<SweepServiceServer<Sweeps>>().await;
     health.set_serving::<AgentServiceServer<Agents>>().await;
+    health.set_serving::<ModelServiceServer<Models>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(sweep_proto::DESCRIPTORS)
@@ -64,10 +66,13 @@ where
     let reflection_v1 = reflection().build_v1().context(broken)?;
     // What older clients ask, Python's among them.
     let reflection_v1alpha = reflection().build_v1alpha().context(broken)?;
-    let routes = Routes::from(web::router())
+    let routes = Routes::from(web::router(app.clone()))
         .add_service(SweepServiceServer::new(Sweeps::new(app.clone())))
         .add_service(
             AgentServiceServer::new(Agents::new(app.clone())).max_decoding_message_size(LARGEST_REQUEST),
+        )
+        .add_service(
+            ModelServiceServer::new(Models::new(app.clone())).max_decoding_message_size(LARGEST_REQUEST),
         )
         .add_service(health_service)
         .add_service(reflection_v1)

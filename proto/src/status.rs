@@ -68,6 +68,22 @@ reasons! {
     Artifacts = "ARTIFACTS", Unavailable;
     /// The controller has no artifact store.
     NoArtifacts = "NO_ARTIFACTS", Unimplemented;
+    /// No such model, or none at all.
+    ModelNotFound = "MODEL_NOT_FOUND", NotFound;
+    /// Another model has the name.
+    ModelTaken = "MODEL_TAKEN", FailedPrecondition;
+    /// The trial has no stored checkpoint that is a model.
+    NothingToPromote = "NOTHING_TO_PROMOTE", FailedPrecondition;
+    /// No predictor is registered, or none of them answers.
+    NoPredictor = "NO_PREDICTOR", Unavailable;
+    /// Every predictor has as many pictures as it takes; try again.
+    PredictorBusy = "PREDICTOR_BUSY", Unavailable;
+    /// Not a picture that can be read.
+    PictureUnreadable = "PICTURE_UNREADABLE", InvalidArgument;
+    /// The picture has too many bytes or pixels.
+    PictureTooLarge = "PICTURE_TOO_LARGE", InvalidArgument;
+    /// A predictor failed.
+    PredictorFailed = "PREDICTOR_FAILED", Internal;
     /// The agent must register first.
     AgentUnknown = "AGENT_UNKNOWN", FailedPrecondition;
     /// The controller's own fault; try again.

@@ -16,6 +16,7 @@ pub mod lease;
 pub mod normal;
 pub mod objective;
 pub mod pareto;
+pub mod promotion;
 pub mod report;
 pub mod retention;
 pub mod search;

@@ -73,7 +73,7 @@ pub fn spent(stored: &[Stored]) -> Vec<Stored> {
 }
 
 /// The better first; among equals, and without scores, the newer.
-fn better(goal: Goal, a: &Stored, b: &Stored) -> std::cmp::Ordering {
+pub(crate) fn better(goal: Goal, a: &Stored, b: &Stored) -> std::cmp::Ordering {
     let rank = |one: &Stored| one.score.filter(|score| score.is_finite());
     let by_score = match (rank(a), rank(b)) {
         (Some(a), Some(b)) if goal == Goal::Maximize => b.total_cmp(&a),

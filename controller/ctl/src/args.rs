@@ -220,6 +220,9 @@ pub(crate) enum Command {
         metric: Option<String>,
     },
     Metrics(MetricsArgs),
+    Media(crate::media::MediaArgs),
+    Model(crate::model::ModelArgs),
+    Predict(crate::predict::PredictArgs),
     Logs(crate::logs::LogsArgs),
     Watch(crate::watch::WatchArgs),
     /// Start no new trials; running ones go on.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sweep_proto::status::root_cause;
 use sweep_proto::v1;
 use sweep_proto::v1::agent_service_client::AgentServiceClient;
+use sweep_proto::v1::model_service_client::ModelServiceClient;
 use sweep_proto::v1::sweep_service_client::SweepServiceClient;
 use tonic::transport::{Channel, Endpoint};
 
@@ -16,6 +17,7 @@ pub(crate) struct Client {
     pub(crate) sweeps: SweepServiceClient<Channel>,
     /// Of which it uses what agents and people have in common: files.
     pub(crate) agents: AgentServiceClient<Channel>,
+    pub(crate) models: ModelServiceClient<Channel>,
 }
 
 impl Client {
@@ -39,7 +41,8 @@ impl Client {
             endpoint.connect().await.map_err(|error| Failure::unreachable(&url, &root_cause(&error)))?;
         // Trials of a long sweep with many metrics are more than the 4 MiB of the default.
         let sweeps = SweepServiceClient::new(channel.clone()).max_decoding_message_size(256 << 20);
-        Ok(Self { server: url, sweeps, agents: AgentServiceClient::new(channel) })
+        let models = ModelServiceClient::new(channel.clone());
+        Ok(Self { server: url, sweeps, agents: AgentServiceClient::new(channel), models })
     }
 
     /// A failure out of a status.

@@ -13,7 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::table::{Sheet, put, render, say};
 use crate::{
     again, ask_tell, best, completions, context, doctor, explain, export, filter, importance, local, logs,
-    open, pareto, plot, replay, report, set, show, simulate, top, trial, wait, watch,
+    media, model, open, pareto, plot, predict, replay, report, set, show, simulate, top, trial, wait, watch,
 };
 
 type Done = Result<(), Failure>;
@@ -83,6 +83,9 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Show { what } if what.contains('/') => show_trial(&mut client, output, what).await,
         Command::Show { what } => show_sweep(&mut client, output, what).await,
         Command::Trials(args) => trials(&mut client, output, args).await,
+        Command::Media(args) => media::run(&mut client, output, args).await,
+        Command::Model(args) => model::run(&mut client, output, args).await,
+        Command::Predict(args) => predict::run(&mut client, output, args).await,
         Command::Trial(args) => trial::run(&mut client, output, args).await,
         Command::Best(args) => best::run(&mut client, output, args).await,
         Command::Wait(args) => wait::run(&mut client, output, args).await,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use sweep_proto::status::{Reason, reason, root_cause};
+use sweep_proto::status::{Reason, metadata, reason, root_cause};
 use tonic::{Code, Status};
 
 /// How the command went.
@@ -82,7 +82,15 @@ impl Failure {
             }
             Some(Reason::InvalidArgument | Reason::InvalidSweep) => Self::new(Exit::Usage, message),
             Some(Reason::SweepRefuses | Reason::TrialRefuses) => Self::new(Exit::Conflict, message),
-            Some(_) => Self::new(Exit::Unexpected, message),
+            Some(Reason::NoPredictor) => Self::new(
+                Exit::Unreachable,
+                format!("{message}\n  start one: sweep-train serve --controller {server}"),
+            ),
+            Some(why) => {
+                let (exit, fix) = of_models(why);
+                let fix = metadata(status, "fix").or(fix.map(str::to_owned));
+                Self::new(exit, fix.map_or_else(|| message.to_owned(), |fix| format!("{message}\n  {fix}")))
+            }
             None => match status.code() {
                 Code::Unavailable => Self::unreachable(server, &root_cause(status)),
                 Code::Unimplemented => Self::new(
@@ -92,6 +100,23 @@ impl Failure {
                 code => Self::new(Exit::Unexpected, format!("{server} answered {code:?}: {message}")),
             },
         }
+    }
+}
+
+/// What a refusal about models comes to, and what to do where the controller does not say.
+fn of_models(why: Reason) -> (Exit, Option<&'static str>) {
+    match why {
+        Reason::ModelNotFound => (Exit::NotFound, None),
+        Reason::ModelTaken => (
+            Exit::Conflict,
+            Some("put this one in its place: --replace\n  or call it otherwise:     --name NAME"),
+        ),
+        Reason::NothingToPromote => {
+            (Exit::Nothing, Some("see what is stored of it: sweep-ctl trial files TRIAL"))
+        }
+        Reason::PredictorBusy => (Exit::Unreachable, None),
+        Reason::PictureUnreadable | Reason::PictureTooLarge => (Exit::Usage, None),
+        _ => (Exit::Unexpected, None),
     }
 }
 

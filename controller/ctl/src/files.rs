@@ -1,4 +1,4 @@
-//! `trial files` and `trial download`: checkpoints in the artifact store.
+//! `trial files`, `trial download` and what `model download` has of it: files in the artifact store.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -39,12 +39,19 @@ pub(crate) struct DownloadArgs {
     /// SWEEP/NUMBER.
     #[arg(allow_hyphen_values = true)]
     trial: String,
-    /// The folder they are put into; it is made if it is missing.
-    #[arg(default_value = ".")]
-    folder: PathBuf,
+    #[command(flatten)]
+    into: Folder,
     /// The checkpoint of this step.
     #[arg(long, value_name = "STEP")]
     step: Option<u64>,
+}
+
+/// Where files go.
+#[derive(Debug, Args)]
+pub(crate) struct Folder {
+    /// The folder they are put into; it is made if it is missing.
+    #[arg(default_value = ".")]
+    folder: PathBuf,
     /// Put new files in the place of others of the same name.
     #[arg(long)]
     overwrite: bool,
@@ -156,16 +163,32 @@ fn chosen<'c>(
 pub(crate) async fn download(client: &mut Client, output: Format, args: DownloadArgs) -> Result<(), Failure> {
     let (trial, detail) = client.trial(&args.trial).await?;
     let checkpoint = chosen(&show::trial_id(&trial), &detail.checkpoints, args.step)?;
-    std::fs::create_dir_all(&args.folder).map_err(|error| unwritable(&args.folder, &error))?;
-    let placed: Vec<_> =
-        checkpoint.files.iter().map(|file| (args.folder.join(&file.name), file.clone())).collect();
-    if let Some((place, _)) = placed.iter().find(|(place, _)| place.exists() && !args.overwrite) {
+    let what = format!("the checkpoint of step {}", checkpoint.step);
+    let wanted = Wanted { what, step: checkpoint.step, files: &checkpoint.files, into: &args.into };
+    place(client, output, &wanted).await
+}
+
+/// Files to be fetched from the controller.
+pub(crate) struct Wanted<'a> {
+    /// In words.
+    pub(crate) what: String,
+    pub(crate) step: u64,
+    pub(crate) files: &'a [v1::FileRef],
+    pub(crate) into: &'a Folder,
+}
+
+/// Fetches files into a folder, and prints where they are.
+pub(crate) async fn place(client: &mut Client, output: Format, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    let Folder { folder, overwrite } = wanted.into;
+    std::fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
+    let placed: Vec<_> = wanted.files.iter().map(|file| (folder.join(&file.name), file.clone())).collect();
+    if let Some((place, _)) = placed.iter().find(|(place, _)| place.exists() && !overwrite) {
         return Err(Failure::new(
             Exit::Conflict,
             format!("{} is there already\n  put the new one in its place: --overwrite", place.display()),
         ));
     }
-    let size: u64 = checkpoint.files.iter().map(|file| file.size).sum();
+    let size: u64 = wanted.files.iter().map(|file| file.size).sum();
     let progress = Progress::of_bytes(size);
     for (place, file) in &placed {
         fetch(client, file, place, &progress).await?;
@@ -181,7 +204,7 @@ pub(crate) async fn download(client: &mut Client, output: Format, args: Download
     let json = |(place, file): &(PathBuf, v1::FileRef)| {
         object([
             ("file", place.display().to_string().into()),
-            ("step", checkpoint.step.into()),
+            ("step", wanted.step.into()),
             ("size", file.size.into()),
             ("sha256", file.sha256.clone().into()),
         ])
@@ -193,8 +216,7 @@ pub(crate) async fn download(client: &mut Client, output: Format, args: Download
         format,
         false,
     )?)?;
-    let (size, count) = (show::bytes(size), placed.len());
-    say(&format!("the checkpoint of step {}: {size} in {count} files", checkpoint.step));
+    say(&format!("{}: {} in {} files", wanted.what, show::bytes(size), placed.len()));
     Ok(())
 }
 

@@ -270,7 +270,7 @@ pub(crate) fn whole_trial_json(
     whole
 }
 
-fn file_json(file: &v1::FileRef) -> Value {
+pub(crate) fn file_json(file: &v1::FileRef) -> Value {
     object([
         ("name", file.name.clone().into()),
         ("size", file.size.into()),

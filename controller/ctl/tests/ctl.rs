@@ -9,6 +9,8 @@
 mod hand;
 #[path = "ctl/json.rs"]
 mod json;
+#[path = "ctl/models.rs"]
+mod models;
 #[path = "ctl/running.rs"]
 mod running;
 

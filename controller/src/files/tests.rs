@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::json;
 use sweep_core::retention::SPARED;
 use sweep_core::search::{Origin, Why};
 use sweep_core::value::Params;
 use sweep_proto::content;
 use sweep_store::{
-    Agent, Checkpoint, Claim, Claimed, Event, EventKind, MemoryStore, NewTrial, PostgresStore, Store,
+    Agent, Checkpoint, Claim, Claimed, Event, EventKind, Media, MemoryStore, NewTrial, PostgresStore, Store,
 };
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use super::*;
 use crate::app::Creation;
 
 /// A controller, and a trial that an agent holds.
-async fn scene(store: Arc<dyn Store>, place: &Path) -> (App, AttemptKey) {
+pub(crate) async fn scene(store: Arc<dyn Store>, place: &Path) -> (App, AttemptKey) {
     let folder = place.join("artifacts").display().to_string();
     let artifacts = Artifacts::open(&folder, &place.join("incoming")).await.unwrap();
     let lease = Duration::from_secs(60);
@@ -81,6 +82,30 @@ async fn keep(app: &App, key: AttemptKey, seq: u64, bytes: &[u8]) -> FileRef {
     file
 }
 
+/// Stores files as a trial's model of this step, with a score, and tells what it scored.
+pub(crate) async fn keep_model(app: &App, key: AttemptKey, seq: u64, files: &[(&str, &[u8])]) {
+    let record = Checkpoint {
+        step: seq,
+        epoch: Some(1.0),
+        path: String::new(),
+        metrics: BTreeMap::from([("f1".to_owned(), 0.5)]),
+        resume: false,
+        stored: false,
+        files: Vec::new(),
+    };
+    let scores = Media { name: "validation-scores".to_owned(), step: seq, value: json!({"images": 7}) };
+    let kinds = [EventKind::Checkpoint(record), EventKind::Media(scores)];
+    let events = kinds.map(|kind| Event { at_ms: app.clock.now_ms(), kind });
+    app.store.attempt_report(key, seq, events.into(), app.clock.now_ms()).await.unwrap();
+    let mut kept = Vec::new();
+    for (name, bytes) in files {
+        let file = FileRef { name: (*name).to_owned(), ..file(bytes) };
+        assert!(app.put_file(key, &file, 0, bytes).await.unwrap().complete);
+        kept.push(file);
+    }
+    app.store_checkpoint(key, seq, kept).await.unwrap();
+}
+
 /// Removes what nothing needs, as if the time that it is spared were over.
 async fn clean_later(app: &App) {
     let later = app.clock.now_ms() + i64::try_from(SPARED.as_millis()).unwrap() + 1;
@@ -105,6 +130,26 @@ async fn a_file_that_an_agent_was_told_is_here_stays_until_its_checkpoint_is_sto
     assert!(has(&app, &first).await);
     clean_later(&app).await;
     assert!(has(&app, &first).await && !has(&app, &second).await);
+}
+
+#[tokio::test]
+async fn the_files_of_a_model_outlive_its_checkpoint() {
+    let place = tempfile::tempdir().unwrap();
+    let (app, key) = scene(Arc::new(MemoryStore::new()), place.path()).await;
+    keep_model(&app, key, 1, &[("1.safetensors", b"first"), ("1.json", b"{}")]).await;
+    let trial = sweep_store::TrialName::Id(key.trial);
+    let promotion =
+        sweep_store::Promotion { id: Uuid::now_v7(), trial, name: None, step: None, replace: false };
+    let model = app.promote(promotion).await.unwrap().model;
+    // Equal scores: the newer one displaces it.
+    keep_model(&app, key, 3, &[("3.safetensors", b"second")]).await;
+    let checkpoints = app.store.trial_get(&model.trial()).await.unwrap().checkpoints;
+    assert_eq!(checkpoints.iter().map(|one| one.stored).collect::<Vec<_>>(), [false, true]);
+    clean_later(&app).await;
+    assert!(has(&app, &model.files[0]).await && has(&app, &model.files[1]).await);
+    app.remove_model(&model.name).await.unwrap();
+    clean_later(&app).await;
+    assert!(!has(&app, &model.files[0]).await && !has(&app, &model.files[1]).await);
 }
 
 #[tokio::test]

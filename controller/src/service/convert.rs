@@ -17,6 +17,8 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::refuse;
+use crate::models::Shown;
+use crate::predictors::Predictor;
 
 pub(super) fn uuid(name: &str, text: &str) -> Result<Uuid, Status> {
     text.parse().map_err(|_| refuse::field(name, &format!("`{text}` is not a UUID")))
@@ -184,6 +186,35 @@ pub(super) fn resume_point(point: ResumePoint) -> v1::ResumePoint {
 
 pub(super) fn media(media: Media) -> v1::MediaRecord {
     v1::MediaRecord { name: media.name, step: media.step, value_json: media.value.to_string() }
+}
+
+pub(super) fn model(shown: Shown) -> v1::Model {
+    let Shown { model, is_default, made_up, validation, test, predictors } = shown;
+    let text = |value: Option<serde_json::Value>| value.map(|value| value.to_string()).unwrap_or_default();
+    let predictor = |one: Predictor| v1::Predictor {
+        loaded: one.loaded.contains(&model.id),
+        url: one.url,
+        device: one.device,
+        version: one.version,
+    };
+    v1::Model {
+        predictors: predictors.into_iter().map(predictor).collect(),
+        id: model.id.to_string(),
+        params_json: json(&model.params),
+        name: model.name,
+        sweep_id: model.sweep,
+        sweep_name: model.sweep_name,
+        number: model.number,
+        step: model.step,
+        epoch: model.epoch,
+        metrics: model.metrics.into_iter().collect(),
+        promoted_at_ms: model.promoted_at_ms,
+        is_default,
+        files: model.files.into_iter().map(v1::FileRef::from).collect(),
+        made_up,
+        validation_json: text(validation),
+        test_json: text(test),
+    }
 }
 
 /// The events of a report, and the number of the first.

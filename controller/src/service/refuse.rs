@@ -10,9 +10,9 @@ use tracing::error;
 use crate::app::CreateError;
 use crate::artifacts::ArtifactError;
 use crate::files::FileError;
+use crate::predict::{Code, Refusal};
 
 /// A store's error as the client sees it.
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 pub(super) fn store(error: StoreError) -> Status {
     let message = error.to_string();
     match error {
@@ -29,6 +29,10 @@ pub(super) fn store(error: StoreError) -> Status {
             .status_with(message, HashMap::from([("acknowledged_seq".to_owned(), acknowledged.to_string())])),
         StoreError::CheckpointUnknown { .. } => Reason::CheckpointUnknown.status(message),
         StoreError::FileGone { .. } => Reason::FileMissing.status(message),
+        StoreError::ModelNotFound { .. } => prediction(&error.into()),
+        StoreError::ModelTaken { .. } => Reason::ModelTaken.status(message),
+        StoreError::ModelName(_) => Reason::InvalidArgument.status(message),
+        StoreError::NotPromoted { .. } => Reason::NothingToPromote.status(message),
         StoreError::Closed => Reason::ShuttingDown.status(message),
         StoreError::DiskFull { .. } => {
             error!("{message}; free some room: agents keep what they have, and go on by themselves");
@@ -68,6 +72,19 @@ pub(super) fn file(error: FileError) -> Status {
         FileError::Artifacts(error) => artifacts(error),
         FileError::Store(error) => store(error),
     }
+}
+
+/// A prediction that was not made: what failed, and what to do.
+pub(super) fn prediction(refusal: &Refusal) -> Status {
+    let reason = match refusal.code {
+        Code::Unreadable => Reason::PictureUnreadable,
+        Code::TooLarge => Reason::PictureTooLarge,
+        Code::NoModel => Reason::ModelNotFound,
+        Code::NoPredictor => Reason::NoPredictor,
+        Code::Busy => Reason::PredictorBusy,
+        Code::Internal => Reason::PredictorFailed,
+    };
+    reason.status_with(refusal.message.clone(), HashMap::from([("fix".to_owned(), refusal.fix.clone())]))
 }
 
 /// A field that cannot be read.

@@ -17,10 +17,11 @@ use uuid::Uuid;
 use crate::edge;
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
-use crate::rules::{checkpoints, claims, ends, reads, reports, stops, sweeps, wishes};
+use crate::rules::{checkpoints, claims, ends, models, reads, reports, stops, sweeps, wishes};
 use crate::{
     Agent, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry,
-    NewSweep, NewTrial, Reported, Result, Retry, Store, Sweep, Trial, TrialDetail, TrialFilter, TrialName,
+    Model, NewSweep, NewTrial, Promotion, Reported, Result, Retry, Store, Sweep, Trial, TrialDetail,
+    TrialFilter, TrialName,
 };
 
 pub(crate) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
@@ -192,6 +193,23 @@ impl<B: Backend> Store for B {
 
     async fn files_removed(&self, contents: Vec<String>) -> Result<()> {
         write!(self, contents, |tx| checkpoints::removed(tx, &contents))
+    }
+
+    async fn model_promote(&self, promotion: Promotion, now_ms: i64) -> Result<Model> {
+        write!(self, promotion, |tx| models::promote(tx, &promotion, now_ms))
+    }
+
+    async fn model_list(&self) -> Result<Vec<Model>> {
+        self.read().await?.models().await
+    }
+
+    async fn model_get(&self, name: &str) -> Result<Model> {
+        models::get(&mut *self.read().await?, name).await
+    }
+
+    async fn model_remove(&self, name: &str, now_ms: i64) -> Result<Model> {
+        let model = name.to_owned();
+        write!(self, model, |tx| models::remove(tx, &model, now_ms))
     }
 
     async fn lease_expire(&self, lease: Lease<AttemptKey>, now_ms: i64) -> Result<Option<Finished>> {

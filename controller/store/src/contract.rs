@@ -66,6 +66,14 @@ macro_rules! cases {
             a_sweep_that_is_over_lets_go_of_what_waiting_trials_could_go_on_from
             a_finished_trial_keeps_its_best_model_only
             a_cap_lets_go_of_the_worst_trials_models
+            the_best_stored_model_is_promoted_or_that_of_a_step
+            a_trial_without_a_stored_model_is_not_promoted
+            a_promotion_sent_twice_is_one_model
+            a_name_is_taken_unless_it_is_replaced
+            a_model_keeps_its_files_when_its_trial_lets_go_of_them
+            files_that_a_model_shares_stay_as_long_as_anything_points_to_them
+            a_promotion_beside_a_displacement_keeps_its_files
+            promotions_of_one_name_at_one_time_are_one_model
             a_trial_that_gets_on_is_moved_as_often_as_it_takes
             non_finite_objectives_never_count
             watchers_see_each_change_once
@@ -132,6 +140,7 @@ mod checkpoints;
 mod claims;
 mod ends;
 mod faults;
+mod models;
 mod objectives;
 mod reports;
 mod scene;
@@ -145,6 +154,7 @@ pub(crate) use checkpoints::*;
 pub(crate) use claims::*;
 pub(crate) use ends::*;
 pub(crate) use faults::*;
+pub(crate) use models::*;
 pub(crate) use objectives::*;
 pub(crate) use reports::*;
 pub(crate) use scene::*;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use sweep_core::promotion::{NotAName, NotPromoted};
 use sweep_core::sweep::{NotExtended, SweepEvent, SweepState};
 use sweep_core::trial::{TrialEvent, TrialState};
 use thiserror::Error;
@@ -33,6 +34,14 @@ pub enum StoreError {
     /// The artifact store has lost it, or is about to: send it again.
     #[error("the file {sha256} is not kept, or is being removed; send it again")]
     FileGone { sha256: String },
+    #[error("{}", no_model(name))]
+    ModelNotFound { name: String },
+    #[error(transparent)]
+    ModelName(NotAName),
+    #[error("a model is called `{name}` already: trial {trial} at step {step}")]
+    ModelTaken { name: String, trial: String, step: u64 },
+    #[error("no model can be made of trial {trial}: {why}")]
+    NotPromoted { trial: String, why: NotPromoted },
     #[error("agent {agent} is not registered")]
     AgentUnknown { agent: uuid::Uuid },
     /// The database cannot be opened, and what to do about it.
@@ -47,6 +56,14 @@ pub enum StoreError {
     Corrupt { what: String },
     #[error("the store is shutting down")]
     Closed,
+}
+
+fn no_model(name: &str) -> String {
+    if name == crate::NEWEST {
+        "no model has been promoted".to_owned()
+    } else {
+        format!("no model is called `{name}`")
+    }
 }
 
 impl StoreError {

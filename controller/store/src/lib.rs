@@ -43,6 +43,9 @@ pub use postgres::PostgresStore;
 pub use postgres::cluster;
 pub use sqlite::SqliteStore;
 
+/// What stands for the newest sweep or model where a name is asked for.
+pub const NEWEST: &str = "-";
+
 /// Short for this crate's results.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
@@ -153,6 +156,29 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::AttemptStale`], [`StoreError::FileGone`] while one is being removed.
     async fn files_wanted(&self, key: AttemptKey, contents: Vec<String>, now_ms: i64) -> Result<()>;
+
+    /// Makes a model of a trial's stored checkpoint: its files stay as long as the model does, whatever becomes of the
+    /// checkpoint. The same again changes nothing; with `replace` the model becomes the newest.
+    ///
+    /// # Errors
+    /// [`StoreError::TrialNotFound`], [`StoreError::NotPromoted`], [`StoreError::ModelName`],
+    /// [`StoreError::ModelTaken`] unless it is to be replaced.
+    async fn model_promote(&self, promotion: Promotion, now_ms: i64) -> Result<Model>;
+
+    /// All models, newest first.
+    async fn model_list(&self) -> Result<Vec<Model>>;
+
+    /// A model by its name, or [`NEWEST`].
+    ///
+    /// # Errors
+    /// [`StoreError::ModelNotFound`].
+    async fn model_get(&self, name: &str) -> Result<Model>;
+
+    /// Removes a model by its whole name, and lets go of its files; what it was.
+    ///
+    /// # Errors
+    /// [`StoreError::ModelName`], [`StoreError::ModelNotFound`].
+    async fn model_remove(&self, name: &str, now_ms: i64) -> Result<Model>;
 
     /// Contents (SHA-256) of the artifact store that nothing points to, and of which nothing was heard for some time.
     /// Nothing can point to them any more until [`Store::files_removed`]; those that were named before and not told removed

@@ -292,6 +292,50 @@ pub struct Checkpoint {
     pub files: Vec<FileRef>,
 }
 
+/// A wish that a trial's checkpoint becomes a model.
+#[derive(Debug, Clone)]
+pub struct Promotion {
+    /// The model's, if it is a new one.
+    pub id: Uuid,
+    pub trial: TrialName,
+    /// `None`: `SWEEP-NUMBER`.
+    pub name: Option<String>,
+    /// `None`: the best.
+    pub step: Option<u64>,
+    /// Whether it takes the place of another model of its name.
+    pub replace: bool,
+}
+
+/// A checkpoint that a person chose to use.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    pub id: Uuid,
+    pub name: String,
+    /// The attempt that told of the checkpoint.
+    pub key: AttemptKey,
+    /// The number of the checkpoint's record among the attempt's events.
+    pub seq: u64,
+    pub sweep: String,
+    pub sweep_name: String,
+    /// The trial's number and parameters.
+    pub number: u64,
+    pub params: Params,
+    pub step: u64,
+    pub epoch: Option<f64>,
+    /// Of the checkpoint.
+    pub metrics: BTreeMap<String, f64>,
+    pub promoted_at_ms: i64,
+    /// In the artifact store; the main file first.
+    pub files: Vec<FileRef>,
+}
+
+impl Model {
+    /// The trial as people name it.
+    pub fn trial(&self) -> TrialName {
+        TrialName::Number { sweep: self.sweep.clone(), number: self.number }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Media {
     pub name: String,

@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 pub(crate) use self::records::*;
 use crate::{
-    Agent, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, NewSweep, NewTrial, Result, Sweep, Trial,
-    TrialName,
+    Agent, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, Model, NewSweep, NewTrial, Result, Sweep,
+    Trial, TrialName,
 };
 
 /// What can be asked of the tables, in a transaction or outside one.
@@ -59,6 +59,9 @@ pub(crate) trait Rows: Send {
     async fn leases(&mut self) -> Result<Vec<Lease<AttemptKey>>>;
     async fn checkpoints(&mut self, trial: Uuid) -> Result<Vec<Checkpoint>>;
     async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>>;
+    /// Newest first.
+    async fn models(&mut self) -> Result<Vec<Model>>;
+    async fn model(&mut self, name: &str) -> Result<Option<Model>>;
     /// What the stop rule said, in the order it did.
     async fn judgements(&mut self, sweep: &str) -> Result<Vec<Judgement>>;
     /// Packed points by attempt, in the order they came.
@@ -83,7 +86,7 @@ pub(crate) enum Pick {
 /// Where transactions run beside each other, rows are locked in this order: sweep, trial, attempt. `sweep_lock` and
 /// `attempt_locked` say what a rule relies on; a backend with one writer has nothing to do for them.
 pub(crate) trait Tables:
-    SweepTables + TrialTables + AttemptTables + CheckpointTables + StopTables
+    SweepTables + TrialTables + AttemptTables + CheckpointTables + ModelTables + StopTables
 {
     fn rows(&mut self) -> &mut dyn Rows;
 }
@@ -211,6 +214,17 @@ pub(crate) trait CheckpointTables: Send {
     async fn orphans_take(&mut self, now_ms: i64) -> Result<Vec<String>>;
     /// A content was removed; nothing happens if it came back since.
     async fn orphan_forget(&mut self, sha256: &str) -> Result<()>;
+}
+
+/// Models, which point to contents of the artifact store as checkpoints do.
+#[async_trait]
+pub(crate) trait ModelTables: Send {
+    /// Whether it was stored; `false`: the name is taken.
+    async fn model_insert(&mut self, model: &NewModel<'_>, now_ms: i64) -> Result<bool>;
+    /// A model is the newest again.
+    async fn model_renew(&mut self, id: Uuid, now_ms: i64) -> Result<()>;
+    /// Removes a model. Its files are kept until then at least, and as long as others point to them.
+    async fn model_delete(&mut self, id: Uuid, keep_until_ms: i64) -> Result<()>;
 }
 
 /// What stop rules remember. A sweep that is judged is this transaction's alone.

@@ -54,6 +54,7 @@ async fn reflection_lists_and_describes_every_service() {
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",
             "sweep.v1.AgentService",
+            "sweep.v1.ModelService",
             "sweep.v1.SweepService"
         ]
     );
@@ -66,7 +67,7 @@ async fn health_is_served_by_grpc_and_by_http() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&sqlite(&folder.path().join("sweep.db")));
     let mut client = HealthClient::new(server.channel().await);
-    for service in ["", "sweep.v1.SweepService", "sweep.v1.AgentService"] {
+    for service in ["", "sweep.v1.SweepService", "sweep.v1.AgentService", "sweep.v1.ModelService"] {
         let request = HealthCheckRequest { service: service.to_owned() };
         let status = client.check(request).await.unwrap().into_inner().status;
         assert_eq!(

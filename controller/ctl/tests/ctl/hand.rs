@@ -130,6 +130,10 @@ pub(crate) fn point(step: u64, loss: f64) -> v1::event::Kind {
     v1::event::Kind::Metrics(v1::MetricPoint { step, epoch: None, values })
 }
 
+pub(crate) fn media(name: &str, step: u64, value: &str) -> v1::event::Kind {
+    v1::event::Kind::Media(v1::MediaRecord { name: name.to_owned(), step, value_json: value.to_owned() })
+}
+
 fn facts() -> v1::event::Kind {
     v1::event::Kind::Facts(v1::AttemptFacts {
         command: vec!["train.py".to_owned()],

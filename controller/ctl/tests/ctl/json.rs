@@ -4,7 +4,8 @@ use regex::Regex;
 use sweep_proto::v1;
 
 use super::Place;
-use super::hand::{Hand, line, point};
+use super::hand::{Hand, line, media, point};
+use super::models::Predictor;
 
 /// Text without what is another every time.
 fn steady(place: &Place, sweep: &str, text: &str) -> String {
@@ -17,6 +18,7 @@ fn steady(place: &Place, sweep: &str, text: &str) -> String {
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
         (r"answers in \d+ ms", "answers in N ms"),
+        (r"http://127\.0\.0\.1:\d+", "PREDICTOR"),
         (r#""(from|to|bytes)": [\d.]+"#, r#""$1": "N""#),
     ] {
         text = Regex::new(pattern).unwrap().replace_all(&text, word).into_owned();
@@ -37,6 +39,7 @@ async fn scene(place: &Place) -> (String, Hand) {
     let mut held = hand.claim().await;
     hand.tell(&mut held, vec![point(1, 0.25), line("half")]).await;
     hand.checkpoint(&mut held, 1, "1.safetensors", b"weights").await;
+    hand.tell(&mut held, vec![media("validation-scores", 1, r#"{"images": 7}"#)]).await;
     hand.finish(held, v1::Outcome::Succeeded, "").await;
     let held = hand.claim().await;
     hand.finish(held, v1::Outcome::Failed, "exit code 1").await;
@@ -50,6 +53,8 @@ async fn every_command_prints_the_json_that_is_documented() {
     let place = Place::start().await;
     let (id, _hand) = scene(&place).await;
     let trial = |number: u64| format!("{id}/{number}");
+    let _predictor = Predictor::start(&place);
+    place.file("face.jpg", "a picture");
     let (one, two, three) = (trial(1), trial(2), trial(3));
     let mut shown = std::collections::BTreeSet::new();
     for (name, arguments) in [
@@ -64,6 +69,14 @@ async fn every_command_prints_the_json_that_is_documented() {
         ("trial_diff", vec!["trial", "diff", &one, &two]),
         ("trial_files", vec!["trial", "files", &two]),
         ("trial_download", vec!["trial", "download", &two]),
+        ("media", vec!["media", &two]),
+        ("media_value", vec!["media", &two, "--name", "validation-scores", "--step", "1"]),
+        ("model_promote", vec!["model", "promote", &two, "--name", "faces"]),
+        ("model_list", vec!["model", "list"]),
+        ("model_show", vec!["model", "show"]),
+        ("model_download", vec!["model", "download", "faces", "fetched"]),
+        ("predict", vec!["predict", "face.jpg"]),
+        ("model_rm", vec!["model", "rm", "faces"]),
         ("wait", vec!["wait", &id, "--for", "trials=3"]),
         ("export", vec!["export", &id, "--out", "trials.parquet"]),
         ("plot_history", vec!["plot", "history", &id]),
@@ -115,7 +128,7 @@ async fn every_command_prints_the_json_that_is_documented() {
     ];
     for name in commands(&place, &[]).await {
         let name = name.as_str();
-        let elsewhere = ["model", "predict", "simulate", "importance", "ask-tell", "pareto", "curves"];
+        let elsewhere = ["simulate", "importance", "ask-tell", "pareto", "curves"];
         assert!(
             shown.contains(name) || others.contains(&name) || elsewhere.contains(&name),
             "`{name}` has no snapshot of its JSON"
@@ -144,9 +157,11 @@ async fn every_help_page_leads_with_examples() {
         let (examples, usage) = (help.find("Examples:"), help.find("Usage:"));
         assert!(examples.is_some_and(|examples| Some(examples) < usage), "{name}: {help}");
     }
-    for name in commands(&place, &["trial"]).await {
-        let help = place.ctl(&["trial", &name, "--help"]).await.out;
-        assert!(help.contains("Examples:") || name == "show", "{name}: {help}");
+    for group in ["trial", "model"] {
+        for name in commands(&place, &[group]).await {
+            let help = place.ctl(&[group, &name, "--help"]).await.out;
+            assert!(help.contains("Examples:") || name == "show", "{name}: {help}");
+        }
     }
 }
 

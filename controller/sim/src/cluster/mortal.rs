@@ -15,8 +15,8 @@ use sweep_core::sweep::{Extension, SweepEvent};
 use sweep_core::trial::TrialState;
 use sweep_store::{
     Agent, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish, Finished, LogEntry,
-    MemoryStore, NewSweep, NewTrial, Reported, Result, Retry, Store, StoreError, Sweep, Trial, TrialDetail,
-    TrialFilter, TrialName,
+    MemoryStore, Model, NewSweep, NewTrial, Promotion, Reported, Result, Retry, Store, StoreError, Sweep,
+    Trial, TrialDetail, TrialFilter, TrialName,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -261,6 +261,22 @@ impl Store for Mortal {
         self.hear(&[key]).await;
         let note = |_: &str, (): &()| self.history.renewed(&[key]);
         self.write(Deed::Other, self.store.files_wanted(key, contents, now_ms), note).await
+    }
+
+    async fn model_promote(&self, promotion: Promotion, now_ms: i64) -> Result<Model> {
+        self.write(Deed::Other, self.store.model_promote(promotion, now_ms), |_, _| {}).await
+    }
+
+    async fn model_list(&self) -> Result<Vec<Model>> {
+        self.read(self.store.model_list()).await
+    }
+
+    async fn model_get(&self, name: &str) -> Result<Model> {
+        self.read(self.store.model_get(name)).await
+    }
+
+    async fn model_remove(&self, name: &str, now_ms: i64) -> Result<Model> {
+        self.write(Deed::Other, self.store.model_remove(name, now_ms), |_, _| {}).await
     }
 
     async fn files_orphaned(&self, now_ms: i64) -> Result<Vec<String>> {

@@ -174,6 +174,21 @@ pub(super) const TABLES: &[Table] = &[
             ("place", Int),
         ],
     },
+    Table {
+        name: "model",
+        columns: &[
+            ("id", Id),
+            ("name", Text),
+            ("trial_id", Id),
+            ("attempt", Int),
+            ("seq", Int),
+            ("promoted_at", Int),
+        ],
+    },
+    Table {
+        name: "model_file",
+        columns: &[("model_id", Id), ("name", Text), ("sha256", Text), ("size", Int), ("place", Int)],
+    },
     Table { name: "orphan_file", columns: &[("sha256", Text), ("keep_until", Int), ("removing", Flag)] },
     Table {
         name: "media",

@@ -8,14 +8,15 @@ use sweep_core::retention::Retention;
 use sweep_core::stop::{Stops, SweepRule};
 use sweep_core::sweep::SweepEvent;
 use sweep_core::trial::Outcome;
+use uuid::Uuid;
 
 use super::tables::TABLES;
 use super::*;
 use crate::cluster::cluster;
 use crate::contract::{NOW, Scene, new_sweep, trial};
 use crate::{
-    Checkpoint, CheckpointFiles, Event, EventKind, Facts, Location, LogLine, Media, NewSweep, Store,
-    StoreError, TrialName, postgres, sqlite,
+    Checkpoint, CheckpointFiles, Event, EventKind, Facts, Location, LogLine, Media, NewSweep, Promotion,
+    Store, StoreError, TrialName, postgres, sqlite,
 };
 
 /// A file with something in every table.
@@ -58,16 +59,21 @@ async fn file(folder: &tempfile::TempDir) -> (Location, String) {
         stored: false,
         files: Vec::new(),
     };
-    let others = [others, vec![at(EventKind::Checkpoint(newer))]].concat();
+    let model = Checkpoint { step: 5, resume: false, ..newer.clone() };
+    let checkpoints = [newer, model].map(|one| at(EventKind::Checkpoint(one)));
+    let others = [others, checkpoints.into()].concat();
     scene.store.attempt_report(key, 4, others, NOW).await.expect("stores");
     // The second displaces the first, whose file is an orphan then.
-    for (seq, content) in [(6, "0a"), (8, "0b")] {
+    for (seq, content) in [(6, "0a"), (8, "0b"), (9, "0c")] {
         let files = vec![FileRef::new("größe", content.repeat(32), 1 << 40).expect("is a file")];
         scene.store.files_wanted(key, vec![content.repeat(32)], NOW).await.expect("is noted");
         let told = CheckpointFiles { key, seq, files, retention: Retention::default() };
         scene.store.checkpoint_store(told, NOW).await.expect("keeps");
     }
-    scene.finish(key, Outcome::Failed, 8).await.expect("ends");
+    let trial = TrialName::Id(key.trial);
+    let promotion = Promotion { id: Uuid::now_v7(), trial, name: None, step: None, replace: false };
+    scene.store.model_promote(promotion, NOW).await.expect("promotes");
+    scene.finish(key, Outcome::Failed, 9).await.expect("ends");
     let (again, _) = scene.claim().await;
     scene.report(again, 1, &[0.5]).await.expect("stores");
     (location, scene.sweep)
@@ -76,6 +82,7 @@ async fn file(folder: &tempfile::TempDir) -> (Location, String) {
 /// Everything a person can see of a sweep.
 async fn seen(store: &dyn Store, sweep: &str) -> String {
     let mut text = format!("{:?}", store.sweep_find(sweep).await.expect("is there"));
+    text.push_str(&format!("{:?}", store.model_list().await.expect("lists")));
     for number in 1..=5 {
         let name = TrialName::Number { sweep: sweep.to_owned(), number };
         let detail = store.trial_get(&name).await.expect("is there");

@@ -5,11 +5,11 @@ use sweep_core::retention::{AWAITED, Retention, SPARED};
 
 use super::*;
 
-fn file(name: &str, content: u8) -> FileRef {
+pub(super) fn file(name: &str, content: u8) -> FileRef {
     FileRef::new(name, format!("{content:02x}").repeat(32), 100).expect("is a file")
 }
 
-fn checkpoint(step: u64, resume: bool, f1: f64) -> Event {
+pub(super) fn checkpoint(step: u64, resume: bool, f1: f64) -> Event {
     let metrics = BTreeMap::from([("f1".to_owned(), f1)]);
     let path = format!("/runs/{step}.safetensors");
     let record = Checkpoint { step, epoch: None, path, metrics, resume, stored: false, files: Vec::new() };
@@ -17,15 +17,15 @@ fn checkpoint(step: u64, resume: bool, f1: f64) -> Event {
 }
 
 impl Scene {
-    async fn tell(&self, key: AttemptKey, seq: u64, event: Event) {
+    pub(super) async fn tell(&self, key: AttemptKey, seq: u64, event: Event) {
         self.store.attempt_report(key, seq, vec![event], self.now()).await.expect("stores");
     }
 
-    async fn keep(&self, key: AttemptKey, seq: u64, files: &[FileRef]) -> Result<()> {
+    pub(super) async fn keep(&self, key: AttemptKey, seq: u64, files: &[FileRef]) -> Result<()> {
         self.keep_with(key, seq, files, Retention::default()).await
     }
 
-    async fn keep_with(
+    pub(super) async fn keep_with(
         &self,
         key: AttemptKey,
         seq: u64,
@@ -68,23 +68,23 @@ impl Scene {
     }
 
     /// What may be removed at this moment.
-    async fn due(&self) -> Vec<String> {
+    pub(super) async fn due(&self) -> Vec<String> {
         let mut due = self.store.files_orphaned(self.now()).await.expect("answers");
         due.sort();
         due
     }
 
     /// What may be removed once the time is over that it is spared.
-    async fn orphans(&self) -> Vec<String> {
+    pub(super) async fn orphans(&self) -> Vec<String> {
         self.pass(SPARED);
         self.due().await
     }
 
-    fn pass(&self, time: Duration) {
+    pub(super) fn pass(&self, time: Duration) {
         self.clock.fetch_add(time.as_millis() as i64, Ordering::SeqCst);
     }
 
-    async fn stored_steps(&self, number: u64) -> Vec<u64> {
+    pub(super) async fn stored_steps(&self, number: u64) -> Vec<u64> {
         let name = TrialName::Number { sweep: self.sweep.clone(), number };
         let detail = self.store.trial_get(&name).await.expect("is there");
         detail.checkpoints.iter().filter(|one| one.stored).map(|one| one.step).collect()

@@ -98,6 +98,14 @@ struct Orphan {
     removing: bool,
 }
 
+#[derive(Clone)]
+struct ModelRow {
+    name: String,
+    checkpoint: Seq,
+    files: Vec<FileRef>,
+    promoted_at: i64,
+}
+
 /// A sweep's id and a trial's number.
 type Place = (String, u64);
 /// A sweep's id, a bracket, a rung, and a trial's number.
@@ -126,6 +134,7 @@ struct State {
     batches: Table<Seq, PackedBatch>,
     checkpoints: Table<Seq, Checkpoint>,
     files: Table<Seq, Vec<FileRef>>,
+    models: Table<Uuid, ModelRow>,
     orphans: Table<String, Orphan>,
     media: Table<Seq, Media>,
     judgements: Table<Place, Judgement>,
@@ -133,7 +142,7 @@ struct State {
 }
 
 impl State {
-    fn tables(&mut self) -> [&mut dyn Undo; 15] {
+    fn tables(&mut self) -> [&mut dyn Undo; 16] {
         [
             &mut self.sweeps,
             &mut self.sweep_requests,
@@ -146,6 +155,7 @@ impl State {
             &mut self.batches,
             &mut self.checkpoints,
             &mut self.files,
+            &mut self.models,
             &mut self.orphans,
             &mut self.media,
             &mut self.judgements,

@@ -11,10 +11,10 @@ use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
-use super::{Held, State, TrialRow};
+use super::{Held, ModelRow, State, TrialRow};
 use crate::port::{Pick, Rows};
 use crate::{
-    AttemptKey, AttemptRow, Checkpoint, Media, Result, Sweep, Trial, TrialName, count_of, ended_words,
+    AttemptKey, AttemptRow, Checkpoint, Media, Model, Result, Sweep, Trial, TrialName, count_of, ended_words,
 };
 
 impl State {
@@ -35,6 +35,28 @@ impl State {
             verdict: row.judged.verdict.clone(),
             ..row.trial.clone()
         }
+    }
+
+    /// A model with what its trial and its checkpoint say; nothing deletes those.
+    fn whole_model(&self, id: Uuid, row: &ModelRow) -> Option<Model> {
+        let (trial, attempt, seq) = row.checkpoint;
+        let checkpoint = self.checkpoints.get(&row.checkpoint)?;
+        let (sweep, number) = self.places.get(&trial)?.clone();
+        Some(Model {
+            id,
+            name: row.name.clone(),
+            key: AttemptKey { trial, attempt },
+            seq,
+            sweep_name: self.sweeps.get(&sweep)?.sweep.name.clone(),
+            params: self.trials.get(&(sweep.clone(), number))?.trial.params.clone(),
+            sweep,
+            number,
+            step: checkpoint.step,
+            epoch: checkpoint.epoch,
+            metrics: checkpoint.metrics.clone(),
+            promoted_at_ms: row.promoted_at,
+            files: row.files.clone(),
+        })
     }
 
     /// Trials with an objective, best first.
@@ -203,6 +225,17 @@ impl Rows for Held {
 
     async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>> {
         Ok(self.media.range(of_trial(trial)).map(|(_, row)| row.clone()).collect())
+    }
+
+    async fn models(&mut self) -> Result<Vec<Model>> {
+        let mut rows: Vec<_> = self.models.range(..).collect();
+        rows.sort_by_key(|&(id, row)| std::cmp::Reverse((row.promoted_at, *id)));
+        Ok(rows.into_iter().filter_map(|(id, row)| self.whole_model(*id, row)).collect())
+    }
+
+    async fn model(&mut self, name: &str) -> Result<Option<Model>> {
+        let found = self.models.range(..).find(|(_, row)| row.name == name);
+        Ok(found.and_then(|(id, row)| self.whole_model(*id, row)))
     }
 
     async fn judgements(&mut self, sweep: &str) -> Result<Vec<Judgement>> {

@@ -2,10 +2,12 @@
 
 mod attempts;
 mod checkpoints;
+mod models;
 mod stops;
 mod sweeps;
 mod trials;
 
+use sweep_core::file::FileRef;
 use uuid::Uuid;
 
 use super::{Held, Key, Seq, TrialRow};
@@ -34,7 +36,17 @@ impl Held {
     }
 
     fn is_pointed_to(&self, sha256: &str) -> bool {
-        self.files.values().flatten().any(|file| file.sha256 == sha256)
+        let of_models = self.models.values().flat_map(|model| &model.files);
+        self.files.values().flatten().chain(of_models).any(|file| file.sha256 == sha256)
+    }
+
+    /// Contents that something pointed to are kept until then at least.
+    fn spare(&mut self, files: Vec<FileRef>, keep_until_ms: i64) {
+        for FileRef { sha256, .. } in files {
+            let mut orphan = self.orphans.get(&sha256).copied().unwrap_or_default();
+            orphan.keep_until_ms = orphan.keep_until_ms.max(keep_until_ms);
+            self.orphans.set(sha256, orphan);
+        }
     }
 
     /// Bytes of a checkpoint's files.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sweep_core::breaker::{Bench, Record};
 use sweep_core::fault::{End, Faults};
+use sweep_core::file::FileRef;
 use sweep_core::stop::{Account, Judged, Stops};
 use sweep_core::sweep::SweepState;
 use sweep_core::trial::TrialState;
@@ -29,6 +30,17 @@ pub(crate) struct StoredModel {
     pub(crate) objective: Option<f64>,
     /// Bytes.
     pub(crate) size: u64,
+}
+
+/// A checkpoint that becomes a model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewModel<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) name: &'a str,
+    pub(crate) key: AttemptKey,
+    pub(crate) seq: u64,
+    /// The main file first.
+    pub(crate) files: &'a [FileRef],
 }
 
 /// How a row is kept from others.

@@ -64,11 +64,11 @@ async fn let_go(tx: &mut dyn Tables, trial: Uuid, gone: &[Stored], now_ms: i64) 
 }
 
 /// Each hash once, in the order in which rows are locked.
-fn in_order<'a>(contents: impl Iterator<Item = &'a String>) -> BTreeSet<&'a String> {
+pub(super) fn in_order<'a>(contents: impl Iterator<Item = &'a String>) -> BTreeSet<&'a String> {
     contents.collect()
 }
 
-fn later(now_ms: i64, by: Duration) -> i64 {
+pub(super) fn later(now_ms: i64, by: Duration) -> i64 {
     now_ms.saturating_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX))
 }
 
@@ -119,11 +119,11 @@ pub(super) async fn rewind(
     Ok(target.and_then(|target| summaries.get(target.name.as_str())?.best(target.goal)))
 }
 
-fn goal(target: Option<&Objective>) -> Goal {
+pub(super) fn goal(target: Option<&Objective>) -> Goal {
     target.map_or(Goal::Minimize, |target| target.goal)
 }
 
-fn metric(target: Option<&Objective>) -> Option<&str> {
+pub(super) fn metric(target: Option<&Objective>) -> Option<&str> {
     target.map(|target| target.name.as_str())
 }
 

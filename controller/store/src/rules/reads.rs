@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::port::{Pick, Rows};
 use crate::{
-    Changes, LogEntry, Result, StoreError, Sweep, Trial, TrialDetail, TrialFilter, TrialName, codec,
+    Changes, LogEntry, NEWEST, Result, StoreError, Sweep, Trial, TrialDetail, TrialFilter, TrialName, codec,
 };
 
 /// Up to so many trials are asked for their metrics one by one; more are met in one pass over the sweep.
@@ -54,7 +54,7 @@ pub(super) async fn whole(rows: &mut dyn Rows, name: &TrialName) -> Result<Trial
 /// The id that a name means: an id, a prefix of one only, or `-` for the newest.
 async fn resolve(rows: &mut dyn Rows, name: &str) -> Result<String> {
     let missing = || StoreError::SweepNotFound { name: name.to_owned() };
-    if name == "-" {
+    if name == NEWEST {
         return rows.sweep_newest().await?.ok_or_else(missing);
     }
     if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {

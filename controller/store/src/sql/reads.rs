@@ -14,7 +14,12 @@ use uuid::Uuid;
 
 use super::{Sql, SqlRow as _, rows, statements as sql, values};
 use crate::port::{Pick, Rows};
-use crate::{AttemptKey, AttemptRow, Checkpoint, Media, Result, Sweep, Trial, TrialName};
+use crate::{AttemptKey, AttemptRow, Checkpoint, Media, Model, Result, Sweep, Trial, TrialName};
+
+async fn with_files(sql: &mut impl Sql, model: Model) -> Result<Model> {
+    let found = sql.fetch(&sql::MODEL_FILES, values![model.id]).await?;
+    Ok(Model { files: found.iter().map(rows::file).collect::<Result<_>>()?, ..model })
+}
 
 #[async_trait]
 impl<C: Sql> Rows for C {
@@ -132,6 +137,21 @@ impl<C: Sql> Rows for C {
 
     async fn media(&mut self, trial: Uuid) -> Result<Vec<Media>> {
         self.fetch(&sql::MEDIA_OF_TRIAL, values![trial]).await?.iter().map(rows::media).collect()
+    }
+
+    async fn models(&mut self) -> Result<Vec<Model>> {
+        let mut models = Vec::new();
+        for row in self.fetch(&sql::MODELS, values![]).await? {
+            models.push(with_files(self, rows::model(&row)?).await?);
+        }
+        Ok(models)
+    }
+
+    async fn model(&mut self, name: &str) -> Result<Option<Model>> {
+        match self.fetch_optional(&sql::MODEL_BY_NAME, values![name]).await? {
+            Some(row) => Ok(Some(with_files(self, rows::model(&row)?).await?)),
+            None => Ok(None),
+        }
     }
 
     async fn judgements(&mut self, sweep: &str) -> Result<Vec<Judgement>> {

@@ -22,8 +22,8 @@ use crate::port::{
     SweepStanding,
 };
 use crate::{
-    Assignment, AttemptKey, AttemptRow, Checkpoint, Media, Objective, Result, StoreError, Sweep, Trial,
-    ended_words,
+    Assignment, AttemptKey, AttemptRow, Checkpoint, Media, Model, Objective, Result, StoreError, Sweep,
+    Trial, ended_words,
 };
 
 /// What a driver's error about a column is to us.
@@ -362,5 +362,24 @@ pub(super) fn stored_model(row: &impl SqlRow) -> Result<StoredModel> {
         number: count(row, "number")?,
         objective: row.real("objective")?,
         size: count(row, "size")?,
+    })
+}
+
+/// A model, its files still to be filled in.
+pub(super) fn model(row: &impl SqlRow) -> Result<Model> {
+    Ok(Model {
+        id: row.id("id")?,
+        name: text(row, "name")?,
+        key: AttemptKey { trial: row.id("trial_id")?, attempt: small(row, "attempt")? },
+        seq: count(row, "seq")?,
+        sweep: text(row, "sweep_id")?,
+        sweep_name: text(row, "sweep_name")?,
+        number: count(row, "number")?,
+        params: json(row, "params")?,
+        step: count(row, "step")?,
+        epoch: row.real("epoch")?,
+        metrics: json(row, "metrics")?,
+        promoted_at_ms: int(row, "promoted_at")?,
+        files: Vec::new(),
     })
 }

@@ -107,6 +107,15 @@ macro_rules! checkpoint_size {
     };
 }
 
+macro_rules! model_columns {
+    () => {
+        "select m.id, m.name, m.trial_id, m.attempt, m.seq, m.promoted_at, c.step, c.epoch, c.metrics, t.sweep_id, t.number, \
+         t.params, s.name as sweep_name from model m \
+         join checkpoint c on c.trial_id = m.trial_id and c.attempt = m.attempt and c.seq = m.seq \
+         join trial t on t.id = m.trial_id join sweep s on s.id = t.sweep_id "
+    };
+}
+
 macro_rules! trial_insert {
     ($rows:literal) => {
         concat!(
@@ -264,10 +273,26 @@ statements! { ALL:
     FILE_WANT, "announcing a file" = "insert into orphan_file (sha256, keep_until) values ($1, $2) \
         on conflict (sha256) do update set keep_until = excluded.keep_until where not orphan_file.removing";
     FILE_ADOPT, "pointing to a file" = "delete from orphan_file where sha256 = $1 and not removing";
-    FILE_POINTED_TO, "pointing to a file" = "select sha256 from checkpoint_file where sha256 = $1 limit 1";
+    FILE_POINTED_TO, "pointing to a file" = "select sha256 from checkpoint_file where sha256 = $1 \
+        union all select sha256 from model_file where sha256 = $1 limit 1";
     ORPHANS_TAKE, "finding orphans" = "update orphan_file set removing = true where removing or (keep_until <= $1 and not exists \
-        (select 1 from checkpoint_file f where f.sha256 = orphan_file.sha256)) returning sha256";
+        (select 1 from checkpoint_file f where f.sha256 = orphan_file.sha256) and not exists \
+        (select 1 from model_file f where f.sha256 = orphan_file.sha256)) returning sha256";
     ORPHAN_FORGET, "forgetting an orphan" = "delete from orphan_file where sha256 = $1 and removing";
+    MODEL_INSERT, "promoting a model" = "insert into model (id, name, trial_id, attempt, seq, promoted_at) \
+        values ($1, $2, $3, $4, $5, $6) on conflict (name) do nothing";
+    MODEL_FILE_INSERT, "promoting a model" = "insert into model_file (model_id, name, sha256, size, place) \
+        values ($1, $2, $3, $4, $5)";
+    MODEL_RENEW, "promoting a model" = "update model set promoted_at = $2 where id = $1";
+    MODEL_ORPHANS, "removing a model" = "insert into orphan_file (sha256, keep_until) \
+        select distinct sha256, cast($2 as bigint) from model_file where model_id = $1 \
+        order by sha256 on conflict (sha256) do update set keep_until = excluded.keep_until \
+        where orphan_file.keep_until < excluded.keep_until";
+    MODEL_FILES_DELETE, "removing a model" = "delete from model_file where model_id = $1";
+    MODEL_DELETE, "removing a model" = "delete from model where id = $1";
+    MODELS, "listing models" = concat!(model_columns!(), "order by m.promoted_at desc, m.id desc");
+    MODEL_BY_NAME, "reading a model" = concat!(model_columns!(), "where m.name = $1");
+    MODEL_FILES, "reading a model" = "select name, sha256, size from model_file where model_id = $1 order by place";
     MEDIA_INSERT, "storing a record" = "insert into media (trial_id, attempt, seq, name, step, value) \
         values ($1, $2, $3, $4, $5, $6)";
     MEDIA_OF_TRIAL, "reading a trial" = "select name, step, value from media where trial_id = $1 order by attempt, seq";

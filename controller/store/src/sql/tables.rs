@@ -2,6 +2,7 @@
 
 mod attempts;
 mod checkpoints;
+mod models;
 mod stops;
 mod sweeps;
 mod trials;

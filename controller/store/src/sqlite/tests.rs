@@ -37,6 +37,8 @@ const SCANS: &[&str] = &[
     "ATTEMPTS_LIVE",
     // Once a minute, and what nothing points to is few.
     "ORPHANS_TAKE",
+    // Asked by people, and models are few.
+    "MODELS",
     // Every few seconds; sweeps are few.
     "SWEEPS_RULED",
     // The rows they are given.
@@ -57,6 +59,10 @@ const SORTS: &[&str] = &[
     "CHECKPOINT_ORPHANS",
     "CHECKPOINTS_STORED",
     "FILES_OF_TRIAL",
+    // Of one model, or of those that there are: few.
+    "MODEL_FILES",
+    "MODEL_ORPHANS",
+    "MODELS",
 ];
 
 /// No statement's work grows with the database unless it is known to: whatever is added is looked at here.

@@ -40,11 +40,7 @@ impl CheckpointTables for Held {
         let gone = self.files.get(&place).cloned().unwrap_or_default();
         self.files.remove(&place);
         self.checkpoints.update(&place, |row| row.stored = false);
-        for FileRef { sha256, .. } in gone {
-            let mut orphan = self.orphans.get(&sha256).copied().unwrap_or_default();
-            orphan.keep_until_ms = orphan.keep_until_ms.max(keep_until_ms);
-            self.orphans.set(sha256, orphan);
-        }
+        self.spare(gone, keep_until_ms);
         Ok(())
     }
 
