@@ -35,7 +35,7 @@ const drawing = (page: Page, chart: string) => page.getByRole('img', { name: new
 test('a brush on an axis filters the table and the other plots, and a click clears it', async () => {
   const { page, ...watched } = await sweepPage()
   const before = await drawing(page, 'History')
-  // The first axis is lr: its upper half, the higher rates.
+  // The first axis is lr, whose list of values spans decades and so is logarithmic: its upper half, the higher rates.
   const canvas = page.getByRole('img', { name: /^Parallel/ })
   const width = (await canvas.boundingBox())!.width
   await drag(page, 'Parallel', [44 / width, 0.1], [44 / width, 0.5])

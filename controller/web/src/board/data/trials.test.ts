@@ -61,6 +61,13 @@ test('a parameter of numbers that gets a word becomes one of words', () => {
   expect((trials.params.get('lr')!.held as Words).words).toHaveLength(4)
 })
 
+test('a list of values that spans decades is drawn on a logarithmic axis', () => {
+  const trials = new Trials(Goal.MAXIMIZE)
+  const param = (name: string, values: number[]) => ({ name, varying: true, values: { case: 'numbers' as const, value: numbers(values) } })
+  trials.apply(table({ rows: 3, numbers: numbers([1, 2, 3]), states: Uint8Array.of(5, 5, 5), params: [param('lr', [0.001, 0.01, 0.1]), param('depth', [1, 2, 3]), param('shift', [0, 1, 100])] }))
+  expect(['p:lr', 'p:depth', 'p:shift'].map((key) => columnOf(trials, key, NAMES)!.log)).toEqual([true, false, false])
+})
+
 test('columns before anybody chose leave out what never varies', () => {
   expect(defaultColumns(three(), NAMES)).toEqual(['number', 'state', 'objective', 'p:lr', 'p:net', 'steps', 'time', 'agent', 'reason'])
 })

@@ -125,7 +125,6 @@ export class Trials {
       this.params.set(given.name, param)
     }
     param.varying = given.varying
-    param.log = given.log
     if (given.values.case === 'words' && !(param.held instanceof Words)) param.held = worded(param.held, this.rows)
     if (param.held instanceof Words) {
       const held = param.held
@@ -136,6 +135,7 @@ export class Trials {
     } else if (given.values.case === 'numbers') {
       this.#put(param.held, column.numbers(given.values.value, at.length), at)
     }
+    param.log = given.log || (given.varying && !(param.held instanceof Words) && isLadder(param.held.values.subarray(0, this.rows)))
   }
 
   #put(into: Numbers, values: Float64Array, at: Uint32Array): void {
@@ -155,6 +155,18 @@ function worded(from: Numbers, rows: number): Words {
   to.reserve(rows)
   from.values.forEach((value, row) => (to.values[row] = Number.isNaN(value) ? NaN : to.place(String(value))))
   return to
+}
+
+/** Whether these are few different values over zero that span decades, as a list of learning rates does: a list has no scale in
+ *  the sweep file, and is drawn on a logarithmic one. */
+function isLadder(values: Float64Array): boolean {
+  const seen = new Set<number>()
+  for (const value of values) {
+    if (Number.isNaN(value) || seen.has(value)) continue
+    if (value <= 0 || seen.size >= 30) return false
+    seen.add(value)
+  }
+  return seen.size >= 3 && Math.max(...seen) / Math.min(...seen) >= 50
 }
 
 /** The word that a number already goes by, `0.10` for 0.1. */
