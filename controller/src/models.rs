@@ -33,6 +33,9 @@ pub(crate) struct Shown {
     pub(crate) predictors: Vec<Predictor>,
 }
 
+/// What is in a file, piece by piece.
+type Content = BoxStream<'static, Result<Bytes, ArtifactError>>;
+
 /// What descriptions say, by their hashes: a content never changes.
 pub(crate) type Descriptions = Arc<Mutex<HashMap<String, Option<bool>>>>;
 
@@ -121,7 +124,7 @@ impl App {
         &self,
         name: &str,
         file: &str,
-    ) -> Result<Option<(FileRef, BoxStream<'static, Result<Bytes, ArtifactError>>)>, FileError> {
+    ) -> Result<Option<(FileRef, Content)>, FileError> {
         let model = self.store.model_get(name).await?;
         let Some(file) = model.files.into_iter().find(|one| one.name == file) else { return Ok(None) };
         let content = self.get_file(&file.sha256, 0).await?;

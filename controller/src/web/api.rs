@@ -1,12 +1,10 @@
-//! Plain HTTP beside gRPC: the web pages, and models and predictions for them and for programs (docs/models.md). Handlers are
-//! thin: in, do, out.
+//! Models and predictions over plain HTTP, for pages and programs: docs/models.md. Handlers are thin: in, do, out.
 //!
 //! Invariants: no answer carries CORS headers, so a page of another origin reads nothing; what changes something takes
 //! `application/json` or another method than GET and POST, so such a page cannot ask for it without being refused first.
 
 mod answer;
 mod models;
-mod pages;
 mod predict;
 mod predictors;
 mod samples;
@@ -16,13 +14,8 @@ use axum::routing::{delete, get, post};
 
 use crate::app::App;
 
-/// Everything that is not gRPC.
-pub(crate) fn router(app: App) -> Router {
-    Router::new().route("/healthz", get(async || "ok\n")).merge(pages::router()).merge(api(app))
-}
-
 /// The routes below `/api/v1` of models and predictions.
-fn api(app: App) -> Router {
+pub(super) fn router(app: App) -> Router {
     Router::new()
         .route("/api/v1/models", get(models::list))
         .route("/api/v1/models/{name}", get(models::one))
