@@ -12,8 +12,8 @@ use crate::precision::Precision;
 use crate::saved::Saved;
 use crate::score::calibration::softmax;
 
-/// What pictures are looked at in, whatever the model was trained in: an answer is not to depend on which other pictures
-/// went through the model with it, and in bf16 it does.
+/// What pictures are looked at in, whatever the model was trained in: an answer is not to hang on how a processor computes
+/// batches of this or that size in half precision.
 pub const PRECISION: Precision = Precision::F32;
 
 /// What a model says of one picture: per head the classes from likeliest to least, with probabilities.
@@ -95,10 +95,29 @@ mod tests {
     use super::*;
     use crate::config::tests::parse;
 
-    /// A model of random weights, made more decided than those are, and noise of several kinds to look at: the largest
-    /// difference of a probability between a look at one picture and at all of them.
-    fn apart(precision: &str) -> f64 {
-        let config = parse(&["--path=x", "--resnet_type=resnet18", "--image_size=64", precision]).unwrap();
+    /// The largest difference of a probability between two looks.
+    fn apart(one: &Guess, other: &Guess) -> f64 {
+        let share = |classes: &[(&str, f64)], name: &str| {
+            classes.iter().find(|(class, _)| *class == name).map(|(_, share)| *share).unwrap()
+        };
+        let heads = one.iter().zip(other);
+        let each = heads.flat_map(|(one, other)| one.iter().map(|(name, a)| (a - share(other, name)).abs()));
+        each.fold(0.0, f64::max)
+    }
+
+    /// Of random weights, made more decided than those are; on noise of several kinds: how far pictures are from each
+    /// other, and how far a look at one of them from a look at all.
+    fn measured() -> (f64, f64) {
+        let parameters = [
+            "--path=x",
+            "--precision=f32",
+            "--layer1=64",
+            "--layer2=32",
+            "--layer3=16",
+            "--image_size=64",
+            "--resnet_type=resnet18",
+        ];
+        let config = parse(&parameters).unwrap();
         tch::manual_seed(5);
         let model = Model::new(&config, Device::Cpu);
         tch::no_grad(|| {
@@ -107,32 +126,20 @@ mod tests {
             }
         });
         let looker = Looker { model, device: Device::Cpu, fitting: config.fitting, side: 64 };
-        let square = |seed: u32| Square {
-            pixels: (0..64 * 64 * 3u32)
-                .map(|at| ((at ^ seed).wrapping_mul(2_654_435_761 + seed) >> 24) as u8)
-                .collect(),
-            width: 64,
-            height: 64,
+        let square = |number: u32| {
+            let byte = |at: u32| ((at / number).wrapping_mul(2_654_435_761) >> 24) as u8;
+            Square { pixels: (0..64 * 64 * 3).map(byte).collect(), width: 64, height: 64 }
         };
         let squares: Vec<Square> = (1..14).map(square).collect();
         let together = looker.look(&squares.iter().collect::<Vec<_>>()).unwrap();
-        let differences = squares.iter().zip(together).map(|(square, together)| {
-            let alone = looker.look(&[square]).unwrap().remove(0);
-            let each = alone.iter().zip(&together).flat_map(|(alone, together)| {
-                alone.iter().map(|(class, share)| {
-                    let other = together.iter().find(|(name, _)| name == class).unwrap().1;
-                    (share - other).abs()
-                })
-            });
-            each.fold(0.0, f64::max)
-        });
-        differences.fold(0.0, f64::max)
+        let alone = |square| looker.look(&[square]).unwrap().remove(0);
+        let moved = squares.iter().zip(&together).map(|(square, together)| apart(&alone(square), together));
+        (apart(&together[0], &together[12]), moved.fold(0.0, f64::max))
     }
 
     #[test]
     fn an_answer_does_not_depend_on_what_else_is_in_the_batch() {
-        let measured = ["--precision=f32", "--precision=bf16", "--precision=fp16"].map(apart);
-        assert!(measured[0] < 1e-5, "{measured:?}");
-        assert!(measured[1] < 1e-9, "MEASURED {measured:?}");
+        let (pictures, looks) = measured();
+        assert!(pictures > 0.01 && looks < 1e-5, "{pictures} {looks}");
     }
 }

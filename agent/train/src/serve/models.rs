@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::watch;
+
 use super::Say;
 use super::controller::{Controller, Myself, Offered};
 use super::refusal::Refusal;
@@ -20,6 +22,8 @@ struct Inner {
     named: Option<String>,
     shelf: Shelf,
     chosen: Mutex<Chosen>,
+    /// Whether the controller was asked once, whatever came of it.
+    asked: watch::Sender<bool>,
     /// One model is fetched and loaded at a time.
     loading: tokio::sync::Mutex<()>,
     say: Say,
@@ -43,8 +47,8 @@ impl Models {
         say: Say,
     ) -> Self {
         let chosen = Mutex::new(Chosen::Unknown("the controller was not heard of yet".to_owned()));
-        let loading = tokio::sync::Mutex::default();
-        Self { inner: Arc::new(Inner { controller, me, named, shelf, chosen, loading, say }) }
+        let (asked, loading) = (watch::Sender::new(false), tokio::sync::Mutex::default());
+        Self { inner: Arc::new(Inner { controller, me, named, shelf, chosen, asked, loading, say }) }
     }
 
     fn chosen(&self) -> Chosen {
@@ -57,12 +61,13 @@ impl Models {
     /// # Errors
     /// Why the controller was not reached.
     pub(super) fn beat(&self) -> Result<Option<String>, String> {
-        let Inner { controller, me, named, shelf, chosen, .. } = &*self.inner;
+        let Inner { controller, me, named, shelf, chosen, asked, .. } = &*self.inner;
         let heard = controller.register(me, &shelf.ids()).and_then(|offered| match named {
             None => Ok(offered),
             Some(name) => Ok(controller.models()?.into_iter().find(|model| is(model, name))),
         });
         let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.send_replace(true);
         match heard {
             Ok(Some(offered)) => {
                 let id = offered.id.clone();
@@ -95,6 +100,11 @@ impl Models {
     /// # Errors
     /// [`Refusal::NoModel`], or [`Refusal::Internal`] when it cannot be had.
     pub(super) async fn get(&self, asked: Option<&str>) -> Result<Arc<Loaded>, Refusal> {
+        if asked.is_none() {
+            // The first answer of the controller may be on its way. The sender lives as long as this.
+            let mut asks = self.inner.asked.subscribe();
+            let _asked = asks.wait_for(|&asked| asked).await.is_ok();
+        }
         let (asked, known) = match (asked, self.chosen()) {
             (Some(asked), _) => (asked.to_owned(), None),
             (None, Chosen::This(offered)) => (offered.id.clone(), Some(offered)),
