@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { HeadScores, Model, Scores } from './api'
-import { curl, mismatch, percent, shown, spoken, timesInTen, worth } from './wording'
+import { curl, mismatch, percent, sentence, shown, spoken, timesInTen, worth } from './wording'
 
 const scores = (images: number, macro_f1: number, accuracy: number): Scores => {
   const head: HeadScores = { macro_f1, accuracy }
@@ -60,6 +60,13 @@ describe('pictures of another kind than the training data', () => {
     expect(mismatch(model({ made_up: false }), true)).toMatch(/trained on something else/)
     expect(mismatch(model({ made_up: null }), true)).toMatch(/not recorded/)
     expect(mismatch(model({ made_up: null }), false)).toBeNull()
+  })
+})
+
+describe('a message of the controller', () => {
+  it('is shown as a sentence', () => {
+    expect(sentence('it is no whole JPEG')).toBe('It is no whole JPEG.')
+    expect(sentence('There is none.')).toBe('There is none.')
   })
 })
 

@@ -59,6 +59,12 @@ export function mismatch(model: Model, drawings: boolean): string | null {
     : 'These samples are drawings. Whether this model was trained on drawings is not recorded; if not, what it says of them means nothing.'
 }
 
+/** A message that programs get, as a sentence: `the queue is full` becomes `The queue is full.` */
+export function sentence(message: string): string {
+  const text = message.trim()
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.')
+}
+
 /** One sentence for a screen reader. */
 export function spoken(prediction: Record<Head, Guess[]>): string {
   const head = (name: string, guesses: Guess[], count: number) =>

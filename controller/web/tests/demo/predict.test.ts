@@ -114,16 +114,16 @@ describe('a promoted model', () => {
     expect(test).not.toBeNull()
     expect(age).toContain(`test F1 ${test?.heads.age.macro_f1.toFixed(2)}`)
     expect(await page.locator('main').innerText()).toContain(`trial ${shared.sweep}/1`)
-    await shot(page, 'demo-sample')
+    await shot(page, 'demo-sample', { whole: true })
     expect(await barriers(page)).toEqual([])
   })
 
   it('is shown in dark colours and on a narrow screen', async () => {
     await page.emulateMedia({ colorScheme: 'dark' })
-    await shot(page, 'demo-dark')
+    await shot(page, 'demo-dark', { whole: true })
     await page.setViewportSize({ width: 390, height: 800 })
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
-    await shot(page, 'demo-narrow')
+    await shot(page, 'demo-narrow', { whole: true })
     await page.emulateMedia({ colorScheme: 'light' })
     await page.setViewportSize({ width: 1200, height: 800 })
   })
@@ -137,7 +137,7 @@ describe('a promoted model', () => {
     const prediction = await answerTo(() => chooser.setFiles({ name: 'me.jpg', mimeType: 'image/jpeg', buffer: picture }))
     expect(apart(prediction, await predicted(picture, 'me.jpg'))).toBeLessThan(1e-4)
     await page.getByText('made-up faces, which are drawings').waitFor()
-    await shot(page, 'demo-upload')
+    await shot(page, 'demo-upload', { whole: true })
   })
 
   it('answers what is dropped on the page, and what is pasted into it', async () => {
@@ -170,7 +170,7 @@ describe('a promoted model', () => {
     await page.getByRole('button', { name: 'Turn the camera on' }).click()
     const prediction = await answerTo(() => page.getByRole('button', { name: 'Take a picture' }).click())
     expect(prediction.image).toEqual({ width: 640, height: 480 })
-    await shot(page, 'demo-camera')
+    await shot(page, 'demo-camera', { whole: true })
     await page.getByRole('tab', { name: 'upload' }).click()
   })
 

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 import { finished, run, Running } from './process'
+import { SHOTS } from './shot'
 
-/** Trains in seconds on two cores; what it learns does not matter. */
-const SWEEP = `
+/** Trains in seconds on two cores; what it learns does not matter, unless it is looked at. */
+const SWEEP = (epochs: number) => `
 program: sweep-train
 name: made-up faces
 method: random
@@ -19,7 +20,7 @@ parameters:
   resnet_type: {value: resnet18}
   image_size: {value: 32}
   augment: {value: none}
-  epochs: {value: 1}
+  epochs: {value: ${epochs}}
   batch_size: {value: 32}
   lr: {distribution: log_uniform_values, min: 0.0005, max: 0.002}
   layer1: {value: 64}
@@ -99,9 +100,9 @@ export class House {
 
   /** A sweep of real trainings over made-up faces, run to its end; gives its id. */
   async trained(): Promise<string> {
-    await this.train('synth', '--out', 'faces', '--count', '160', '--size', '64')
-    const sweep = await this.create(SWEEP)
-    await this.work(sweep)
+    await this.train('synth', '--out', 'faces', '--count', SHOTS ? '900' : '160', '--size', '64')
+    const sweep = await this.create(SWEEP(SHOTS ? 4 : 1))
+    await this.work(sweep, SHOTS ? 500 : 120)
     return sweep
   }
 

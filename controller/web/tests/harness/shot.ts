@@ -6,9 +6,12 @@ import type { Page } from 'playwright-core'
 
 const FOLDER = resolve(import.meta.dirname, '../../../../docs/img')
 
-/** Takes `docs/img/NAME.png` of what the window shows. */
-export async function shot(page: Page, name: string): Promise<void> {
-  if (!process.env['SWEEP_SHOTS']) return
+/** Whether this run takes pictures; then the models that are shown are trained for longer. */
+export const SHOTS = Boolean(process.env['SWEEP_SHOTS'])
+
+/** Takes `docs/img/NAME.png` of what the window shows, or of the whole page. */
+export async function shot(page: Page, name: string, { whole = false } = {}): Promise<void> {
+  if (!SHOTS) return
   mkdirSync(FOLDER, { recursive: true })
-  await page.screenshot({ path: `${FOLDER}/${name}.png`, animations: 'disabled' })
+  await page.screenshot({ path: `${FOLDER}/${name}.png`, animations: 'disabled', fullPage: whole })
 }
