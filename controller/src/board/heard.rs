@@ -38,12 +38,13 @@ impl Heard {
     /// What was not stored yet; it counts as stored from now on.
     fn take(&self) -> Vec<(Uuid, i64)> {
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = heard.iter_mut().filter(|(_, moment)| !moment.stored);
-        let told = new.map(|(agent, moment)| {
-            moment.stored = true;
-            (*agent, moment.at_ms)
-        });
-        told.collect()
+        let mut new = Vec::new();
+        for (agent, moment) in &mut *heard {
+            if !std::mem::replace(&mut moment.stored, true) {
+                new.push((*agent, moment.at_ms));
+            }
+        }
+        new
     }
 }
 
