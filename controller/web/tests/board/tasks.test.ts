@@ -49,7 +49,7 @@ task('find the best trial and its parameters', async (person) => {
 
 task('why did trial 3 stop', async (person) => {
   await person.click(person.link('played'))
-  await person.click(person.button(/stopped early 11/))
+  await person.click(person.button(/stopped early 12/))
   await person.click(person.link(/^3\b/))
   await person.sees('What the stop rule said')
   await person.page.getByRole('region', { name: 'Why' }).getByText(/patience/).first().waitFor()
@@ -57,7 +57,7 @@ task('why did trial 3 stop', async (person) => {
 
 task('why did trials fail', async (person) => {
   await person.click(person.link('played'))
-  await person.click(person.button(/3 failed/))
+  await person.click(person.button(/2 failed/))
   await person.click(person.page.locator('tr[data-number] a').first())
   await person.page.getByRole('log').getByText('CUDA out of memory').waitFor()
 })
@@ -78,8 +78,8 @@ task('compare the two best', async (person) => {
 
 task('retry the failed', async (person) => {
   await person.click(person.link('played'))
-  await person.click(person.button('Retry failed (3)'))
-  await person.sees(/3 trials that failed are queued again/)
+  await person.click(person.button('Retry failed (2)'))
+  await person.sees(/2 trials that failed are queued again/)
   await person.click(person.button('Leave it'))
 })
 

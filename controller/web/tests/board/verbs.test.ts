@@ -53,15 +53,21 @@ test('cancel kills; a question can be left alone', async () => {
   await watched.close()
 })
 
-test('retry queues what failed again, and extend asks for more', async () => {
+test('retry queues what failed again', async () => {
   const watched = await stage.page(`#/sweeps/${stage.played}`)
   const { page } = watched
   stage.house.keep('mended', '')
-  await does(page, 'Retry failed (3)', /3 trials that failed are queued again.*The sweep is opened again/s, 'Retry 3')
-  await page.getByText('3 queued').waitFor()
+  await does(page, 'Retry failed (2)', /2 trials that failed are queued again.*The sweep is opened again/s, 'Retry 2')
+  await page.getByText('2 queued').waitFor()
   await stage.house.work(stage.played)
   await page.getByText('0 failed').waitFor()
-  // A grid has no more cells, but a random sweep has more points.
+  watched.quiet()
+  await watched.close()
+})
+
+test('extend asks for more, and opens what is finished', async () => {
+  const watched = await stage.page('#/')
+  const { page } = watched
   const { sweep, agent } = await stage.told('extended', 1)
   stage.play.say(0.5, 'end')
   await agent.ended
@@ -69,7 +75,7 @@ test('retry queues what failed again, and extend asks for more', async () => {
   await page.getByText('1 / 1').waitFor()
   await page.getByRole('button', { name: 'Extend' }).click()
   await page.getByRole('dialog').getByText(/It is opened again/).waitFor()
-  await page.getByLabel('more trials').fill('4')
+  await page.getByRole('spinbutton', { name: 'more trials' }).fill('4')
   await page.getByRole('dialog').getByRole('button', { name: 'Extend' }).click()
   await page.getByText('1 / 5').waitFor()
   watched.quiet()

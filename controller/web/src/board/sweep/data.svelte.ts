@@ -13,10 +13,6 @@ export class SweepData {
   version = $state(0)
   isLoaded = $state(false)
   problem = $state('')
-  names: Names = $derived({
-    objective: this.sweep?.objectiveName ?? '',
-    objectives: this.sweep?.objectives.map((one) => one.name) ?? [],
-  })
   /** The sweep file; lists and news leave it out. */
   text = $state('')
   priorJson = $state('')
@@ -25,6 +21,11 @@ export class SweepData {
 
   /** `id` may be a prefix, or `-`. */
   constructor(readonly asked: string) {}
+
+  /** Not derived: this outlives the page that made it, which a derived value does not. */
+  get names(): Names {
+    return { objective: this.sweep?.objectiveName ?? '', objectives: this.sweep?.objectives.map((one) => one.name) ?? [] }
+  }
 
   get id(): string {
     return this.sweep?.id ?? this.asked
