@@ -3,11 +3,13 @@ import { ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
 
 import { DashboardService } from '../wire/sweep/v1/dashboard_pb'
+import { ModelService } from '../wire/sweep/v1/predict_pb'
 import { SweepService } from '../wire/sweep/v1/sweep_pb'
 
 const transport = createGrpcWebTransport({ baseUrl: location.origin })
 
 export const board = createClient(DashboardService, transport)
+export const models = createClient(ModelService, transport)
 export const sweeps = createClient(SweepService, transport)
 
 /** What went wrong, in the controller's words. */

@@ -1,7 +1,7 @@
 /** The board before 10,000 trials of 100 points and five metrics: what a person waits for, and what the browser takes. */
-import { readFileSync } from 'node:fs'
+import { copyFileSync, readFileSync } from 'node:fs'
 
-import type { Browser, CDPSession, Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 import { open } from '../harness/browser'
@@ -16,21 +16,28 @@ let browser: Browser
 const found: [what: string, value: string, limit: string][] = []
 
 beforeAll(async () => {
-  house = await House.build({ prepare: async (folder) => void (await run('sweep-sim', ['fill', '--db', `sqlite://${folder}/sweep.db`, '--trials', String(TRIALS)], folder)) })
+  house = await House.build({ prepare: fill })
   browser = await open()
 })
 afterAll(async () => {
   await browser?.close()
   await house?.close()
   const wide = (text: string, width: number) => text.padEnd(width)
-  process.stdout.write(`\n${TRIALS.toLocaleString('en')} trials\n${found.map(([what, value, limit]) => `  ${wide(what, 58)} ${wide(value, 12)} ${limit}`).join('\n')}\n`)
+  console.log(`\n${TRIALS.toLocaleString('en')} trials\n${found.map(([what, value, limit]) => `  ${wide(what, 58)} ${wide(value, 12)} ${limit}`).join('\n')}`)
 })
+
+/** A database with the sweep; SWEEP_BENCH_DB names one that is there already. */
+async function fill(folder: string): Promise<void> {
+  const ready = process.env['SWEEP_BENCH_DB']
+  if (ready) copyFileSync(ready, `${folder}/sweep.db`)
+  else await run('sweep-sim', ['fill', '--db', `sqlite://${folder}/sweep.db`, '--trials', String(TRIALS)], folder)
+}
 
 const note = (what: string, value: string, limit: string) => found.push([what, value, limit])
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 
 /** Opens the sweep's page and gives the milliseconds until rows of its table were on the screen. */
-async function opened(): Promise<{ page: Page; paint: number; largest: number; session: CDPSession }> {
+async function opened(): Promise<{ page: Page; paint: number; largest: () => number }> {
   const page = await (await browser.newContext({ viewport: { width: 1400, height: 900 } })).newPage()
   const session = await page.context().newCDPSession(page)
   await session.send('Network.enable')
@@ -39,7 +46,7 @@ async function opened(): Promise<{ page: Page; paint: number; largest: number; s
   // The first row, and the frame after it: what a person can read.
   await page.addInitScript(() => {
     const watch = () => {
-      if (document.querySelector('tr[data-number]')) requestAnimationFrame(() => requestAnimationFrame(() => ((window as never as { painted: number }).painted = performance.now())))
+      if (document.querySelector('[role=row][data-number]')) requestAnimationFrame(() => requestAnimationFrame(() => ((window as never as { painted: number }).painted = performance.now())))
       else requestAnimationFrame(watch)
     }
     watch()
@@ -47,7 +54,7 @@ async function opened(): Promise<{ page: Page; paint: number; largest: number; s
   await page.goto(`${house.url}/#/sweeps/-`)
   await page.waitForFunction(() => (window as never as { painted?: number }).painted !== undefined)
   const paint = await page.evaluate(() => (window as never as { painted: number }).painted)
-  return { page, paint, largest, session }
+  return { page, paint, largest: () => largest }
 }
 
 /** Milliseconds from a person's act to the frame that answers it: the count of selected trials, or the first row, changes. */
@@ -72,15 +79,15 @@ test('the first useful paint, and the largest answer', async () => {
   let largest = 0
   for (let i = 0; i < 5; i++) {
     const one = await opened()
-    // Everything that the page asks by itself, on every tab.
-    for (const tab of ['Curves', 'Parameters', 'Timeline']) {
-      await one.page.getByRole('link', { name: tab, exact: true }).click()
-      await one.page.waitForLoadState('load')
-      await one.page.getByRole('img').first().waitFor()
-    }
-    await one.page.getByText(/grey: the middle/).waitFor().catch(() => undefined)
     paints.push(one.paint)
-    largest = Math.max(largest, one.largest)
+    // What the page asks by itself on every tab; once is enough.
+    if (i === 0) {
+      await one.page.getByRole('link', { name: 'Curves', exact: true }).click()
+      await one.page.getByText(/grey: the middle/).waitFor({ timeout: 120_000 })
+      await one.page.getByRole('link', { name: 'Parameters', exact: true }).click()
+      await one.page.getByText('PED-ANOVA').waitFor({ timeout: 120_000 })
+    }
+    largest = Math.max(largest, one.largest())
     await one.page.context().close()
   }
   note('first useful paint of the sweep page, median of 5', `${median(paints).toFixed(0)} ms`, `< ${LIMITS.paint} ms`)
@@ -95,9 +102,11 @@ test('a brush and a sort are answered', async () => {
   await canvas.scrollIntoViewIfNeeded()
   const box = (await canvas.boundingBox())!
   const brush = async (from: number, to: number) => {
-    await page.mouse.move(box.x + 44, box.y + from * box.height)
+    // The last axis is the objective: each stretch of it holds another number of trials.
+    const x = box.x + box.width - 44
+    await page.mouse.move(x, box.y + from * box.height)
     await page.mouse.down()
-    await page.mouse.move(box.x + 44, box.y + to * box.height, { steps: 3 })
+    await page.mouse.move(x, box.y + to * box.height, { steps: 3 })
     await page.mouse.up()
   }
   const times: number[] = []
@@ -106,7 +115,7 @@ test('a brush and a sort are answered', async () => {
   await page.getByRole('button', { name: 'Clear', exact: true }).click()
   const sorts: number[] = []
   for (const name of ['lr', 'dropout', 'lr', 'dropout', 'lr']) {
-    sorts.push(await answered(page, 'tr[data-number] td:nth-child(2)', () => page.getByRole('button', { name: new RegExp(`^${name}`) }).click()))
+    sorts.push(await answered(page, '[data-number] > :nth-child(2)', () => page.getByRole('button', { name: new RegExp(`^${name}`) }).click()))
   }
   note('sort by a head to the frame, median of 5', `${median(sorts).toFixed(0)} ms`, `< ${LIMITS.sort} ms`)
   await page.context().close()
@@ -127,7 +136,7 @@ test('the table scrolls, and the browser stays small', async () => {
       deltas.push(performance.now() - last)
       last = performance.now()
     }
-    return { deltas: deltas.slice(5), empty: document.querySelectorAll('tr[data-number]').length }
+    return { deltas: deltas.slice(5), empty: document.querySelectorAll('[role=row][data-number]').length }
   })
   const dropped = frames.deltas.filter((ms) => ms > 34).length
   note('frames dropped (> 34 ms) of 235 while scrolling 90 px a frame', String(dropped), '0')

@@ -76,10 +76,10 @@ test('states, an expression and a brush are one selection, and the address holds
   expect(count).toBeLessThan(12)
   await page.getByRole('button', { name: /^lr/ }).click()
   const link = page.url()
-  const rows = await page.locator('tr[data-number]').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-number')))
+  const rows = await page.locator('[role=row][data-number]').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-number')))
   const other = await stage.page(link.slice(stage.house.url.length + 1))
   await selects(other.page, count)
-  expect(await other.page.locator('tr[data-number]').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-number')))).toEqual(rows)
+  expect(await other.page.locator('[role=row][data-number]').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-number')))).toEqual(rows)
   expect(await other.page.getByLabel('Filter expression').inputValue()).toBe('val_f1 > 0.7 and net = wide')
   await page.getByLabel('Filter expression').fill('val_f1 >')
   await page.getByText('a value is missing at character 9').waitFor()
@@ -89,7 +89,7 @@ test('states, an expression and a brush are one selection, and the address holds
 
 test('a head sorts, another with shift joins it', async () => {
   const { page } = await sweepPage()
-  const first = () => page.locator('tr[data-number]').first().getAttribute('data-number')
+  const first = () => page.locator('[role=row][data-number]').first().getAttribute('data-number')
   expect(await page.getByRole('columnheader', { name: /val_f1/ }).getAttribute('aria-sort')).toBe('descending')
   await page.getByRole('button', { name: /^trial/ }).click()
   expect(await first()).toBe('1')

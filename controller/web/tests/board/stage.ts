@@ -7,6 +7,8 @@ import { Play, PLAYED, told } from '../harness/play'
 import { finished, type Running } from '../harness/process'
 
 export class Stage {
+  readonly #told: { sweep: string; agent: Running }[] = []
+
   private constructor(
     readonly house: House,
     readonly play: Play,
@@ -27,7 +29,9 @@ export class Stage {
   /** Creates a sweep whose trials do what they are told, and an agent with one slot for it. */
   async told(name: string, cap = 3): Promise<{ sweep: string; agent: Running }> {
     const sweep = await this.house.create(told(name, cap))
-    return { sweep, agent: this.house.start('sweep-agent', [sweep, '--slots', '1', '--name', `${name}-box`, '--state-dir', `agent-${name}`]) }
+    const agent = this.house.start('sweep-agent', [sweep, '--slots', '1', '--name', `${name}-box`, '--state-dir', `agent-${name}`])
+    this.#told.push({ sweep, agent })
+    return { sweep, agent }
   }
 
   async page(path: string, options?: BrowserContextOptions, before?: (page: Page) => Promise<void>): Promise<Watched> {
@@ -36,6 +40,11 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.browser.close()
+    // A trial that waits to be told outlives its agent, by design: it is cancelled, and then its agent ends.
+    for (const { sweep, agent } of this.#told) {
+      await this.house.ctl('cancel', sweep).catch(() => undefined)
+      await agent.stop()
+    }
     await this.house.close()
     this.play.close()
   }

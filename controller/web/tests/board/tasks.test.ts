@@ -58,7 +58,7 @@ task('why did trial 3 stop', async (person) => {
 task('why did trials fail', async (person) => {
   await person.click(person.link('played'))
   await person.click(person.button(/2 failed/))
-  await person.click(person.page.locator('tr[data-number] a').first())
+  await person.click(person.page.locator('[role=row][data-number] a').first())
   await person.page.getByRole('log').getByText('CUDA out of memory').waitFor()
 })
 
