@@ -113,7 +113,7 @@ pub(crate) async fn a_name_is_taken_unless_it_is_replaced(store: Any) {
     }
     let second = scene.promote(Promotion { replace: true, ..named(2) }).await.expect("promotes");
     assert_ne!(second.id, first.id);
-    assert_eq!(scene.store.model_list().await.expect("lists"), [second.clone()]);
+    assert_eq!(scene.store.model_list().await.expect("lists"), std::slice::from_ref(&second));
     assert_eq!(scene.store.model_remove("faces", scene.now()).await.expect("removes"), second);
     assert!(scene.store.model_list().await.expect("lists").is_empty());
     let again = scene.store.model_remove("faces", scene.now()).await;
