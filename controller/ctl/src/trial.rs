@@ -48,7 +48,7 @@ enum Verb {
 #[command(verbatim_doc_comment)]
 struct StopArgs {
     /// SWEEP/NUMBER.
-    #[arg(required = true, value_name = "TRIAL", allow_hyphen_values = true)]
+    #[arg(required = true, value_name = "TRIAL")]
     trials: Vec<String>,
 }
 

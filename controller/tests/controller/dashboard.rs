@@ -44,7 +44,7 @@ impl Answer {
         stream.write_all(&body).unwrap();
         let mut answer = Self { from: BufReader::new(stream), read: Vec::new() };
         let head = answer.head();
-        assert!(head[0].starts_with("HTTP/1.1 200"), "{head:?}");
+        assert!(head[0].starts_with("http/1.1 200"), "{head:?}");
         assert!(head.iter().any(|line| line == "transfer-encoding: chunked"), "{head:?}");
         answer
     }

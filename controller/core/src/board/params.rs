@@ -107,12 +107,12 @@ mod tests {
         let told: Vec<_> = columns.iter().map(|one| (one.name.as_str(), one.varying, one.log)).collect();
         assert_eq!(
             told,
-            [("lr", true, true), ("net", true, false), ("size", true, false), ("fixed", false, false)]
+            [("fixed", false, false), ("lr", true, true), ("net", true, false), ("size", true, false)]
         );
-        assert_eq!(columns[0].values, Values::Numbers(vec![0.5, 0.25, 0.125]));
+        assert_eq!(columns[1].values, Values::Numbers(vec![0.5, 0.25, 0.125]));
         let words = Words { words: vec!["large".to_owned(), "small".to_owned()], index: vec![0.0, 1.0, 0.0] };
-        assert_eq!(columns[1].values, Values::Words(words));
-        assert_eq!(columns[2].values, Values::Numbers(vec![32.0, 64.0, 32.0]));
-        assert_eq!(columns[3].values, Values::Numbers(vec![3.0; 3]));
+        assert_eq!(columns[2].values, Values::Words(words));
+        assert_eq!(columns[3].values, Values::Numbers(vec![32.0, 64.0, 32.0]));
+        assert_eq!(columns[0].values, Values::Numbers(vec![3.0; 3]));
     }
 }

@@ -137,7 +137,6 @@ async fn failed_trials_are_retried_and_sweeps_extended() {
         for (arguments, code, words) in [
             (vec!["retry", &id], 8, "no trial of sweep"),
             (vec!["retry", &format!("{id}/1")], 6, "it is finished"),
-            (vec!["retry", "-/1", "-o", "json"], 6, "it is finished"),
             (vec!["retry", &format!("{id}/99")], 3, "99"),
             (vec!["extend", &id, "--trials", "2"], 6, "5 trials already"),
         ] {
@@ -192,13 +191,13 @@ async fn trials_are_compared_and_stopped_while_they_run() {
         let mut held = hand.claim().await;
         hand.tell(&mut held, vec![point(1, 0.75)]).await;
         let (a, b) = (format!("{id}/{first}"), format!("{id}/{}", held.number));
-        let differs = place.ctl(&["trial", "diff", &format!("-/{first}"), &b, "-o", "json"]).await;
+        let differs = place.ctl(&["trial", "diff", &a, &b, "-o", "json"]).await;
         let rows: Vec<serde_json::Value> = serde_json::from_str(&differs.out).unwrap();
         let of = |field: &str| rows.iter().find(|row| row["field"] == field).map(|row| &row["values"]);
         assert_eq!(of("state").unwrap(), &serde_json::json!({&a: "finished", &b: "running"}));
         assert_eq!(of("metrics.loss.last").unwrap(), &serde_json::json!({&a: 0.5, &b: 0.75}));
         assert!(of("params.lr").is_some() && of("params.kind").is_none(), "{rows:?}");
-        let stopped = place.ctl(&["trial", "stop", &format!("-/{}", held.number)]).await;
+        let stopped = place.ctl(&["trial", "stop", &b]).await;
         assert!(stopped.code == 0 && stopped.talk.contains("is told to stop"), "{stopped:?}");
         let verdict = hand.tell(&mut held, vec![point(2, 0.5)]).await;
         assert_eq!((verdict.kind(), &*verdict.reason), (v1::VerdictKind::Stop, "stopped by a person"));

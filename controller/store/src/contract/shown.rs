@@ -27,14 +27,17 @@ pub(crate) async fn a_table_has_what_changed_by_number(store: Any) {
     let (two, _) = scene.claim().await;
     scene.report(two, 1, &[0.5]).await.expect("stores");
     let news = scene.store.trial_table(&scene.sweep, table.change, 0, 10).await.expect("reads");
-    assert_eq!(
-        news.trials.iter().map(|row| (row.number, row.objective)).collect::<Vec<_>>(),
-        [(2, Some(0.5))]
+    // On PostgreSQL the number may lag behind: what changed shortly before it is told again.
+    let told = news.trials.iter().map(|row| (row.number, row.objective));
+    assert_eq!(told.clone().last(), Some((2, Some(0.5))));
+    assert!(
+        told.clone().all(|(number, _)| number <= 2)
+            && news.trials.iter().all(|row| row.changed > table.change)
     );
     assert!(news.change > table.change && news.total == 4);
-    assert_eq!(news.metrics["f1"].len(), 1);
+    assert_eq!(news.metrics["f1"].len(), news.trials.len());
     let same = scene.store.trial_brief(&TrialName::Id(two.trial)).await.expect("is there");
-    assert_eq!((same.number, same.changed), (2, news.trials[0].changed));
+    assert_eq!((same.number, Some(same.changed)), (2, news.trials.last().map(|row| row.changed)));
     let missing = TrialName::Number { sweep: scene.sweep.clone(), number: 9 };
     let missing = scene.store.trial_brief(&missing).await;
     assert!(matches!(missing, Err(StoreError::TrialNotFound { .. })), "{missing:?}");

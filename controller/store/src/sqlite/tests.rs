@@ -35,6 +35,9 @@ const SCANS: &[&str] = &[
     "SWEEP_NEWEST",
     // By an index of those in force.
     "ATTEMPTS_LIVE",
+    "AGENT_TRIALS",
+    // Asked by people, and agents are few.
+    "AGENTS",
     // Once a minute, and what nothing points to is few.
     "ORPHANS_TAKE",
     // Asked by people, and models are few.
@@ -48,6 +51,9 @@ const SCANS: &[&str] = &[
 
 /// Statements that may sort what they found.
 const SORTS: &[&str] = &[
+    // Asked by people: agents, and attempts in force.
+    "AGENTS",
+    "AGENT_TRIALS",
     "SWEEPS",
     "SWEEP_NEWEST",
     // When nothing but failures came, and only few.
@@ -112,7 +118,7 @@ async fn a_reopened_store_has_what_was_acknowledged() {
     assert_eq!(*store.feed().borrow(), change);
 }
 
-/// As they wait together, they are one transaction.
+/// As they wait together, they are one transaction, or two where the machine is so busy that the first one fills no further.
 #[tokio::test]
 async fn a_job_that_fails_after_it_wrote_does_not_disturb_its_neighbours() {
     let (_folder, store) = open().await;
@@ -138,7 +144,11 @@ async fn a_job_that_fails_after_it_wrote_does_not_disturb_its_neighbours() {
     );
     assert!(a.expect("stores") && c.expect("stores"), "a second run stores what the first did");
     assert!(matches!((b, d), (Err(StoreError::Corrupt { .. }), Err(StoreError::Corrupt { .. }))));
-    assert_eq!(runs.load(Ordering::SeqCst), 6, "the first two are run again, the others once");
+    let runs = runs.load(Ordering::SeqCst);
+    assert!(
+        (5..=8).contains(&runs),
+        "those that ran before the failure are run again, the others once: {runs}"
+    );
     let stored = store.sweep_list().await.expect("lists").into_iter().map(|sweep| sweep.name);
     assert_eq!(stored.collect::<BTreeSet<_>>(), BTreeSet::from(["a".to_owned(), "c".to_owned()]));
 }
