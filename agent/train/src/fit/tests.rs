@@ -22,6 +22,29 @@ fn told(recorder: &Recorder) -> Vec<(i64, f64)> {
     recorder.events().into_iter().filter_map(place).collect()
 }
 
+/// Each head's classes make up each split.
+fn assert_survey_adds_up(recorder: &Recorder) {
+    let survey = |event| match event {
+        Event::Media { name, value, .. } if name == "dataset" => Some(value),
+        _ => None,
+    };
+    let surveys: Vec<serde_json::Value> = recorder.events().into_iter().filter_map(survey).collect();
+    let [survey] = &*surveys else { panic!("told {} times", surveys.len()) };
+    assert_eq!(survey["files"], 60);
+    for head in ["age", "sex", "race"] {
+        let spread = &survey["histograms"][head];
+        for split in ["train", "validation", "test"] {
+            let counts: Vec<u64> = serde_json::from_value(spread[split].clone()).unwrap();
+            assert_eq!(counts.len(), spread["classes"].as_array().unwrap().len(), "{head} {split}");
+            assert_eq!(
+                counts.iter().sum::<u64>(),
+                survey["splits"][split].as_u64().unwrap(),
+                "{head} {split}"
+            );
+        }
+    }
+}
+
 /// The images of an epoch's last batch break while it is trained on, and a stop comes at the batch before: no batch is
 /// left then, though one less than all was trained on. And the checkpoint of that is of use, since it says what the
 /// training set out with.
@@ -65,6 +88,7 @@ fn an_epoch_whose_last_images_break_is_ended_and_its_checkpoint_is_of_use() {
     let summary = train(&config, out.path().to_owned(), Device::Cpu, data, None, &mut teller).unwrap();
     assert_eq!((summary.steps, summary.epochs, summary.census.corrupt.len()), (steps, 1, last.len()));
     assert_eq!(told(&recorder), [(steps, 1.0)]);
+    assert_survey_adds_up(&recorder);
     let found = resume::open(out.path()).unwrap();
     assert_eq!((&found.state.data, found.state.corrupt.len()), (&fingerprint, last.len()));
     let split = Vec::<u8>::try_from(&found.tensors[resume::SPLIT]).unwrap();

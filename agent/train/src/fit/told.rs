@@ -1,5 +1,7 @@
 //! What a training says of itself in words, before its first step and after its last.
 
+use serde_json::json;
+
 use super::Summary;
 use super::training::Training;
 use crate::data::Split;
@@ -8,6 +10,9 @@ use crate::labels::Head;
 use crate::observe::{Event, Values};
 use crate::score::majority;
 use crate::teller::Teller;
+
+/// Most names of files in what is told of the data set.
+const MOST_NAMES: usize = 100;
 
 impl Training<'_> {
     /// Says what there is to train on, and, the first time, what a guesser would score.
@@ -37,6 +42,7 @@ impl Training<'_> {
         if !first {
             return Ok(());
         }
+        teller.tell(&Event::Media { name: "dataset".to_owned(), step: 0, value: self.survey() })?;
         let mut values = Values::new();
         for head in Head::ALL {
             let [training, held_out] =
@@ -46,6 +52,37 @@ impl Training<'_> {
             values.insert(format!("majority-{}-f1score", head.word()), f1);
         }
         teller.tell(&Event::Metrics { step: 0, epoch: 0.0, values })
+    }
+
+    /// What the images are, for people: counts, names of those left out, and how the classes of each head are spread over
+    /// the splits.
+    fn survey(&self) -> serde_json::Value {
+        let census = &self.data.census;
+        let counts = |head: Head, split: Split| self.data.class_counts(head, split);
+        let histogram = |head: Head| {
+            let name = |class: usize| {
+                head.classes().get(class).map_or_else(|| class.to_string(), |&name| name.to_owned())
+            };
+            let spread = json!({
+                "classes": (0..counts(head, Split::Train).len()).map(name).collect::<Vec<_>>(),
+                "train": counts(head, Split::Train),
+                "validation": counts(head, Split::Validation),
+                "test": counts(head, Split::Test),
+            });
+            (head.word().to_owned(), spread)
+        };
+        let histograms: serde_json::Map<_, _> = Head::ALL.into_iter().map(histogram).collect();
+        json!({
+            "files": census.files,
+            "malformed": census.malformed.iter().take(MOST_NAMES).collect::<Vec<_>>(),
+            "malformed_total": census.malformed.len(),
+            "duplicates": {
+                "groups": census.duplicates.exact_groups,
+                "contradicting": census.duplicates.contradicting_groups,
+            },
+            "splits": {"train": census.train, "validation": census.validation, "test": census.test},
+            "histograms": histograms,
+        })
     }
 }
 
