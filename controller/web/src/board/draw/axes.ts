@@ -31,8 +31,8 @@ export interface Axis {
 }
 
 /** Where everything is. */
-export function frame(size: Size, x: Axis, y: Axis): Frame {
-  const [left, right, top, bottom] = [52, size.width - 12, 10, size.height - 36]
+export function frame(size: Size, x: Axis, y: Axis, top = 10): Frame {
+  const [left, right, bottom] = [52, size.width - 12, size.height - 36]
   const fit = (axis: Axis): [number, number] => (axis.extent ? (axis.tight ? axis.extent : aired(axis.extent, axis.log)) : [0, 1])
   const [xs, ys] = [fit(x), fit(y)]
   return {
