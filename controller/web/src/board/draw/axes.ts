@@ -26,13 +26,15 @@ export interface Axis {
   words?: string[] | undefined
   /** Marks other than numbers in short. */
   mark?: (value: number) => string
+  /** Marks at whole numbers only. */
+  whole?: boolean
   /** No air at the ends. */
   tight?: boolean
 }
 
 /** Where everything is. */
-export function frame(size: Size, x: Axis, y: Axis): Frame {
-  const [left, right, top, bottom] = [52, size.width - 12, 10, size.height - 36]
+export function frame(size: Size, x: Axis, y: Axis, top = 10): Frame {
+  const [left, right, bottom] = [52, size.width - 12, size.height - 36]
   const fit = (axis: Axis): [number, number] => (axis.extent ? (axis.tight ? axis.extent : aired(axis.extent, axis.log)) : [0, 1])
   const [xs, ys] = [fit(x), fit(y)]
   return {
@@ -44,7 +46,7 @@ export function frame(size: Size, x: Axis, y: Axis): Frame {
 
 export function axes(pen: Pen, frame: Frame, x: Axis, y: Axis, colours: Palette): void {
   const { left, right, top, bottom } = frame
-  const marks = (axis: Axis, scale: Scale) => (axis.words ? axis.words.map((_, i) => i) : scale.ticks)
+  const marks = (axis: Axis, scale: Scale) => (axis.words ? axis.words.map((_, i) => i) : axis.whole ? scale.ticks.filter(Number.isInteger) : scale.ticks)
   const said = (axis: Axis, value: number) => {
     const text = axis.words ? (axis.words[value] ?? '') : (axis.mark ?? short)(value)
     return text.length > 9 && axis.words ? `${text.slice(0, 8)}…` : text

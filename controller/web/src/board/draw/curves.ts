@@ -44,12 +44,26 @@ export function place(curves: Curve[], band: Band | null, look: Look, size: Size
   const ys = extent([...curves.map((curve) => curve.ys), ...(band ? [band.low, band.high] : [])], look.logY)
   const x = { label: look.x, log: look.logX, extent: xs, tight: true }
   const y = { label: look.y, log: look.logY, extent: ys }
-  return { frame: frame(size, x, y), x, y }
+  return { frame: frame(size, x, y, named(curves) ? 28 : 10), x, y }
+}
+
+/** Several curves, but not too many to name, have their names above them. */
+const named = (curves: Curve[]): boolean => curves.length > 1 && curves.length <= 12
+
+function legend(pen: Pen, frame: Frame, colours: Palette, curves: Curve[]): void {
+  let x = frame.left
+  for (const curve of curves) {
+    if (x + 24 + curve.name.length * 6.4 > frame.right) return
+    pen.line([x, x + 14], [11, 11], { colour: curve.colour, width: 3, ...(curve.dash && { dash: [4, 2] }) })
+    pen.text(x + 18, 11, curve.name, { colour: colours.ink, base: 'middle' })
+    x += 32 + curve.name.length * 6.4
+  }
 }
 
 export function draw(pen: Pen, size: Size, colours: Palette, curves: Curve[], band: Band | null, look: Look): void {
   const { frame, x, y } = place(curves, band, look, size)
   axes(pen, frame, x, y, colours)
+  if (named(curves)) legend(pen, frame, colours, curves)
   if (band) {
     const xs = band.xs.map(frame.x.at)
     pen.between(xs, band.low.map(frame.y.at), band.high.map(frame.y.at), { colour: colours.soft, alpha: 0.18 })

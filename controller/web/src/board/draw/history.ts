@@ -35,7 +35,7 @@ export function history(trials: Trials): History {
   }
 }
 
-const X: Omit<Axis, 'extent'> = { label: 'trial' }
+const X: Omit<Axis, 'extent'> = { label: 'trial', whole: true }
 
 /** Where it is drawn. Values far out, of trials that diverged, do not flatten the rest: the axis ends at three spreads. */
 export function place(shown: History, size: Size, label: string, log: boolean): { frame: Frame; x: Axis; y: Axis } {

@@ -31,7 +31,11 @@ export class SweepData {
     return this.sweep?.id ?? this.asked
   }
 
+  #isLoading = false
+
   async load(): Promise<void> {
+    if (this.#isLoading) return
+    this.#isLoading = true
     try {
       // Both at once: what is asked by the whole id needs no first answer for the second question.
       const [{ sweep, priorJson }, { table }] = await Promise.all([
@@ -57,8 +61,10 @@ export class SweepData {
         this.version += 1
       }
     } catch (error) {
-      this.problem = whyOf(error)
+      // What is held already stays in sight; the badge says that it is old.
+      if (!this.isLoaded) this.problem = whyOf(error)
     }
+    this.#isLoading = false
   }
 
   /** Asks for metrics that there was no room for. */
