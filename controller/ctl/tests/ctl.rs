@@ -591,6 +591,15 @@ async fn important_parameters_are_told_by_a_named_method() {
         serde_json::from_str(&place.ctl(&["importance", &id, "-o", "json"]).await.out).unwrap();
     assert_eq!((&json["method"], &json["trials"]), (&"PED-ANOVA".into(), &35.into()));
     assert_eq!(json["parameters"][0]["parameter"], "a");
+    let drawn = place.ctl(&["plot", "importance", &id]).await;
+    assert!(drawn.code == 0 && drawn.out.contains("\na  ") && drawn.out.contains("##"), "{drawn:?}");
+    let json: serde_json::Value =
+        serde_json::from_str(&place.ctl(&["plot", "importance", &id, "-o", "json"]).await.out).unwrap();
+    assert_eq!(json["panels"][0]["bars"][0]["name"], "a");
+    let saved = place.ctl(&["plot", "importance", &id, "--out", "importance.svg"]).await;
+    assert_eq!(saved.code, 0, "{saved:?}");
+    let picture = std::fs::read_to_string(place.folder.path().join("importance.svg")).unwrap();
+    assert!(picture.contains("share of loss that each parameter decides (PED-ANOVA)"), "{picture}");
 }
 
 #[test]

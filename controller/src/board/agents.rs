@@ -89,8 +89,8 @@ pub(crate) async fn want(app: &App, name: &str, wish: Option<AgentWish>) -> Resu
         app.store.attend(Awaited::Verdict);
     }
     app.store.attend(Awaited::Trial);
-    let agents = list(app).await?.into_iter();
-    let after = agents.filter(|one| one.row.agent.id == agent.id).next_back();
+    let mut agents = list(app).await?.into_iter();
+    let after = agents.rfind(|one| one.row.agent.id == agent.id);
     let after = after.ok_or_else(|| BoardError::AgentNotFound(name.to_owned()))?;
     Ok((after, taken))
 }

@@ -28,7 +28,7 @@ pub(super) enum Topic {
     /// What was told of each; `None`: nothing yet, not even that there are none.
     Sweeps(Option<HashMap<String, Sweep>>),
     Agents(Option<HashMap<uuid::Uuid, AgentView>>),
-    Table(TableTopic),
+    Table(Box<TableTopic>),
     Curves(CurvesTopic),
     Log(LogTopic),
 }
@@ -43,7 +43,7 @@ impl Topic {
     }
 
     pub(super) fn table(followed: FollowedTable) -> Self {
-        Self::Table(TableTopic { followed, told: None })
+        Self::Table(Box::new(TableTopic { followed, told: None }))
     }
 
     pub(super) fn curves(followed: FollowedCurves) -> Self {

@@ -83,7 +83,6 @@ async fn every_command_prints_the_json_that_is_documented() {
         ("plot_curves", vec!["plot", "curves", &id]),
         ("plot_slice", vec!["plot", "slice", &id]),
         ("plot_parallel", vec!["plot", "parallel", &id]),
-        ("plot_importance", vec!["plot", "importance", &id]),
         ("plot_timeline", vec!["plot", "timeline", &id]),
         ("plot_out", vec!["plot", "history", &id, "--out", "history.png"]),
         ("report", vec!["report", &id]),

@@ -60,6 +60,7 @@ const SORTS: &[&str] = &[
     "LAST_FAILURE",
     // What changed since the watcher last asked.
     "TRIALS_CHANGED",
+    "BRIEFS_CHANGED",
     // What one trial has stored, which retention keeps small.
     "CHECKPOINT_FILES",
     "CHECKPOINT_ORPHANS",
