@@ -221,7 +221,7 @@ fn curves<'a>(told: impl IntoIterator<Item = &'a Value>) -> Vec<(i64, String)> {
             }
             // Those of the end are told by whoever gets there.
             "media" if event["name"] == "validation-scores" => {
-                curves.push((step.unwrap(), event.to_string()))
+                curves.push((step.unwrap(), event.to_string()));
             }
             _ => {}
         }

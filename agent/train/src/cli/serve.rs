@@ -95,6 +95,6 @@ impl Serve {
             // Who started this may not want to hear it.
             let _closed = print(&format!("{url}\n"));
         };
-        serve(&options, line, ready, stopped)
+        serve(&options, &line, ready, stopped)
     }
 }

@@ -75,7 +75,7 @@ pub struct Options {
 /// When it cannot listen, or the device or a folder for models cannot be had.
 pub fn serve(
     options: &Options,
-    say: Say,
+    say: &Say,
     ready: impl FnOnce(&str),
     stop: oneshot::Receiver<()>,
 ) -> Result<(), TrainError> {
@@ -95,14 +95,14 @@ pub fn serve(
         me,
         options.model.clone(),
         Shelf::new(cache, device),
-        Arc::clone(&say),
+        Arc::clone(say),
     );
     let desk = Desk {
         models: models.clone(),
         seats: Arc::new(Semaphore::new(options.queue)),
         work: work.clone(),
         device: word(device),
-        say: Arc::clone(&say),
+        say: Arc::clone(say),
     };
     // Pictures are decoded by so many threads; one more loads models.
     let decoders = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -112,9 +112,9 @@ pub fn serve(
         .enable_all()
         .build()
         .map_err(|error| TrainError::Config(format!("no threads to serve with: {error}")))?;
-    let registrar = Registrar::start(models, runtime.handle().clone(), Arc::clone(&say));
+    let registrar = Registrar::start(models, runtime.handle().clone(), Arc::clone(say));
     ready(&url);
-    let served = runtime.block_on(accept(listener, &Arc::new(desk), stop, &registrar, &say));
+    let served = runtime.block_on(accept(listener, &Arc::new(desk), stop, &registrar, say));
     // The last request is answered, so that nothing comes after this.
     let ended = work.send(Work::End).is_ok() && inference.join().is_ok();
     runtime.shutdown_background();

@@ -13,10 +13,13 @@ use super::models::Models;
 /// The controller forgets predictors that it has not heard of for three times as long.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// The thread that registers, and the end of it.
+type Running = (Sender<()>, JoinHandle<()>);
+
 /// Clones are the same.
 #[derive(Clone)]
 pub(super) struct Registrar {
-    running: Arc<Mutex<Option<(Sender<()>, JoinHandle<()>)>>>,
+    running: Arc<Mutex<Option<Running>>>,
 }
 
 impl Registrar {
