@@ -29,7 +29,7 @@ pub(crate) async fn a_table_has_what_changed_by_number(store: Any) {
     let news = scene.store.trial_table(&scene.sweep, table.change, 0, 10).await.expect("reads");
     // On PostgreSQL the number may lag behind: what changed shortly before it is told again.
     let told = news.trials.iter().map(|row| (row.number, row.objective));
-    assert_eq!(told.clone().last(), Some((2, Some(0.5))));
+    assert_eq!(told.clone().next_back(), Some((2, Some(0.5))));
     assert!(
         told.clone().all(|(number, _)| number <= 2)
             && news.trials.iter().all(|row| row.changed > table.change)
