@@ -1,6 +1,5 @@
 //! Requests and answers: what is read of a body, who is refused, and the form of an answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -49,13 +48,8 @@ struct Seen {
 }
 
 impl Desk {
-    /// Answers a request, and says so: who asked, which model, the status, how long it took.
-    pub(super) async fn answer(
-        self: Arc<Self>,
-        peer: SocketAddr,
-        request: Request<Incoming>,
-    ) -> Response<Full<Bytes>> {
-        let begun = Instant::now();
+    /// Answers a request, and says nothing of it unless the fault is this program's.
+    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
         if (request.method(), request.uri().path()) == (&Method::GET, "/healthz") {
             return Response::new(Full::from("ok"));
         }
@@ -63,16 +57,13 @@ impl Desk {
             (&Method::POST, "/predict") => self.predict(request).await,
             _ => Err(Refusal::NotFound),
         };
-        let (status, body, model) = match &seen {
-            Ok(seen) => (StatusCode::OK, self.prediction(seen), &*seen.model.name),
-            Err(refusal) => (refusal.status(), refusal.body(), "-"),
+        let (status, body) = match &seen {
+            Ok(seen) => (StatusCode::OK, self.prediction(seen)),
+            Err(refusal) => (refusal.status(), refusal.body()),
         };
-        let why = match &seen {
-            Err(Refusal::Internal(what)) => format!(": {what}"),
-            _ => String::new(),
-        };
-        let ms = begun.elapsed().as_secs_f64() * 1e3;
-        (self.say)(&format!("{peer} {model} {} {ms:.1} ms{why}", status.as_u16()));
+        if let Err(Refusal::Internal(what)) = &seen {
+            (self.say)(&format!("a picture was not looked at: {what}"));
+        }
         let mut response = Response::new(Full::from(body.to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();

@@ -150,7 +150,7 @@ async fn accept(
             }
             _ = async { if let Some(left) = &mut leaving { let _left = left.await; } }, if leaving.is_some() => break,
         };
-        let Ok((stream, peer)) = accepted else {
+        let Ok((stream, _)) = accepted else {
             // Mostly want of file descriptors, which passes as connections end.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
@@ -158,7 +158,7 @@ async fn accept(
         let desk = Arc::clone(desk);
         let service = service_fn(move |request| {
             let desk = Arc::clone(&desk);
-            async move { Ok::<_, Infallible>(desk.answer(peer, request).await) }
+            async move { Ok::<_, Infallible>(desk.answer(request).await) }
         });
         // With a timer, headers have thirty seconds to arrive.
         let connection =
