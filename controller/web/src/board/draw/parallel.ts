@@ -33,6 +33,9 @@ const STRIP = 26
 export const axisAt = (place: number, count: number, width: number): number =>
   FRAME.left + (count > 1 ? (place * (width - FRAME.left - FRAME.right)) / (count - 1) : 0)
 
+/** How many axes a drawing has room for: more are no more to read. */
+export const mostAxes = (width: number): number => Math.min(10, Math.max(3, Math.floor((width - FRAME.left - FRAME.right) / 66) + 1))
+
 /** Whether a place is on an axis, where a click belongs to its brush. */
 export const isOnAxis = (x: number, count: number, width: number): boolean =>
   Array.from({ length: count }, (_, place) => axisAt(place, count, width)).some((at) => Math.abs(at - x) <= STRIP / 2)
@@ -45,22 +48,24 @@ function places(words: string[]): number[] {
 }
 
 /** What is drawn: lines of trials that are not selected, of those that are, and the best of them. */
-export function option(columns: Column[], trials: Trials, rows: Uint32Array, mask: Uint8Array, ranks: Float64Array, colours: Palette): Option {
+export function option(columns: Column[], trials: Trials, rows: Uint32Array, mask: Uint8Array, ranks: Float64Array, width: number, colours: Palette): Option {
+  const room = axisAt(1, columns.length, width) - FRAME.left - 6
   const ordered = columns.map(({ words }) => words && places(words))
-  const point = (row: number) => columns.map(({ values, words }, i) => (words ? (ordered[i]![values[row]!] ?? NaN) : values[row]!))
+  // Behind the places on the axes stands the row. No names: by those ECharts would keep lines in the order in which they came.
+  const point = (row: number) => [...columns.map(({ values, words }, i) => (words ? (ordered[i]![values[row]!] ?? NaN) : values[row]!)), row]
   const many = rows.length > 300
   const chosen: number[] = []
   const rest: number[] = []
   // The best last, on top.
   for (let i = rows.length - 1; i >= 0; i--) (mask[rows[i]!] ? chosen : rest).push(rows[i]!)
   const best = chosen.at(-1) === rows[0] ? chosen.splice(-1) : []
-  const coloured = (row: number) => ({ name: String(row), value: point(row), lineStyle: { color: shade(ranks[row]!, colours.isDark) } })
+  const coloured = (row: number) => ({ value: point(row), lineStyle: { color: shade(ranks[row]!, colours.isDark) } })
   return {
     ...base(colours),
     parallel: { ...FRAME, parallelAxisDefault: {} },
-    parallelAxis: columns.map((column, dim) => axis(column, trials, dim, colours)),
+    parallelAxis: columns.map((column, dim) => axis(column, trials, dim, room, colours)),
     series: [
-      lines('rest', rest.map((row) => ({ name: String(row), value: point(row) })), { color: colours.line, opacity: many ? 0.12 : 0.5 }),
+      lines('rest', rest.map(point), { color: colours.line, opacity: many ? 0.12 : 0.5 }),
       lines('chosen', chosen.map(coloured), { opacity: many ? 0.22 : 0.8 }),
       lines('best', best.map(coloured), { width: 2, opacity: 1 }),
     ],
@@ -77,7 +82,7 @@ export const brushStyle = (colours: Palette) => ({ color: faded(colours.accent, 
 
 export const axisId = (column: Column): string => `axis ${column.key}`
 
-function axis(column: Column, trials: Trials, dim: number, colours: Palette) {
+function axis(column: Column, trials: Trials, dim: number, room: number, colours: Palette) {
   const { label, words, values, log } = column
   const [low, high] = extent([values.subarray(0, trials.rows)], log) ?? [0, 1]
   const sorted = words && [...words].sort((a, b) => (a < b ? -1 : 1))
@@ -88,7 +93,7 @@ function axis(column: Column, trials: Trials, dim: number, colours: Palette) {
     id: axisId(column), dim, z: 5, type: log && !sorted ? ('log' as const) : ('value' as const), min: range[0]!, max: range[1]!, realtime: false,
     name: label + (log && !sorted ? ' (log)' : ''), nameLocation: 'end' as const, nameGap: 12,
     nameTextStyle: { color: colours.ink, fontWeight: 600, fontSize: 11 },
-    nameTruncate: { maxWidth: 110 },
+    nameTruncate: { maxWidth: room },
     axisLine: { lineStyle: { color: colours.soft, width: 1.2 } },
     axisTick: { show: true, lineStyle: { color: colours.soft }, ...(customValues && { customValues }) },
     splitNumber: 4,
@@ -100,6 +105,9 @@ function axis(column: Column, trials: Trials, dim: number, colours: Palette) {
     areaSelectStyle: { width: STRIP, ...brushStyle(colours) },
   }
 }
+
+/** The row of a line by its value, as a chart tells it. */
+export const rowOf = (value: unknown): number => (value as number[]).at(-1)!
 
 /** The brush for stretches of an axis; null: there is none. */
 export function brushOf(column: Column, intervals: number[][]): Brush | null {

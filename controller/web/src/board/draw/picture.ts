@@ -15,7 +15,7 @@ export function picture(plot: Plot, colours: Palette): Option {
     grid: { ...GRID, top: hasNames ? 30 : GRID.top },
     xAxis: xAxis(plot.x, colours),
     yAxis: yAxis(plot.y, colours),
-    ...(hasNames && { legend: { top: 2, left: GRID.left, icon: 'rect', itemWidth: 14, itemHeight: 3, textStyle: { color: colours.ink }, data: named.map((line) => line.name) } }),
+    ...(hasNames && { legend: { top: 2, left: GRID.left, icon: 'rect', selectedMode: false, itemWidth: 14, itemHeight: 3, textStyle: { color: colours.ink }, data: named.map((line) => line.name) } }),
     series: [...(plot.band ? [between(plot, plot.band)] : []), ...shown.map((line) => series(plot, line))],
   }
 }
@@ -23,9 +23,9 @@ export function picture(plot: Plot, colours: Palette): Option {
 function series(plot: Plot, line: Line): LineSeriesOption | ScatterSeriesOption {
   const { name, colour, shape, width, dash } = line
   const data = points(plot, line)
-  if (shape === 'dots') return { type: 'scatter', name, data: data.filter(([, y]) => y !== null), symbolSize: width, itemStyle: { color: colour } }
+  if (shape === 'dots') return { type: 'scatter', name, silent: true, data: data.filter(([, y]) => y !== null), symbolSize: width, itemStyle: { color: colour } }
   return {
-    type: 'line', name, data, clip: true, color: colour, symbol: 'circle', symbolSize: 6, showSymbol: data.length === 1,
+    type: 'line', name, data, clip: true, silent: true, color: colour, symbol: 'circle', symbolSize: 6, showSymbol: data.length === 1,
     lineStyle: { color: colour, width, ...(dash && { type: dash }) }, ...(shape === 'steps' && { step: 'end' as const }),
   }
 }

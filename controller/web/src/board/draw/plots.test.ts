@@ -10,7 +10,7 @@ import { bars, histogram } from './bars'
 import { confusion, fields } from './confusion'
 import { history, plot } from './history'
 import type { Palette } from './palette'
-import { axisAt, brushOf, drawn, FRAME, intervalsOf, isOnAxis, MOST, option, ranks } from './parallel'
+import { axisAt, brushOf, drawn, FRAME, intervalsOf, isOnAxis, MOST, mostAxes, option, ranks } from './parallel'
 import { areasOf, brushesOf, pair, slice } from './scatter'
 import { heightOf, option as timelineOption, timeline } from './timeline'
 
@@ -90,14 +90,15 @@ test('axes are evenly spread, and a click on one belongs to it', () => {
   expect([0, 1, 2].map((place) => axisAt(place, 3, 400))).toEqual([FRAME.left, 200, 400 - FRAME.right])
   expect(isOnAxis(205, 3, 400)).toBe(true)
   expect(isOnAxis(120, 3, 400)).toBe(false)
+  expect([0, 390, 1400].map(mostAxes)).toEqual([3, 5, 10])
 })
 
 test('parallel lines: what is not selected, what is, and the best on top; words by the alphabet', () => {
   const made = trials([1, 3, 2])
-  const drawing = option([lr, net], made, drawn(made), Uint8Array.of(0, 1, 1), ranks(made), COLOURS)
-  expect(series<Named>(drawing, 'rest').map((one) => one.value)).toEqual([[0.001, 1]])
-  expect(series<Named>(drawing, 'chosen').map((one) => one.value)).toEqual([[0.01, 1]])
-  expect(series<Named>(drawing, 'best').map((one) => one.value)).toEqual([[0.1, 0]])
+  const drawing = option([lr, net], made, drawn(made), Uint8Array.of(0, 1, 1), ranks(made), 400, COLOURS)
+  expect(series(drawing, 'rest')).toEqual([[0.001, 1, 0]])
+  expect(series<Named>(drawing, 'chosen').map((one) => one.value)).toEqual([[0.01, 1, 2]])
+  expect(series<Named>(drawing, 'best').map((one) => one.value)).toEqual([[0.1, 0, 1]])
   expect(drawing.parallelAxis).toMatchObject([{ type: 'log', min: 0.001, max: 0.1 }, { type: 'value', axisLabel: { customValues: [0, 1] } }])
 })
 
