@@ -27,11 +27,10 @@ export async function drag(page: Page, name: string, from: [number, number], to:
 export const drawing = async (page: Page, name: string): Promise<string> =>
   (await chart(page, name)).locator('canvas').first().evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL())
 
-/** The colour at a place of a chart, in shares of its drawing. */
+/** The colour at a place of a chart, in shares of its drawing, through all of its layers. */
 export const colour = async (page: Page, name: string, place: [number, number]): Promise<string> =>
-  (await chart(page, name)).locator('canvas').first().evaluate((canvas, [x, y]) => {
-    const { width, height } = canvas as HTMLCanvasElement
+  (await chart(page, name)).evaluate((holder, [x, y]) => {
     const one = new OffscreenCanvas(1, 1).getContext('2d')!
-    one.drawImage(canvas as HTMLCanvasElement, -Math.round(x! * width), -Math.round(y! * height))
+    for (const canvas of holder.querySelectorAll('canvas')) one.drawImage(canvas, -Math.round(x! * canvas.width), -Math.round(y! * canvas.height))
     return String(one.getImageData(0, 0, 1, 1).data)
   }, place)

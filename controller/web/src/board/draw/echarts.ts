@@ -1,10 +1,20 @@
 /** ECharts, of it what our charts need. It comes to the page when the first of them is seen, or a chart leaves as a file. */
 import { BarChart, CustomChart, HeatmapChart, LineChart, ParallelChart, ScatterChart } from 'echarts/charts'
 import { BrushComponent, GridComponent, LegendPlainComponent, ParallelComponent, VisualMapContinuousComponent } from 'echarts/components'
-import { type EChartsType, init, use } from 'echarts/core'
+import { type EChartsType, init, registerAction, use } from 'echarts/core'
 import { CanvasRenderer, SVGRenderer } from 'echarts/renderers'
 
 import type { Option, Size } from './option'
+
+// A brush on an axis is a filter of the page, which draws the lines anew when it is answered. ECharts' own action, which this one
+// comes before, would first draw all of them as they are.
+registerAction({ type: 'axisAreaSelect', event: 'axisAreaSelected', update: 'none' }, (payload, model) => {
+  model.eachComponent({ mainType: 'parallelAxis', query: payload }, (axis) => (axis as unknown as ParallelAxis).setActiveIntervals(payload['intervals'] as number[][]))
+})
+
+interface ParallelAxis {
+  setActiveIntervals: (intervals: number[][]) => void
+}
 
 use([
   BarChart, CustomChart, HeatmapChart, LineChart, ParallelChart, ScatterChart,

@@ -12,6 +12,8 @@ export type { BarSeriesOption, CustomSeriesOption, LineSeriesOption, ParallelSer
 export interface Size {
   width: number
   height: number
+  /** It is drawn once, for a file: nothing may come later. */
+  isFile?: boolean
 }
 
 /** Nothing moves by itself, and words look as those of the page. */

@@ -5,12 +5,16 @@ import { short } from '../data/columns'
 import type { Brush } from '../data/selection'
 import type { Trials } from '../data/trials'
 import { extent } from './extent'
-import { base, type Option, type ParallelSeriesOption } from './option'
+import { base, type Option, type ParallelSeriesOption, type Size } from './option'
 import { faded, type Palette, shade } from './palette'
 
 /** Lines that are drawn; more are a carpet. */
 export const MOST = 2000
 const BEST = 500
+/** Steps of the scale of colours. */
+const STEPS = 12
+/** Lines of one colour that are drawn in a frame. */
+const CHUNK = 20
 
 /** Which rows are drawn: all, or the best 500 by the objective and the others evenly by rank. */
 export function drawn(trials: Trials): Uint32Array {
@@ -48,34 +52,42 @@ function places(words: string[]): number[] {
 }
 
 /** What is drawn: lines of trials that are not selected, of those that are, and the best of them. */
-export function option(columns: Column[], trials: Trials, rows: Uint32Array, mask: Uint8Array, ranks: Float64Array, width: number, colours: Palette): Option {
+export function option(columns: Column[], trials: Trials, rows: Uint32Array, mask: Uint8Array, ranks: Float64Array, { width, isFile }: Size, colours: Palette): Option {
   const room = axisAt(1, columns.length, width) - FRAME.left - 6
   const ordered = columns.map(({ words }) => words && places(words))
   // Behind the places on the axes stands the row. No names: by those ECharts would keep lines in the order in which they came.
   const point = (row: number) => [...columns.map(({ values, words }, i) => (words ? (ordered[i]![values[row]!] ?? NaN) : values[row]!)), row]
   const many = rows.length > 300
-  const chosen: number[] = []
-  const rest: number[] = []
-  // The best last, on top.
-  for (let i = rows.length - 1; i >= 0; i--) (mask[rows[i]!] ? chosen : rest).push(rows[i]!)
-  const best = chosen.at(-1) === rows[0] ? chosen.splice(-1) : []
-  const coloured = (row: number) => ({ value: point(row), lineStyle: { color: shade(ranks[row]!, colours.isDark) } })
+  const rest: number[][] = []
+  const steps: number[][][] = Array.from({ length: STEPS }, () => [])
+  // The better ones later, on top, and the best by itself.
+  for (let i = rows.length - 1; i > 0; i--) {
+    const row = rows[i]!
+    if (mask[row]) steps[Math.min(STEPS - 1, Math.floor(ranks[row]! * STEPS))]!.push(point(row))
+    else rest.push(point(row))
+  }
+  const first = rows[0] === undefined ? [] : [point(rows[0])]
+  const isChosen = rows[0] !== undefined && mask[rows[0]] === 1
+  // Many lines are drawn over several frames: a brush is answered before all of them are there.
+  const chunk = many && !isFile ? CHUNK : 0
+  const [faint, plain] = many ? [0.12, 0.22] : [0.5, 0.8]
   return {
     ...base(colours),
     parallel: { ...FRAME, parallelAxisDefault: {} },
     parallelAxis: columns.map((column, dim) => axis(column, trials, dim, room, colours)),
     series: [
-      lines('rest', rest.map(point), { color: colours.line, opacity: many ? 0.12 : 0.5 }),
-      lines('chosen', chosen.map(coloured), { opacity: many ? 0.22 : 0.8 }),
-      lines('best', best.map(coloured), { width: 2, opacity: 1 }),
+      lines('rest', isChosen ? rest : [...rest, ...first], chunk, { color: colours.line, opacity: faint }),
+      ...steps.map((data, i) => lines(`step${i}`, data, chunk, { color: shade(i / (STEPS - 1), colours.isDark), opacity: plain })),
+      { ...lines('best', isChosen ? first : [], 0, { color: shade(1, colours.isDark), width: 2, opacity: 1 }), zlevel: 0 },
     ],
   }
 }
 
-function lines(id: string, data: ParallelSeriesOption['data'] & object, style: { color?: string; opacity: number; width?: number }): ParallelSeriesOption {
+function lines(id: string, data: number[][], progressive: number, style: { color: string; opacity: number; width?: number }): ParallelSeriesOption {
   const { opacity } = style
   // What is selected is known already; ECharts' own filter by the brushes would leave out the other filters.
-  return { type: 'parallel', id, data, progressive: 0, activeOpacity: opacity, inactiveOpacity: opacity, lineStyle: { width: 1, ...style }, emphasis: { disabled: true } }
+  // Lines have a canvas of their own: what is dragged over the axes does not draw them again.
+  return { type: 'parallel', id, zlevel: -1, data, progressive, progressiveThreshold: progressive, activeOpacity: opacity, inactiveOpacity: opacity, lineStyle: { width: 1, ...style }, emphasis: { disabled: true } }
 }
 
 export const brushStyle = (colours: Palette) => ({ color: faded(colours.accent, 0.35), borderColor: colours.accent, borderWidth: 1, opacity: 1 })

@@ -18,8 +18,7 @@ const COLOURS: Palette = {
   ink: 'ink', soft: 'soft', line: 'line', paper: 'paper', panel: 'panel', accent: 'accent', good: 'good', warn: 'warn', bad: 'bad', isDark: false,
 }
 /** What a series of an option holds. */
-const series = <T = number[]>(option: { series?: unknown }, id: string) => (option.series as { id: string; data: T[] }[]).find((one) => one.id === id)!.data
-type Named = { value: number[] }
+const series = (option: { series?: unknown }, id: string) => (option.series as { id: string; data: number[][] }[]).find((one) => one.id === id)!.data
 
 /** Trials with these objectives, numbered from 1. */
 function trials(objectives: number[], goal = Goal.MAXIMIZE): Trials {
@@ -95,10 +94,12 @@ test('axes are evenly spread, and a click on one belongs to it', () => {
 
 test('parallel lines: what is not selected, what is, and the best on top; words by the alphabet', () => {
   const made = trials([1, 3, 2])
-  const drawing = option([lr, net], made, drawn(made), Uint8Array.of(0, 1, 1), ranks(made), 400, COLOURS)
+  const drawing = option([lr, net], made, drawn(made), Uint8Array.of(0, 1, 1), ranks(made), { width: 400, height: 240 }, COLOURS)
   expect(series(drawing, 'rest')).toEqual([[0.001, 1, 0]])
-  expect(series<Named>(drawing, 'chosen').map((one) => one.value)).toEqual([[0.01, 1, 2]])
-  expect(series<Named>(drawing, 'best').map((one) => one.value)).toEqual([[0.1, 0, 1]])
+  expect(series(drawing, 'step6')).toEqual([[0.01, 1, 2]])
+  expect(series(drawing, 'best')).toEqual([[0.1, 0, 1]])
+  const without = option([lr, net], made, drawn(made), Uint8Array.of(1, 0, 1), ranks(made), { width: 400, height: 240 }, COLOURS)
+  expect([series(without, 'best'), series(without, 'rest')]).toEqual([[], [[0.1, 0, 1]]])
   expect(drawing.parallelAxis).toMatchObject([{ type: 'log', min: 0.001, max: 0.1 }, { type: 'value', axisLabel: { customValues: [0, 1] } }])
 })
 

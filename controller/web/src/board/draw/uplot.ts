@@ -10,8 +10,13 @@ import { type At, isOn, type Line, nearest, type Plot, type PlotAxis } from './p
 /** All lines over the places of all of them; null is a gap, undefined a place that a line knows nothing of. */
 export function aligned({ lines, x, y }: Plot): uPlot.AlignedData {
   const tables = lines.map(({ xs, ys }) => {
-    const points = Array.from(xs, (at, i): [number, number | null] => [at, isOn(y, ys[i]!) ? ys[i]! : null]).filter(([at]) => isOn(x, at))
-    return [points.map(([at]) => at), points.map(([, value]) => value)] as uPlot.AlignedData
+    const table: [number[], (number | null)[]] = [[], []]
+    for (let i = 0; i < xs.length; i++) {
+      if (!isOn(x, xs[i]!)) continue
+      table[0].push(xs[i]!)
+      table[1].push(isOn(y, ys[i]!) ? ys[i]! : null)
+    }
+    return table as uPlot.AlignedData
   })
   return tables.length > 0 ? uPlot.join(tables) : [[]]
 }
@@ -129,7 +134,8 @@ export class Drawn {
       u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
       return
     }
-    const over = { width: u.over.clientWidth, height: u.over.clientHeight }
+    // Not what the page measures: that would lay it out anew in the middle of an update.
+    const over = { width: u.bbox.width / uPlot.pxRatio, height: u.bbox.height / uPlot.pxRatio }
     const place = (value: number, scale: 'x' | 'y', most: number) => Math.min(most, Math.max(0, u.valToPos(value, scale)))
     const [left, right] = x ? [place(x[0], 'x', over.width), place(x[1], 'x', over.width)] : [0, over.width]
     const [bottom, top] = y ? [place(y[0], 'y', over.height), place(y[1], 'y', over.height)] : [over.height, 0]

@@ -1,10 +1,13 @@
 /** What every panel of a sweep's page looks at: the trials, and the one selection among them. */
 import { Goal } from '../../wire/sweep/v1/model_pb'
 import { type Column, columnOf, defaultColumns, varying } from '../data/columns'
-import { brushed, type Brush, order, select, type Sort } from '../data/selection'
+import { queryOf, viewOf } from '../data/route'
+import { brushed, type Brush, type Filter, order, select, type Sort } from '../data/selection'
 import { router } from '../router.svelte'
 import { ticking } from '../parts/look.svelte'
 import type { SweepData } from './data.svelte'
+
+const EMPTY = viewOf(new URLSearchParams())
 
 export class SweepModel {
   constructor(readonly data: SweepData) {}
@@ -12,9 +15,18 @@ export class SweepModel {
   view = $derived(router.view)
   names = $derived.by(() => this.data.names)
 
+  #held: { said: string; filter: Filter } | undefined
+
+  /** The same object as long as it says the same: charts are not drawn anew when only the table is sorted. */
+  filter: Filter = $derived.by(() => {
+    const said = queryOf({ ...EMPTY, filter: this.view.filter }).toString()
+    if (this.#held?.said !== said) this.#held = { said, filter: this.view.filter }
+    return this.#held.filter
+  })
+
   selected = $derived.by(() => {
     void this.data.version
-    return select(this.data.trials, this.view.filter, this.names)
+    return select(this.data.trials, this.filter, this.names)
   })
 
   sorts: Sort[] = $derived(this.view.sorts.length > 0 ? this.view.sorts : this.usualSorts())
@@ -44,7 +56,7 @@ export class SweepModel {
     return number > 0 ? this.data.trials.row(number) : undefined
   })
 
-  isFiltered = $derived(this.view.filter.states.length > 0 || this.view.filter.brushes.length > 0 || this.view.filter.where.trim() !== '')
+  isFiltered = $derived(this.filter.states.length > 0 || this.filter.brushes.length > 0 || this.filter.where.trim() !== '')
 
   get trials() {
     void this.data.version
