@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { barriers } from '../harness/access'
-import { shot } from '../harness/shot'
 import { linked, Stage } from './stage'
 
 let stage: Stage
@@ -45,18 +44,6 @@ describe.each(PAGES)('%s', (name, path, texts) => {
     for (const text of texts) await watched.page.getByText(text).first().waitFor()
     expect(await barriers(watched.page)).toEqual([])
     await watched.close()
-  })
-
-  test.runIf(process.env['SWEEP_SHOTS'])('is pictured', async () => {
-    for (const colorScheme of ['light', 'dark'] as const) {
-      for (const [size, width] of [['wide', 1400], ['narrow', 420]] as const) {
-        const watched = await stage.page(path(), { colorScheme, viewport: { width, height: 900 } })
-        for (const text of texts) await watched.page.getByText(text).first().waitFor()
-        await linked(watched.page, 'live')
-        await shot(watched.page, `board-${name}-${colorScheme}-${size}`)
-        await watched.close()
-      }
-    }
   })
 })
 
