@@ -1,17 +1,29 @@
-/** Something that is asked again when its subject changed, but not more often than every so many milliseconds. */
+/** Something that is asked again when its subject changed, but not more often than every so many milliseconds; and after a failure
+ *  that may pass, by itself. */
+import { mayPass, whyOf } from '../clients'
+import { Trouble } from '../live/trouble.svelte'
+
 export interface Again {
   /** At once. */
   now: () => void
   /** As soon as the time since the last one is up. */
   soon: () => void
   end: () => void
+  /** Why the last answer did not come. */
+  trouble: Trouble
 }
 
+const RETRY_MS = [250, 500, 1000, 2000, 4000]
+
 export function told(every: number, ask: () => Promise<void>): Again {
+  const trouble = new Trouble()
   let timer: ReturnType<typeof setTimeout> | undefined
   let last = 0
+  let failures = 0
   let isAsking = false
   let isDue = false
+  let isOver = false
+
   const run = async () => {
     timer = undefined
     if (isAsking) {
@@ -20,20 +32,38 @@ export function told(every: number, ask: () => Promise<void>): Again {
     }
     isAsking = true
     last = Date.now()
-    await ask()
+    try {
+      await ask()
+      failures = 0
+      trouble.clear()
+    } catch (error) {
+      if (!isOver) failed(error)
+    }
     isAsking = false
     if (isDue) {
       isDue = false
       soon()
     }
   }
-  const soon = () => (timer ??= setTimeout(() => void run(), Math.max(0, last + every - Date.now())))
-  return {
-    soon,
-    now: () => {
-      clearTimeout(timer)
-      void run()
-    },
-    end: () => clearTimeout(timer),
+  const failed = (error: unknown) => {
+    const isRetried = mayPass(error)
+    trouble.set(whyOf(error), isRetried)
+    if (isRetried) later(RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]!)
   }
+  // A hidden tab asks nothing: it goes on when it is seen again.
+  const later = (ms: number) => {
+    if (!isOver) timer ??= setTimeout(() => (document.visibilityState === 'hidden' ? document.addEventListener('visibilitychange', now, { once: true }) : void run()), ms)
+  }
+  const soon = () => later(Math.max(0, last + every - Date.now()))
+  const now = () => {
+    clearTimeout(timer)
+    timer = undefined
+    if (!isOver) void run()
+  }
+  const end = () => {
+    isOver = true
+    clearTimeout(timer)
+    trouble.clear()
+  }
+  return { soon, now, end, trouble }
 }
