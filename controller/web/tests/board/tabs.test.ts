@@ -113,3 +113,19 @@ describe.each([
     await context.close()
   })
 })
+
+test('neither shared workers nor locks, as over plain HTTP from another machine: each tab that is seen has a stream', async () => {
+  const context = await stage.browser.newContext()
+  await context.addInitScript(() => {
+    Reflect.deleteProperty(window, 'SharedWorker')
+    Reflect.deleteProperty(Navigator.prototype, 'locks')
+  })
+  const pages = await tabs(context, 3)
+  await told(pages)
+  await streams(3)
+  await turn(pages[0]!, 'hidden')
+  await streams(2)
+  await told(pages.slice(1))
+  await context.close()
+  await streams(0)
+})
