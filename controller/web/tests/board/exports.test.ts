@@ -77,7 +77,7 @@ test('what is taken away of a trial is what its panels show', async () => {
   const files = await taken(page, 'Files as JSON')
   expect(files.name).toBe(`files-${id}.json`)
   expect(JSON.parse(files.text)).toMatchObject({ schema: 'sweep.v1', items: [{ step: 40, file: 'best.bin', bytes: 1000 }] })
-  const environment = await taken(page, 'Command and environment as CSV')
+  const environment = await taken(page, 'Command, environment as CSV')
   expect(environment.text).toMatch(/^what,value\r\ncommand,.*play\.py.*\r\n/)
   expect(environment.text).toContain('play,1.0\r\n')
   expect((await taken(page, 'Attempts as CSV')).text).toMatch(/^attempt,agent,claimed_at,ended_at,ended\r\n1,box,20\d\d-/)

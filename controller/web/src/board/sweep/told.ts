@@ -15,35 +15,38 @@ export interface Again {
 
 const RETRY_MS = [250, 500, 1000, 2000, 4000]
 
-export function told(every: number, ask: () => Promise<void>): Again {
+/** `take` gets what `ask` brought, unless the subject is another one by then, or nobody looks any more. */
+export function told<T>(every: number, ask: () => Promise<T>, take: (answer: T) => void = () => {}): Again {
   const trouble = new Trouble()
   let timer: ReturnType<typeof setTimeout> | undefined
   let last = 0
   let failures = 0
   let isAsking = false
-  let isDue = false
+  /** Asked for while an answer was on its way, which may be of an older subject. */
+  let due: 'now' | 'soon' | undefined
   let isOver = false
 
   const run = async () => {
     timer = undefined
     if (isAsking) {
-      isDue = true
+      due ??= 'soon'
       return
     }
     isAsking = true
     last = Date.now()
     try {
-      await ask()
+      const answer = await ask()
       failures = 0
-      trouble.clear()
+      if (!isOver) trouble.clear()
+      if (!isOver && due !== 'now') take(answer)
     } catch (error) {
       if (!isOver) failed(error)
     }
     isAsking = false
-    if (isDue) {
-      isDue = false
-      soon()
-    }
+    const next = due
+    due = undefined
+    if (next === 'now') now()
+    else if (next === 'soon') soon()
   }
   const failed = (error: unknown) => {
     const isRetried = mayPass(error)
@@ -58,7 +61,8 @@ export function told(every: number, ask: () => Promise<void>): Again {
   const now = () => {
     clearTimeout(timer)
     timer = undefined
-    if (!isOver) void run()
+    if (isAsking) due = 'now'
+    else if (!isOver) void run()
   }
   const end = () => {
     isOver = true
