@@ -1,8 +1,8 @@
 /** Pages whose first question finds nobody: they say so, go on trying, and fill by themselves. */
-import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Page, Route } from 'playwright-core'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 
-import { linked, Stage } from './stage'
+import { linked, Stage, turn } from './stage'
 
 let stage: Stage
 beforeAll(async () => {
@@ -92,5 +92,45 @@ test('what the controller answers on purpose is not asked for again, but for a p
   await page.getByRole('button', { name: 'Try again' }).click()
   await again
   expect(asked()).toBe(2)
+  await watched.close()
+})
+
+test('a hidden page does not go on trying, and does when it is seen again', async () => {
+  const watched = await stage.page(`#/sweeps/${stage.played}`, {}, async (page) => {
+    await page.clock.install()
+    await page.route('**/GetSweep', (route) => route.fulfill({ status: 503 }))
+  })
+  const { page } = watched
+  await page.getByText('This page goes on trying by itself.').waitFor()
+  await turn(page, 'hidden')
+  const asked = () => watched.asked.filter((call) => call.endsWith('/GetSweep')).length
+  const before = asked()
+  await page.clock.runFor(60_000)
+  expect(asked()).toBe(before)
+  const again = page.waitForRequest('**/GetSweep')
+  await turn(page, 'visible')
+  await again
+  await watched.close()
+})
+
+test('an answer about what nobody looks at any more is not shown', async () => {
+  const watched = await stage.page(`#/sweeps/${stage.played}/compare/20,17`)
+  const { page } = watched
+  const curves = page.getByRole('region', { name: 'Curves', exact: true })
+  await curves.getByRole('button', { name: 'Table' }).click()
+  await curves.getByRole('cell', { name: '0.8835' }).first().waitFor()
+  const held: Route[] = []
+  await page.route('**/GetTopCurves', (route) => void held.push(route))
+  await curves.getByLabel('metric').selectOption('val_loss')
+  await vi.waitFor(() => expect(held).toHaveLength(1))
+  await curves.getByLabel('metric').selectOption('train_loss')
+  await held[0]!.continue()
+  await vi.waitFor(() => expect(held).toHaveLength(2))
+  // 0.3165 is the last val_loss of trial 20, 0.2165 its last train_loss.
+  expect(await curves.locator('tbody tr').count()).toBe(0)
+  await held[1]!.continue()
+  await curves.getByRole('cell', { name: '0.2165' }).first().waitFor()
+  expect(await curves.getByRole('cell', { name: '0.3165' }).count()).toBe(0)
+  watched.quiet()
   await watched.close()
 })

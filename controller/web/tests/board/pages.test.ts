@@ -47,6 +47,13 @@ describe.each(PAGES)('%s', (name, path, texts) => {
     await watched.close()
   })
 
+  test('does not move sideways on a phone', async () => {
+    const watched = await stage.page(path(), { viewport: { width: 390, height: 844 } })
+    for (const text of texts) await watched.page.getByText(text).first().waitFor()
+    expect(await watched.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
+    await watched.close()
+  })
+
   test.runIf(process.env['SWEEP_SHOTS'])('is pictured', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       for (const [size, width] of [['wide', 1400], ['narrow', 420]] as const) {

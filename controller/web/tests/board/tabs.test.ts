@@ -3,7 +3,7 @@ import type { BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 
 import { Counted } from '../harness/counted'
-import { linked, Stage } from './stage'
+import { linked, Stage, turn } from './stage'
 
 const STREAM = '/sweep.v1.DashboardService/WatchAll'
 
@@ -44,14 +44,6 @@ async function told(pages: Page[]): Promise<void> {
 
 async function streams(count: number): Promise<void> {
   await vi.waitFor(() => expect(counted.open(STREAM)).toBe(count), { timeout: 10_000, interval: 50 })
-}
-
-/** A headless browser shows all its tabs: what a person does by going to another one is said by hand. */
-async function turn(page: Page, state: 'hidden' | 'visible'): Promise<void> {
-  await page.evaluate((state) => {
-    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
-    document.dispatchEvent(new Event('visibilitychange'))
-  }, state)
 }
 
 describe.each([
