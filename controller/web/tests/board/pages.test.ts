@@ -45,6 +45,13 @@ describe.each(PAGES)('%s', (name, path, texts) => {
     expect(await barriers(watched.page)).toEqual([])
     await watched.close()
   })
+
+  test('does not move sideways on a phone', async () => {
+    const watched = await stage.page(path(), { viewport: { width: 390, height: 844 } })
+    for (const text of texts) await watched.page.getByText(text).first().waitFor()
+    expect(await watched.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
+    await watched.close()
+  })
 })
 
 test('what is not there says so, and what to do', async () => {

@@ -64,3 +64,11 @@ export async function selects(page: Page, count: number): Promise<void> {
 export async function linked(page: Page, link: 'live' | 'reconnecting' | 'stale'): Promise<void> {
   await page.locator(`[data-link="${link}"]`).waitFor({ timeout: 20_000 })
 }
+
+/** A headless browser shows all its tabs: what a person does by going to another one is said by hand. */
+export async function turn(page: Page, state: 'hidden' | 'visible'): Promise<void> {
+  await page.evaluate((state) => {
+    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  }, state)
+}

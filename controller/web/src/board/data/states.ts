@@ -29,6 +29,25 @@ const SWEEP: Record<SweepState, Look> = {
   [SweepState.CANCELLED]: { word: 'cancelled', sign: '⊘', colour: 'ink-soft' },
 }
 
+/** What a person asks of a trial in this state. */
+export function stateQuestion(state: TrialState): string {
+  switch (state) {
+    case TrialState.FINISHED:
+      return 'How it ended'
+    case TrialState.STOPPED_EARLY:
+      return 'Why it was stopped'
+    case TrialState.FAILED:
+      return 'Why it failed'
+    case TrialState.CANCELLED:
+      return 'Why it was cancelled'
+    case TrialState.QUEUED:
+    case TrialState.PAUSED:
+      return 'What it waits for'
+    default:
+      return 'What it does'
+  }
+}
+
 export const trialLook = (state: TrialState): Look => TRIAL[state] ?? TRIAL[0]
 export const sweepLook = (state: SweepState): Look => SWEEP[state] ?? SWEEP[0]
 
