@@ -28,10 +28,13 @@ function headers(modules: string[]): string[] {
   return [...new Set(plain)].sort()
 }
 
+/** Whether a file says terms: one beside the package file, or one in a folder for those of others whose work is in the package. */
+const isLicence = (file: string): boolean => /^(licen[cs]es\/)?(licen[cs]e|notice|copying)([.-][\w.-]*)?$/i.test(file)
+
 /** One package: its name, version and terms, by its own files or, where it has none, by the heads of its modules. */
 function section(folder: string, modules: string[]): string {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string>
-  const files = readdirSync(folder).filter((file) => /^(licen[cs]e|notice|copying)(\.|$)/i.test(file)).sort()
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(isLicence).sort()
   const texts = files.length > 0 ? files.map((file) => readFileSync(join(folder, file), 'utf8').trim()) : headers(modules)
   if (texts.length === 0) throw new Error(`${name} ${version} says nowhere under which terms it may be passed on`)
   return `${RULE}\n${name} ${version}: ${license}\n${RULE}\n\n${texts.join('\n\n')}\n`

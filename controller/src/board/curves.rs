@@ -142,15 +142,25 @@ async fn read(
     Ok(())
 }
 
-/// A curve over an axis, in order of place.
-fn over(points: &[Point], axis: Axis) -> Arc<[(f64, f64)]> {
-    let points = thin(points, KEPT);
-    let began = points.first().map_or(0, |point| point.at_ms);
-    let place = |point: &Point| match axis {
+/// Where a point of a curve is on an axis; `began` is when the first one was told.
+fn place(point: &Point, axis: Axis, began: i64) -> f64 {
+    match axis {
         Axis::Step => point.step as f64,
         Axis::Epoch => point.epoch,
         Axis::Seconds => (point.at_ms - began) as f64 / 1000.0,
-    };
+    }
+}
+
+/// When the first point was told.
+fn began(points: &[Point]) -> i64 {
+    points.first().map_or(0, |point| point.at_ms)
+}
+
+/// A curve over an axis, in order of place.
+fn over(points: &[Point], axis: Axis) -> Arc<[(f64, f64)]> {
+    let points = thin(points, KEPT);
+    let began = began(&points);
+    let place = |point: &Point| place(point, axis, began);
     let mut curve: Vec<_> = points.iter().map(|point| (place(point), point.value)).collect();
     curve.retain(|(place, _)| place.is_finite());
     curve.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -164,6 +174,33 @@ pub(crate) enum Wanted {
     Numbers(Vec<u64>),
 }
 
+/// A stretch of an axis, with both of its ends.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    pub(crate) axis: Axis,
+    pub(crate) from: f64,
+    pub(crate) until: f64,
+}
+
+impl Window {
+    /// All of any curve.
+    pub(crate) fn whole(self) -> bool {
+        self.from == f64::NEG_INFINITY && self.until == f64::INFINITY
+    }
+
+    /// The points within, in order of place, and the next one on either side.
+    fn of(self, points: &[Point]) -> Vec<Point> {
+        let began = began(points);
+        let place = |point: &Point| place(point, self.axis, began);
+        let mut points: Vec<_> = points.iter().filter(|point| place(point).is_finite()).copied().collect();
+        points.sort_by(|a, b| place(a).total_cmp(&place(b)));
+        let first = points.partition_point(|point| place(point) < self.from);
+        let end = points.partition_point(|point| place(point) <= self.until);
+        points.truncate(end + 1);
+        points.split_off(first.saturating_sub(1).min(points.len()))
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct CurveOf {
     pub(crate) number: u64,
@@ -171,14 +208,17 @@ pub(crate) struct CurveOf {
     pub(crate) points: Vec<Point>,
     /// Before thinning.
     pub(crate) total: usize,
+    /// When the first point of all was told.
+    pub(crate) began_at_ms: i64,
 }
 
-/// One metric's curves of some trials, thinned, and the metric.
+/// One metric's curves of some trials within a window, thinned, and the metric.
 pub(crate) async fn top(
     app: &App,
     sweep: &Sweep,
     metric: &str,
     wanted: Wanted,
+    window: Window,
     most: usize,
 ) -> Result<(String, Vec<CurveOf>)> {
     let metric = metric_of(sweep, metric)?;
@@ -199,8 +239,10 @@ pub(crate) async fn top(
     let mut curves = Vec::new();
     for trial in trials {
         for (_, points) in app.store.curves(trial.id, std::slice::from_ref(&metric)).await? {
+            let began_at_ms = began(&points);
+            let points = if window.whole() { points } else { window.of(&points) };
             let (number, state, total) = (trial.number, trial.state, points.len());
-            curves.push(CurveOf { number, state, points: thin(&points, most), total });
+            curves.push(CurveOf { number, state, points: thin(&points, most), total, began_at_ms });
         }
     }
     Ok((metric, curves))
@@ -231,5 +273,27 @@ mod tests {
         assert_eq!(*over(&points, Axis::Step), [(2.0, 2.0), (4.0, 4.0), (9.0, 9.0)]);
         assert_eq!(*over(&points, Axis::Epoch), [(0.25, 9.0), (0.5, 4.0)]);
         assert_eq!(*over(&points, Axis::Seconds), [(0.0, 4.0), (1.5, 2.0), (2.0, 9.0)]);
+    }
+
+    #[test]
+    fn a_window_has_its_points_and_the_next_on_either_side() {
+        let point = |step: u64| Point {
+            step,
+            epoch: if step == 3 { f64::NAN } else { step as f64 / 2.0 },
+            at_ms: 500 + 1_000 * step.cast_signed(),
+            value: 0.0,
+        };
+        let points: Vec<_> = (1..=9).map(point).collect();
+        let steps = |axis, from, until| -> Vec<u64> {
+            Window { axis, from, until }.of(&points).iter().map(|point| point.step).collect()
+        };
+        assert_eq!(steps(Axis::Step, 4.0, 6.0), [3, 4, 5, 6, 7]);
+        assert_eq!(steps(Axis::Step, 4.2, 4.8), [4, 5], "a line goes through");
+        assert_eq!(steps(Axis::Step, 0.0, 1.0), [1, 2]);
+        assert_eq!(steps(Axis::Step, 9.5, f64::INFINITY), [9]);
+        assert_eq!(steps(Axis::Step, f64::NEG_INFINITY, 0.5), [1]);
+        assert_eq!(steps(Axis::Epoch, 2.0, 2.5), [2, 4, 5, 6], "a point without an epoch has no place");
+        assert_eq!(steps(Axis::Seconds, 0.0, 1.0), [1, 2, 3], "seconds begin with the first point");
+        assert!(Window { axis: Axis::Step, from: 0.0, until: 9.0 }.of(&[]).is_empty());
     }
 }

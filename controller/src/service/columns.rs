@@ -110,6 +110,7 @@ pub(super) fn curve(curve: &CurveOf) -> v1::TrialCurve {
         epochs,
         at_ms,
         total: curve.total as u64,
+        began_at_ms: curve.began_at_ms,
     }
 }
 

@@ -13,7 +13,7 @@ use tracing::info;
 
 use super::{columns, convert, refuse};
 use crate::app::App;
-use crate::board::curves::{Axis, MOST_CURVES, MOST_POINTS, Wanted};
+use crate::board::curves::{Axis, MOST_CURVES, MOST_POINTS, Wanted, Window};
 use crate::board::watch::{Followed, FollowedCurves, FollowedLog, FollowedTable, HeldCurve, MOST_TOPICS};
 use crate::board::{agents, curves, history, table, watch};
 
@@ -50,6 +50,14 @@ impl Dashboard {
 }
 
 /// Between nothing (or too many) and the most.
+fn axis(asked: v1::CurveAxis) -> Axis {
+    match asked {
+        v1::CurveAxis::Unspecified | v1::CurveAxis::Step => Axis::Step,
+        v1::CurveAxis::Epoch => Axis::Epoch,
+        v1::CurveAxis::Seconds => Axis::Seconds,
+    }
+}
+
 fn points(asked: u32) -> usize {
     if asked == 0 { MOST_POINTS } else { (asked as usize).min(MOST_POINTS) }
 }
@@ -73,11 +81,7 @@ impl DashboardService for Dashboard {
     ) -> Result<Response<v1::GetCurveBandResponse>, Status> {
         let asked = request.into_inner();
         let sweep = self.sweep(&asked.sweep).await?;
-        let axis = match asked.axis() {
-            v1::CurveAxis::Unspecified | v1::CurveAxis::Step => Axis::Step,
-            v1::CurveAxis::Epoch => Axis::Epoch,
-            v1::CurveAxis::Seconds => Axis::Seconds,
-        };
+        let axis = axis(asked.axis());
         let quantiles = if asked.quantiles.is_empty() { vec![0.1, 0.5, 0.9] } else { asked.quantiles };
         if quantiles.len() > MOST_QUANTILES || !quantiles.iter().all(|one| (0.0..=1.0).contains(one)) {
             return Err(refuse::field("quantiles", "must be at most 9, each from 0 to 1"));
@@ -92,13 +96,22 @@ impl DashboardService for Dashboard {
     ) -> Result<Response<v1::GetTopCurvesResponse>, Status> {
         let asked = request.into_inner();
         let sweep = self.sweep(&asked.sweep).await?;
+        let window = Window {
+            axis: axis(asked.axis()),
+            from: asked.from.unwrap_or(f64::NEG_INFINITY),
+            until: asked.until.unwrap_or(f64::INFINITY),
+        };
+        // What is no number is neither.
+        if !(window.from <= window.until) {
+            return Err(refuse::field("until", "must not be below from"));
+        }
         let wanted = if asked.numbers.is_empty() {
             let top = if asked.top == 0 { TOP } else { asked.top };
             Wanted::Best((top as usize).min(MOST_CURVES))
         } else {
             Wanted::Numbers(asked.numbers)
         };
-        let found = curves::top(&self.app, &sweep, &asked.metric, wanted, points(asked.max_points));
+        let found = curves::top(&self.app, &sweep, &asked.metric, wanted, window, points(asked.max_points));
         let (metric, found) = found.await.map_err(refuse::board)?;
         let curves = found.iter().map(columns::curve).collect();
         Ok(Response::new(v1::GetTopCurvesResponse { metric, curves }))

@@ -371,6 +371,18 @@ async fn a_band_grows_with_the_curves_and_little_is_known_of_few_trials() {
     let top = v1::GetTopCurvesRequest { sweep: lab.sweep.clone(), ..Default::default() };
     let top = dashboard.get_top_curves(top).await.unwrap().into_inner();
     assert_eq!(top.curves.iter().map(|curve| curve.number).collect::<Vec<_>>(), [two.number, one.number]);
+    let window = v1::GetTopCurvesRequest {
+        sweep: lab.sweep.clone(),
+        numbers: vec![two.number],
+        axis: v1::CurveAxis::Seconds.into(),
+        from: Some(0.001),
+        ..Default::default()
+    };
+    let backwards = v1::GetTopCurvesRequest { until: Some(0.0), ..window.clone() };
+    let window = dashboard.get_top_curves(window).await.unwrap().into_inner().curves.remove(0);
+    assert_eq!((window.total, window.began_at_ms), (2, 1_001), "its point, and the one that the line comes from");
+    let refused = dashboard.get_top_curves(backwards).await.unwrap_err();
+    assert!(refused.message().contains("until"), "{refused:?}");
     let best = v1::GetBestSoFarRequest { sweeps: vec![lab.sweep.clone()], max_points: 0 };
     let best = dashboard.get_best_so_far(best).await.unwrap().into_inner().sweeps.remove(0);
     assert_eq!((best.last_number, &*best.none), (two.number.max(one.number), ""));

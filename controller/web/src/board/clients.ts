@@ -2,7 +2,7 @@
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
 
-import { DashboardService } from '../wire/sweep/v1/dashboard_pb'
+import { CurveAxis, DashboardService } from '../wire/sweep/v1/dashboard_pb'
 import { ModelService } from '../wire/sweep/v1/predict_pb'
 import { SweepService } from '../wire/sweep/v1/sweep_pb'
 
@@ -11,6 +11,11 @@ const transport = createGrpcWebTransport({ baseUrl: location.origin })
 export const board = createClient(DashboardService, transport)
 export const models = createClient(ModelService, transport)
 export const sweeps = createClient(SweepService, transport)
+
+export const AXES = { step: CurveAxis.STEP, epoch: CurveAxis.EPOCH, seconds: CurveAxis.SECONDS }
+
+/** The stretch of an axis that curves are asked for; null: all of it. */
+export const windowOf = (zoom: [number, number] | null): { from?: number; until?: number } => (zoom ? { from: zoom[0], until: zoom[1] } : {})
 
 /** What went wrong, in the controller's words. */
 export function whyOf(error: unknown): string {

@@ -30,7 +30,7 @@ const PAGES: [name: string, path: () => string, texts: RegExp[]][] = [
   ['dataset', () => `#/sweeps/${stage.played}/dataset`, [/Malformed files: 1/, /39_1_nothing\.jpg/, /1,600/, /^age$/]],
 ]
 
-describe.each(PAGES)('%s', (name, path, texts) => {
+describe.each(PAGES)('%s', (_, path, texts) => {
   test('shows what it is about, complains of nothing and talks to nobody else', async () => {
     const watched = await stage.page(path())
     for (const text of texts) await watched.page.getByText(text).first().waitFor()

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 
-import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { FRAME } from '../../src/board/draw/parallel'
+import { drag, drawing } from './chart'
 import { selected, selects, Stage } from './stage'
 
 let stage: Stage
@@ -17,28 +18,12 @@ const sweepPage = async (query = '', options = {}) => {
   return watched
 }
 
-/** Drags over a chart, in shares of its canvas. */
-async function drag(page: Page, chart: string, from: [number, number], to: [number, number]): Promise<void> {
-  const canvas = page.getByRole('img', { name: new RegExp(`^${chart}`) })
-  await canvas.scrollIntoViewIfNeeded()
-  const box = (await canvas.boundingBox())!
-  const at = ([x, y]: [number, number]): [number, number] => [box.x + x * box.width, box.y + y * box.height]
-  await page.mouse.move(...at(from))
-  await page.mouse.down()
-  await page.mouse.move(...at(to), { steps: 4 })
-  await page.mouse.up()
-}
-
-/** The colours of a canvas, as a text that changes when the drawing does. */
-const drawing = (page: Page, chart: string) => page.getByRole('img', { name: new RegExp(`^${chart}`) }).evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL())
-
 test('a brush on an axis filters the table and the other plots, and a click clears it', async () => {
   const { page, ...watched } = await sweepPage()
   const before = await drawing(page, 'History')
   // The first axis is lr, whose list of values spans decades and so is logarithmic: its upper half, the higher rates.
-  const canvas = page.getByRole('img', { name: /^Parallel/ })
-  const width = (await canvas.boundingBox())!.width
-  await drag(page, 'Parallel', [44 / width, 0.1], [44 / width, 0.5])
+  const { width } = (await page.getByRole('img', { name: /^Parallel/ }).boundingBox())!
+  await drag(page, 'Parallel', [FRAME.left / width, 0.2], [FRAME.left / width, 0.5])
   await page.getByRole('button', { name: /Take away the filter lr/ }).waitFor()
   const count = await selected(page)
   expect(count).toBeGreaterThan(3)

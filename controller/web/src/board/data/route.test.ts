@@ -8,7 +8,12 @@ const VIEW: View = {
   columns: ['number', 'm:val/f1:last'],
   marked: [3, 7],
   curves: { metric: 'val f1', axis: 'epoch', logX: true, logY: true, smoothing: 0.5, top: 20 },
+  zoom: [-2.5, 1e6],
+  logHistory: true,
+  pair: ['p:lr', 'p:a&b=c'],
   heads: 4,
+  split: 'test',
+  counts: true,
 }
 
 test('a view survives the address, whatever names hold', () => {
@@ -34,7 +39,8 @@ test('places', () => {
 })
 
 test('a broken view is a plain one', () => {
-  const view = viewOf(new URLSearchParams('brush=x&brush=y~a~b&top=-3&smooth=7&axis=moon'))
+  const view = viewOf(new URLSearchParams('brush=x&brush=y~a~b&top=-3&smooth=7&axis=moon&zoom=3~x'))
   expect(view.filter.brushes).toEqual([])
+  expect(view.zoom).toBeNull()
   expect(view.curves).toMatchObject({ top: 1, smoothing: 0.99, axis: 'step' })
 })

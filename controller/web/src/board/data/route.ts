@@ -79,8 +79,18 @@ export interface View {
   /** Trials to compare, by number. */
   marked: number[]
   curves: CurveView
+  /** The stretch of the curves' lower axis that is shown; null: all. */
+  zoom: [number, number] | null
+  /** Whether the history's objective is on a logarithmic axis. */
+  logHistory: boolean
+  /** The two parameters that are shown against each other, by their keys; empty: the most important ones. */
+  pair: [string, string]
   /** The trial whose heads are shown; 0: the best. */
   heads: number
+  /** Of which split heads are shown; empty: the first there is. */
+  split: string
+  /** Whether confusion matrices show counts, and not per cent of rows. */
+  counts: boolean
 }
 
 export interface CurveView {
@@ -116,7 +126,12 @@ export function viewOf(query: URLSearchParams): View {
       smoothing: Math.min(0.99, Math.max(0, Number(query.get('smooth') ?? 0) || 0)),
       top: Math.min(50, Math.max(1, Number(query.get('top') ?? CURVES.top) || CURVES.top)),
     },
+    zoom: stretch(query.get('zoom') ?? ''),
+    logHistory: query.has('loghistory'),
+    pair: [query.get('across') ?? '', query.get('up') ?? ''],
     heads: Number(query.get('heads') ?? 0) || 0,
+    split: query.get('split') ?? '',
+    counts: query.has('counts'),
   }
 }
 
@@ -135,8 +150,20 @@ export function queryOf(view: View): URLSearchParams {
   if (view.curves.logY) query.set('logy', '1')
   if (view.curves.smoothing > 0) query.set('smooth', String(view.curves.smoothing))
   if (view.curves.top !== CURVES.top) query.set('top', String(view.curves.top))
+  if (view.zoom) put('zoom', view.zoom.map(number).join('~'))
+  if (view.logHistory) query.set('loghistory', '1')
+  put('across', view.pair[0])
+  put('up', view.pair[1])
   if (view.heads > 0) query.set('heads', String(view.heads))
+  put('split', view.split)
+  if (view.counts) query.set('counts', '1')
   return query
+}
+
+/** Two numbers, the lower first; null: it is none. */
+function stretch(text: string): [number, number] | null {
+  const [from = NaN, until = NaN] = text === '' ? [] : text.split('~').map(Number)
+  return from < until ? [from, until] : null
 }
 
 const number = (value: number) => String(Number(value.toPrecision(12)))

@@ -1,8 +1,7 @@
-/** Bars with words beside them, and tables of numbers as coloured fields. */
+/** Bars with words beside them. */
 import { short } from '../data/columns'
-import type { Size } from './axes'
+import { base, type CustomSeriesOption, type Option } from './option'
 import { type Palette, series } from './palette'
-import type { Pen } from './pen'
 
 export interface BarRow {
   name: string
@@ -17,47 +16,42 @@ export interface BarRow {
 const LINE = 24
 export const barsHeight = (rows: number): number => rows * LINE + 12
 
-/** Lying bars from 0 to `most`. */
-export function bars(pen: Pen, size: Size, colours: Palette, rows: BarRow[], most: number): void {
-  const left = Math.min(190, Math.max(60, ...rows.map((row) => row.name.length * 6.4 + 12)))
-  const right = size.width - Math.min(size.width / 3, Math.max(60, ...rows.map((row) => row.note.length * 6.2 + 14)))
-  const x = (value: number) => left + (Math.min(most, Math.max(0, value)) / (most || 1)) * (right - left)
-  rows.forEach((row, i) => {
-    const middle = 8 + i * LINE + LINE / 2
-    pen.text(left - 8, middle, row.name.slice(0, 28), { colour: colours.ink, align: 'right', base: 'middle' })
-    pen.rect(left, middle - 8, right - left, 16, { colour: colours.line, alpha: 0.35 })
-    if (!Number.isNaN(row.value)) pen.rect(left, middle - 8, x(row.value) - left, 16, { colour: colours.accent, alpha: 0.85 })
-    if (row.low !== undefined && row.high !== undefined && !Number.isNaN(row.low + row.high)) {
-      pen.line([x(row.low), x(row.high)], [middle, middle], { colour: colours.ink, width: 1.5 })
-      for (const end of [row.low, row.high]) pen.line([x(end), x(end)], [middle - 4, middle + 4], { colour: colours.ink, width: 1.5 })
-    }
-    pen.text(right + 8, middle, row.note, { colour: colours.ink, base: 'middle' })
+/** How much room words need, within bounds. */
+const room = (words: string[], least: number, most: number): number => Math.min(most, Math.max(least, ...words.map((word) => word.length * 6.4 + 14)))
+
+/** Lying bars from 0 to `most`, the first on top. */
+export function bars(rows: BarRow[], most: number, width: number, colours: Palette): Option {
+  const [left, right] = [room(rows.map((row) => row.name), 60, Math.min(190, width / 3)), room(rows.map((row) => row.note), 60, width / 3)]
+  const words = (data: string[], position: 'left' | 'right') => ({
+    type: 'category' as const, inverse: true, data, position, axisLine: { show: false }, axisTick: { show: false },
+    axisLabel: { color: colours.ink, fontSize: 11, interval: 0, width: (position === 'left' ? left : right) - 12, overflow: 'truncate' as const },
   })
+  return {
+    ...base(colours),
+    grid: { left, right, top: 6, bottom: 6 },
+    xAxis: { type: 'value', min: 0, max: most || 1, show: false },
+    yAxis: [words(rows.map((row) => row.name), 'left'), words(rows.map((row) => row.note), 'right')],
+    series: [
+      {
+        type: 'bar', id: 'bars', data: rows.map((row) => (Number.isNaN(row.value) ? '-' : row.value)), barWidth: 16,
+        itemStyle: { color: colours.accent, opacity: 0.85 }, showBackground: true, backgroundStyle: { color: colours.line, opacity: 0.35 }, emphasis: { disabled: true },
+      },
+      intervals(rows, colours),
+    ],
+  }
 }
 
-/** A confusion matrix: rows are the truth, columns the guess. A field's colour is its share of its row. */
-export function confusion(pen: Pen, size: Size, colours: Palette, classes: string[], counts: number[][], asShare: boolean): void {
-  const { left, top, width, height } = confusionPlace(size, classes)
-  classes.forEach((name, i) => {
-    pen.text(left - 6, top + (i + 0.5) * height, name.slice(0, 12), { colour: colours.ink, align: 'right', base: 'middle' })
-    pen.text(left + (i + 0.5) * width, top - 6, name.slice(0, Math.max(3, Math.floor(width / 6))), { colour: colours.ink, align: 'center' })
-    const row = counts[i] ?? []
-    const sum = row.reduce((a, b) => a + b, 0)
-    row.forEach((count, j) => {
-      const share = sum > 0 ? count / sum : 0
-      const [x, y] = [left + j * width, top + i * height]
-      pen.rect(x + 0.5, y + 0.5, width - 1, height - 1, { colour: colours.accent, alpha: 0.06 + 0.94 * share })
-      const text = asShare ? (sum > 0 ? `${Math.round(100 * share)}` : '') : String(count)
-      if (width > text.length * 6 + 4 && height > 11) pen.text(x + width / 2, y + height / 2, text, { colour: share > 0.5 ? colours.paper : colours.ink, align: 'center', base: 'middle' })
-    })
-  })
-  pen.text(left, size.height - 6, `rows: truth · columns: guess · ${asShare ? 'per cent of the row' : 'counts'}`, { colour: colours.soft })
-}
-
-export function confusionPlace(size: Size, classes: string[]): { left: number; top: number; width: number; height: number } {
-  const left = Math.min(90, Math.max(...classes.map((name) => name.length * 6.4)) + 14)
-  const [top, bottom] = [22, size.height - 24]
-  return { left, top, width: (size.width - left - 4) / classes.length, height: (bottom - top) / classes.length }
+/** A line over each interval, with an end on both sides. */
+function intervals(rows: BarRow[], colours: Palette): CustomSeriesOption {
+  const data = rows.flatMap(({ low, high }, i) => (low === undefined || high === undefined || Number.isNaN(low + high) ? [] : [[low, high, i]]))
+  return {
+    type: 'custom', id: 'intervals', silent: true, data, dimensions: ['low', 'high', 'row'], encode: { x: ['low', 'high'], y: 'row' },
+    renderItem: (_, api) => {
+      const [[x1, y], [x2]] = [api.coord([api.value('low'), api.value('row')]), api.coord([api.value('high'), api.value('row')])] as [[number, number], [number, number]]
+      const line = (x1: number, y1: number, x2: number, y2: number) => ({ type: 'line' as const, shape: { x1, y1, x2, y2 }, style: { stroke: colours.ink, lineWidth: 1.5 } })
+      return { type: 'group', children: [line(x1, y, x2, y), line(x1, y - 4, x1, y + 4), line(x2, y - 4, x2, y + 4)] }
+    },
+  }
 }
 
 export interface Group {
@@ -66,28 +60,23 @@ export interface Group {
 }
 
 /** Standing bars in groups: one group per class, one bar per series. */
-export function histogram(pen: Pen, size: Size, colours: Palette, classes: string[], groups: Group[]): void {
-  const [left, right, top, bottom] = [48, size.width - 8, 26, size.height - 22]
-  const most = Math.max(1, ...groups.flatMap((group) => group.values))
-  const y = (value: number) => bottom - (value / most) * (bottom - top)
-  for (const share of [0, 0.5, 1]) {
-    const value = Math.round(most * share)
-    pen.line([left, right], [y(value), y(value)], { colour: colours.line })
-    pen.text(left - 6, y(value), short(value), { colour: colours.soft, align: 'right', base: 'middle' })
+export function histogram(classes: string[], groups: Group[], width: number, colours: Palette): Option {
+  const step = (width - 60) / Math.max(1, classes.length)
+  return {
+    ...base(colours),
+    legend: { left: 48, top: 0, icon: 'rect', itemWidth: 10, itemHeight: 10, selectedMode: false, textStyle: { color: colours.ink } },
+    grid: { left: 52, right: 8, top: 28, bottom: 26 },
+    xAxis: {
+      type: 'category', data: classes, axisTick: { show: false }, axisLine: { lineStyle: { color: colours.line } },
+      axisLabel: { color: colours.ink, interval: 0, width: Math.max(18, step - 2), overflow: 'truncate', fontSize: step < 40 ? 9 : 11 },
+    },
+    yAxis: {
+      type: 'value', min: 0, splitNumber: 3, axisLabel: { color: colours.soft, formatter: (value: number) => short(value) },
+      splitLine: { lineStyle: { color: colours.line, opacity: 0.6 } },
+    },
+    series: groups.map(({ name, values }, i) => ({
+      type: 'bar' as const, id: name, name, data: classes.map((_, place) => values[place] ?? 0), itemStyle: { color: series(i, colours.isDark) },
+      barCategoryGap: '20%', barGap: '6%', emphasis: { disabled: true },
+    })),
   }
-  const step = (right - left) / Math.max(1, classes.length)
-  const width = (step * 0.8) / Math.max(1, groups.length)
-  classes.forEach((name, i) => {
-    groups.forEach((group, j) => {
-      const value = group.values[i] ?? 0
-      pen.rect(left + i * step + step * 0.1 + j * width, y(value), Math.max(1, width - 1), bottom - y(value), { colour: series(j, colours.isDark) })
-    })
-    pen.text(left + (i + 0.5) * step, bottom + 5, name.slice(0, Math.max(3, Math.floor(step / 6.2))), { colour: colours.ink, align: 'center', base: 'top' })
-  })
-  let x = left
-  groups.forEach((group, j) => {
-    pen.rect(x, 5, 10, 10, { colour: series(j, colours.isDark) })
-    pen.text(x + 14, 10, group.name, { colour: colours.ink, base: 'middle' })
-    x += 26 + group.name.length * 6.6
-  })
 }

@@ -1,8 +1,11 @@
 /** Learning curves, and a band of quantiles behind them. */
-import { type Axis, axes, type Frame, frame, type Size } from './axes'
-import type { Palette } from './palette'
-import type { Pen } from './pen'
-import { extent } from './scale'
+import type { TrialCurve } from '../../wire/sweep/v1/dashboard_pb'
+import { TrialState } from '../../wire/sweep/v1/model_pb'
+import { numbers, rowsOf } from '../data/column'
+import type { CurveView } from '../data/route'
+import { aired, extent } from './extent'
+import { faded, type Palette } from './palette'
+import type { Line, Plot } from './plot'
 
 export interface Curve {
   name: string
@@ -24,6 +27,33 @@ export interface Look {
   y: string
   logX: boolean
   logY: boolean
+  /** The stretch of the lower axis that is shown; null: all. */
+  zoom: [number, number] | null
+}
+
+/** Points of a curve as they are told. */
+export interface Points {
+  steps: Float64Array
+  values: Float64Array
+  epochs: Float64Array
+  atMs: Float64Array
+}
+
+/** Where points are over an axis, in order, and their values; those that have no place are left out. `beganMs`: when the first point of
+ *  all was told. */
+export function over({ steps, values, epochs, atMs }: Points, axis: CurveView['axis'], beganMs: number): { xs: Float64Array; ys: Float64Array } {
+  const xs = axis === 'epoch' ? epochs : axis === 'seconds' ? atMs.map((at) => (at - beganMs) / 1000) : steps
+  if (xs.every((x, i) => Number.isFinite(x) && (i === 0 || xs[i - 1]! <= x))) return { xs, ys: values }
+  const places = Array.from(xs.keys()).filter((i) => Number.isFinite(xs[i]!)).sort((a, b) => xs[a]! - xs[b]!)
+  return { xs: Float64Array.from(places, (i) => xs[i]!), ys: Float64Array.from(places, (i) => values[i]!) }
+}
+
+/** A curve of the wire, smoothed and over an axis; of a trial that was stopped early it is dashed. */
+export function curveOf(told: TrialCurve, view: CurveView, colour: string): Curve {
+  const rows = rowsOf(told.steps, told.values, told.epochs, told.atMs)
+  const [steps, values, epochs, atMs] = [told.steps, told.values, told.epochs, told.atMs].map((column) => numbers(column, rows)) as [Float64Array, Float64Array, Float64Array, Float64Array]
+  const { xs, ys } = over({ steps, values, epochs, atMs }, view.axis, Number(told.beganAtMs))
+  return { name: `${told.number}`, xs, ys: smooth(ys, view.smoothing), colour, ...(told.state === TrialState.STOPPED_EARLY && { dash: [6, 3] }) }
 }
 
 /** Exponential smoothing by `share` from 0 to below 1, without the pull to zero at the beginning. Gaps stay gaps. */
@@ -39,63 +69,27 @@ export function smooth(values: Float64Array, share: number): Float64Array {
   })
 }
 
-export function place(curves: Curve[], band: Band | null, look: Look, size: Size): { frame: Frame; x: Axis; y: Axis } {
-  const xs = extent([...curves.map((curve) => curve.xs), ...(band ? [band.xs] : [])], look.logX)
-  const ys = extent([...curves.map((curve) => curve.ys), ...(band ? [band.low, band.high] : [])], look.logY)
-  const x = { label: look.x, log: look.logX, extent: xs, tight: true }
-  const y = { label: look.y, log: look.logY, extent: ys }
-  return { frame: frame(size, x, y, named(curves) ? 28 : 10), x, y }
-}
-
-/** Several curves, but not too many to name, have their names above them. */
-const named = (curves: Curve[]): boolean => curves.length > 1 && curves.length <= 12
-
-function legend(pen: Pen, frame: Frame, colours: Palette, curves: Curve[]): void {
-  let x = frame.left
-  for (const curve of curves) {
-    if (x + 24 + curve.name.length * 6.4 > frame.right) return
-    pen.line([x, x + 14], [11, 11], { colour: curve.colour, width: 3, ...(curve.dash && { dash: [4, 2] }) })
-    pen.text(x + 18, 11, curve.name, { colour: colours.ink, base: 'middle' })
-    x += 32 + curve.name.length * 6.4
+export function plot(curves: Curve[], band: Band | null, look: Look, colours: Palette): Plot {
+  const lines = curves.map(({ name, xs, ys, colour, dash }): Line => ({ name, xs, ys, colour, shape: 'line', width: 1.5, ...(dash && { dash }) }))
+  const behind = (name: string, ys: Float64Array, dash?: number[]): Line => ({
+    name, xs: band!.xs, ys, shape: 'line', colour: dash ? colours.soft : 'transparent', width: 1, isBehind: true, ...(dash && { dash }),
+  })
+  // The curves come first, so that the place of a line is that of its curve.
+  if (band) lines.push(behind('upper end', band.high), behind('lower end', band.low), behind('median', band.middle, [4, 4]))
+  const whole = look.zoom ?? extent(lines.map(({ xs }) => xs), look.logX) ?? [0, 1]
+  const x = whole[0] < whole[1] ? whole : aired(whole, look.logX)
+  const seen = lines.map((line) => (look.zoom ? shown(line, x) : line.ys))
+  return {
+    lines,
+    x: { label: look.x, log: look.logX, range: x, whole: look.x === 'step' },
+    y: { label: look.y, log: look.logY, range: aired(extent(seen, look.logY) ?? [0, 1], look.logY) },
+    ...(band && { band: { upper: curves.length, lower: curves.length + 1, colour: faded(colours.soft, 0.18) } }),
   }
 }
 
-export function draw(pen: Pen, size: Size, colours: Palette, curves: Curve[], band: Band | null, look: Look): void {
-  const { frame, x, y } = place(curves, band, look, size)
-  axes(pen, frame, x, y, colours)
-  if (named(curves)) legend(pen, frame, colours, curves)
-  if (band) {
-    const xs = band.xs.map(frame.x.at)
-    pen.between(xs, band.low.map(frame.y.at), band.high.map(frame.y.at), { colour: colours.soft, alpha: 0.18 })
-    pen.line(xs, band.middle.map(frame.y.at), { colour: colours.soft, dash: [4, 4] })
-  }
-  for (const curve of curves) {
-    pen.line(curve.xs.map(frame.x.at), curve.ys.map(frame.y.at), { colour: curve.colour, width: 1.5, ...(curve.dash && { dash: curve.dash }) })
-    // A curve of one point is a point.
-    if (curve.xs.length === 1) pen.dot(frame.x.at(curve.xs[0]!), frame.y.at(curve.ys[0]!), 3, { colour: curve.colour })
-  }
-}
-
-/** The curve nearest to a place, and which of its points. */
-export function nearest(curves: Curve[], { x, y }: Frame, atX: number, atY: number): { curve: Curve; point: number } | null {
-  let found: { curve: Curve; point: number } | null = null
-  let least = 30
-  for (const curve of curves) {
-    const point = closest(curve.xs, x.value(atX))
-    if (point < 0) continue
-    const distance = Math.abs(y.at(curve.ys[point]!) - atY) + Math.max(0, Math.abs(x.at(curve.xs[point]!) - atX) - 40)
-    if (distance < least) [found, least] = [{ curve, point }, distance]
-  }
-  return found
-}
-
-function closest(sorted: Float64Array, value: number): number {
-  let [low, high] = [0, sorted.length - 1]
-  if (high < 0) return -1
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (sorted[middle]! < value) low = middle + 1
-    else high = middle
-  }
-  return low > 0 && value - sorted[low - 1]! < sorted[low]! - value ? low - 1 : low
+/** The values of a line within a stretch, and those next to it, which the line comes from and goes to. */
+function shown({ xs, ys }: Line, [from, until]: [number, number]): number[] {
+  const values: number[] = []
+  for (let i = 0; i < xs.length; i++) if ((xs[i + 1] ?? xs[i]!) >= from && (xs[i - 1] ?? xs[i]!) <= until) values.push(ys[i]!)
+  return values
 }

@@ -1,10 +1,9 @@
 /** The optimisation history: every trial's objective, and the best so far as a line that steps. */
 import { Goal, TrialState } from '../../wire/sweep/v1/model_pb'
 import type { Trials } from '../data/trials'
-import { type Axis, axes, type Frame, frame, type Size } from './axes'
+import { aired, extent, usual, within } from './extent'
 import type { Palette } from './palette'
-import type { Pen } from './pen'
-import { extent } from './scale'
+import type { Line, Plot } from './plot'
 
 export interface History {
   numbers: Float64Array
@@ -35,59 +34,21 @@ export function history(trials: Trials): History {
   }
 }
 
-const X: Omit<Axis, 'extent'> = { label: 'trial', whole: true }
-
-/** Where it is drawn. Values far out, of trials that diverged, do not flatten the rest: the axis ends at three spreads. */
-export function place(shown: History, size: Size, label: string, log: boolean): { frame: Frame; x: Axis; y: Axis } {
-  const x = { ...X, extent: extent([shown.numbers]) }
-  const y = { label, log, extent: usual(shown.objectives, log) }
-  return { frame: frame(size, x, y), x, y }
-}
-
-export function draw(pen: Pen, size: Size, colours: Palette, shown: History, mask: Uint8Array, label: string, log = false): void {
-  const { frame, x, y } = place(shown, size, label, log)
-  axes(pen, frame, x, y, colours)
-  const radius = shown.rows.length > 2000 ? 1.2 : 3
-  const held = (value: number) => Math.min(frame.bottom, Math.max(frame.top, value))
-  for (const isChosen of [0, 1]) {
-    shown.rows.forEach((row, i) => {
-      if ((mask[row] ?? 1) !== isChosen) return
-      const at = frame.y.at(shown.objectives[i]!)
-      pen.dot(frame.x.at(shown.numbers[i]!), Number.isNaN(at) ? frame.bottom : held(at), radius, { colour: isChosen ? colours.accent : colours.line, alpha: 0.75 })
-    })
+/** The plot: trials that are not selected, those that are, and the best so far. A line of dots holds its trials in order of number,
+ *  and NaN for those of the other: so a point's place is the trial's. */
+export function plot(shown: History, mask: Uint8Array, label: string, log: boolean, colours: Palette): Plot {
+  const x = aired(extent([shown.numbers]) ?? [0, 1])
+  const y = aired(usual(shown.objectives, log) ?? [0, 1], log)
+  // What is far out is drawn at the edge, as is what a logarithmic axis has no place for.
+  const held = (value: number) => (log && value <= 0 ? y[0] : within(value, y))
+  const dots = (name: string, isChosen: boolean, colour: string): Line => ({
+    name, colour, shape: 'dots', width: shown.rows.length > 2000 ? 3 : 6, xs: shown.numbers,
+    ys: shown.objectives.map((value, i) => (((mask[shown.rows[i]!] ?? 1) === 1) === isChosen ? held(value) : NaN)),
+  })
+  const best: Line = { name: 'best so far', colour: colours.warn, shape: 'steps', width: 2, isBehind: true, xs: shown.numbers, ys: shown.best.map(held) }
+  return {
+    lines: [dots('others', false, colours.line), dots('selected', true, colours.accent), best],
+    x: { label: 'trial', log: false, range: x, whole: true },
+    y: { label, log, range: y },
   }
-  const xs: number[] = []
-  const ys: number[] = []
-  shown.best.forEach((value, i) => {
-    if (i > 0) {
-      if (value === shown.best[i - 1] && i < shown.best.length - 1) return
-      xs.push(frame.x.at(shown.numbers[i]!))
-      ys.push(held(frame.y.at(shown.best[i - 1]!)))
-    }
-    xs.push(frame.x.at(shown.numbers[i]!))
-    ys.push(held(frame.y.at(value)))
-  })
-  pen.line(xs, ys, { colour: colours.warn, width: 2 })
-}
-
-/** Which of the trials is nearest to a place, as a place in `rows`; -1: none is near. */
-export function nearest(shown: History, { x, y }: Frame, atX: number, atY: number): number {
-  let found = -1
-  let least = 14 ** 2
-  shown.numbers.forEach((number, i) => {
-    const distance = (x.at(number) - atX) ** 2 + (y.at(shown.objectives[i]!) - atY) ** 2
-    if (distance < least) [found, least] = [i, distance]
-  })
-  return found
-}
-
-/** The extent without what lies further than three times the middle half outside of it. */
-export function usual(values: Float64Array, log = false): [number, number] | undefined {
-  const all = extent([values], log)
-  if (!all || values.length < 8) return all
-  const sorted = values.filter((value) => Number.isFinite(value) && (!log || value > 0)).sort()
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))]!
-  if (log) return all
-  const spread = 3 * (at(0.75) - at(0.25))
-  return spread === 0 ? all : [Math.max(all[0], at(0.25) - spread), Math.min(all[1], at(0.75) + spread)]
 }

@@ -1,5 +1,7 @@
 /** Colours of charts: the page's own, and scales that colour-blind eyes tell apart. */
 
+export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+
 export interface Palette {
   ink: string
   soft: string
@@ -29,6 +31,9 @@ export function palette(): Palette {
   const [red = 255] = (found.paper.match(/[\d.]+/g) ?? []).map(Number)
   return { ...found, isDark: red < 128 }
 }
+
+/** One of those colours, let through. */
+export const faded = (colour: string, alpha: number): string => colour.replace(/^rgb\((.*)\)$/, `rgba($1, ${alpha})`)
 
 /** After Okabe and Ito; the two that vanish on white or black are darker or lighter there. */
 const SERIES = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b58900', '#56b4e9', '#7b4fb5', '#8c6d46', '#4d7c0f', '#a33b5e']

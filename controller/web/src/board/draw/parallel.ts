@@ -4,10 +4,9 @@ import type { Column } from '../data/columns'
 import { short } from '../data/columns'
 import type { Brush } from '../data/selection'
 import type { Trials } from '../data/trials'
-import type { Size } from './axes'
-import { type Palette, shade } from './palette'
-import type { Pen } from './pen'
-import { extent, type Scale, scale } from './scale'
+import { extent } from './extent'
+import { base, type Option, type ParallelSeriesOption } from './option'
+import { faded, type Palette, shade } from './palette'
 
 /** Lines that are drawn; more are a carpet. */
 export const MOST = 2000
@@ -25,86 +24,118 @@ export function drawn(trials: Trials): Uint32Array {
   return Uint32Array.from([...rows.slice(0, BEST), ...others])
 }
 
-export interface ParallelAxis {
-  column: Column
-  x: number
-  scale: Scale
-  /** Of words: their order from below. */
-  places: number[] | undefined
+/** Pixels beside the axes. */
+export const FRAME = { left: 48, right: 48, top: 34, bottom: 14 }
+/** How wide the strip of an axis is that can be dragged along. */
+const STRIP = 26
+
+/** Where the axes are across. */
+export const axisAt = (place: number, count: number, width: number): number =>
+  FRAME.left + (count > 1 ? (place * (width - FRAME.left - FRAME.right)) / (count - 1) : 0)
+
+/** How many axes a drawing has room for: more are no more to read. */
+export const mostAxes = (width: number): number => Math.min(10, Math.max(3, Math.floor((width - FRAME.left - FRAME.right) / 66) + 1))
+
+/** Whether a place is on an axis, where a click belongs to its brush. */
+export const isOnAxis = (x: number, count: number, width: number): boolean =>
+  Array.from({ length: count }, (_, place) => axisAt(place, count, width)).some((at) => Math.abs(at - x) <= STRIP / 2)
+
+/** Of words: which place on the axis each has, by the alphabet. */
+function places(words: string[]): number[] {
+  const out: number[] = []
+  words.map((word, place) => ({ word, place })).sort((a, b) => (a.word < b.word ? -1 : 1)).forEach(({ place }, rank) => (out[place] = rank))
+  return out
 }
 
-const TOP = 30
-const BOTTOM = 16
-
-export function place(columns: Column[], trials: Trials, size: Size): ParallelAxis[] {
-  const [left, right] = [44, size.width - 44]
-  const step = columns.length > 1 ? (right - left) / (columns.length - 1) : 0
-  return columns.map((column, i) => {
-    const x = left + i * step
-    const [from, to] = [size.height - BOTTOM, TOP]
-    if (column.words) {
-      const sorted = column.words.map((word, place) => ({ word, place })).sort((a, b) => (a.word < b.word ? -1 : 1))
-      const places: number[] = []
-      sorted.forEach(({ place }, rank) => (places[place] = rank))
-      return { column, x, scale: scale(-0.3, column.words.length - 0.7, from, to), places }
-    }
-    const range = extent([column.values.subarray(0, trials.rows)], column.log) ?? [0, 1]
-    return { column, x, scale: scale(range[0], range[1], from, to, column.log, 4), places: undefined }
-  })
-}
-
-export const heightAt = (axis: ParallelAxis, value: number): number =>
-  Number.isNaN(value) ? NaN : axis.scale.at(axis.places ? (axis.places[value] ?? NaN) : value)
-
-export function draw(
-  pen: Pen, size: Size, colours: Palette, axes: ParallelAxis[], rows: Uint32Array, mask: Uint8Array, brushes: Brush[],
-  ranks: Float64Array,
-): void {
-  const xs = axes.map((axis) => axis.x)
-  const line = (row: number) => axes.map((axis) => heightAt(axis, axis.column.values[row]!))
-  const isFiltered = rows.some((row) => !mask[row])
+/** What is drawn: lines of trials that are not selected, of those that are, and the best of them. */
+export function option(columns: Column[], trials: Trials, rows: Uint32Array, mask: Uint8Array, ranks: Float64Array, width: number, colours: Palette): Option {
+  const room = axisAt(1, columns.length, width) - FRAME.left - 6
+  const ordered = columns.map(({ words }) => words && places(words))
+  // Behind the places on the axes stands the row. No names: by those ECharts would keep lines in the order in which they came.
+  const point = (row: number) => [...columns.map(({ values, words }, i) => (words ? (ordered[i]![values[row]!] ?? NaN) : values[row]!)), row]
   const many = rows.length > 300
-  if (isFiltered) for (const row of rows) if (!mask[row]) pen.line(xs, line(row), { colour: colours.line, alpha: many ? 0.12 : 0.5 })
+  const chosen: number[] = []
+  const rest: number[] = []
   // The best last, on top.
-  for (let i = rows.length - 1; i >= 0; i--) {
-    const row = rows[i]!
-    if (mask[row]) pen.line(xs, line(row), { colour: shade(ranks[row]!, colours.isDark), alpha: i === 0 ? 1 : many ? 0.22 : 0.8, width: i === 0 ? 2 : 1 })
+  for (let i = rows.length - 1; i >= 0; i--) (mask[rows[i]!] ? chosen : rest).push(rows[i]!)
+  const best = chosen.at(-1) === rows[0] ? chosen.splice(-1) : []
+  const coloured = (row: number) => ({ value: point(row), lineStyle: { color: shade(ranks[row]!, colours.isDark) } })
+  return {
+    ...base(colours),
+    parallel: { ...FRAME, parallelAxisDefault: {} },
+    parallelAxis: columns.map((column, dim) => axis(column, trials, dim, room, colours)),
+    series: [
+      lines('rest', rest.map(point), { color: colours.line, opacity: many ? 0.12 : 0.5 }),
+      lines('chosen', chosen.map(coloured), { opacity: many ? 0.22 : 0.8 }),
+      lines('best', best.map(coloured), { width: 2, opacity: 1 }),
+    ],
   }
-  for (const axis of axes) drawAxis(pen, size, colours, axis, brushes.find((brush) => brush.key === axis.column.key))
 }
 
-function drawAxis(pen: Pen, size: Size, colours: Palette, axis: ParallelAxis, brush: Brush | undefined): void {
-  const { column, x, scale } = axis
-  pen.line([x, x], [TOP, size.height - BOTTOM], { colour: colours.soft, width: 1.2 })
-  const name = column.label.length > 16 ? `${column.label.slice(0, 15)}…` : column.label
-  pen.text(x, 4, name + (column.log ? ' (log)' : ''), { colour: colours.ink, align: 'center', base: 'top', bold: true })
-  const said = (text: string, at: number) => {
-    pen.rect(x + 3, at - 7, text.length * 6 + 4, 14, { colour: colours.paper, alpha: 0.72 })
-    pen.text(x + 5, at, text, { colour: colours.ink, base: 'middle', size: 10 })
-  }
-  if (column.words && axis.places) column.words.slice(0, 200).forEach((word, place) => said(word.slice(0, 14), scale.at(axis.places![place]!)))
-  else for (const value of scale.ticks) said(short(value), scale.at(value))
-  if (!brush) return
-  const heights = 'words' in brush
-    ? brush.words.map((word) => heightAt(axis, column.words?.indexOf(word) ?? NaN)).filter(Number.isFinite)
-    : [scale.at(Math.max(scale.from, brush.from)), scale.at(Math.min(scale.to, brush.to))]
-  if (heights.length === 0) return
-  const [top, bottom] = [Math.min(...heights) - 4, Math.max(...heights) + 4]
-  pen.rect(x - 5, top, 10, bottom - top, { colour: colours.accent, alpha: 0.4 })
+function lines(id: string, data: ParallelSeriesOption['data'] & object, style: { color?: string; opacity: number; width?: number }): ParallelSeriesOption {
+  const { opacity } = style
+  // What is selected is known already; ECharts' own filter by the brushes would leave out the other filters.
+  return { type: 'parallel', id, data, progressive: 0, activeOpacity: opacity, inactiveOpacity: opacity, lineStyle: { width: 1, ...style }, emphasis: { disabled: true } }
 }
 
-/** The brush of an axis for a stretch of heights; null: nothing is there. */
-export function brushOf(axis: ParallelAxis, top: number, bottom: number): Brush | null {
-  const { column, scale } = axis
-  if (column.words) {
-    const words = column.words.filter((_, place) => {
-      const at = heightAt(axis, place)
-      return at >= top - 2 && at <= bottom + 2
-    })
-    return words.length > 0 ? { key: column.key, words } : null
+export const brushStyle = (colours: Palette) => ({ color: faded(colours.accent, 0.35), borderColor: colours.accent, borderWidth: 1, opacity: 1 })
+
+export const axisId = (column: Column): string => `axis ${column.key}`
+
+function axis(column: Column, trials: Trials, dim: number, room: number, colours: Palette) {
+  const { label, words, values, log } = column
+  const [low, high] = extent([values.subarray(0, trials.rows)], log) ?? [0, 1]
+  const sorted = words && [...words].sort((a, b) => (a < b ? -1 : 1))
+  const range = sorted ? [-0.3, sorted.length - 0.7] : low === high ? [low - Math.abs(low) / 10 - 1e-9, high + Math.abs(high) / 10 + 1e-9] : [low, high]
+  const customValues = sorted?.slice(0, 200).map((_, place) => place)
+  return {
+    // Over the lines, so that its marks can be read.
+    id: axisId(column), dim, z: 5, type: log && !sorted ? ('log' as const) : ('value' as const), min: range[0]!, max: range[1]!, realtime: false,
+    name: label + (log && !sorted ? ' (log)' : ''), nameLocation: 'end' as const, nameGap: 12,
+    nameTextStyle: { color: colours.ink, fontWeight: 600, fontSize: 11 },
+    nameTruncate: { maxWidth: room },
+    axisLine: { lineStyle: { color: colours.soft, width: 1.2 } },
+    axisTick: { show: true, lineStyle: { color: colours.soft }, ...(customValues && { customValues }) },
+    splitNumber: 4,
+    axisLabel: {
+      color: colours.ink, fontSize: 10, backgroundColor: faded(colours.paper, 0.75), padding: [1, 2], hideOverlap: true,
+      formatter: (value: number) => (sorted ? (sorted[value] ?? '').slice(0, 14) : short(value)),
+      ...(customValues && { customValues }),
+    },
+    areaSelectStyle: { width: STRIP, ...brushStyle(colours) },
   }
-  const [from, to] = [scale.value(bottom), scale.value(top)]
-  return { key: column.key, from: Math.max(scale.from, from), to: Math.min(scale.to, to) }
+}
+
+/** The row of a line by its value, as a chart tells it. */
+export const rowOf = (value: unknown): number => (value as number[]).at(-1)!
+
+/** The brush for stretches of an axis; null: there is none. */
+export function brushOf(column: Column, intervals: number[][]): Brush | null {
+  const [interval] = intervals
+  if (!interval) return null
+  const [from, to] = [Math.min(...interval), Math.max(...interval)]
+  if (!column.words) return { key: column.key, from, to }
+  const at = places(column.words)
+  const words = column.words.filter((_, place) => at[place]! >= from - 0.1 && at[place]! <= to + 0.1)
+  return words.length > 0 ? { key: column.key, words } : null
+}
+
+/** Which stretches of an axis a brush means. */
+export function intervalsOf(column: Column, trials: Trials, brush: Brush | undefined): [number, number][] {
+  if (!brush) return []
+  if (!('words' in brush)) {
+    const [low, high] = extent([column.values.subarray(0, trials.rows)], column.log) ?? [brush.from, brush.to]
+    return brush.to < low || brush.from > high ? [] : [[Math.max(low, brush.from), Math.min(high, brush.to)]]
+  }
+  const at = places(column.words ?? [])
+  const ranks = brush.words.map((word) => at[column.words?.indexOf(word) ?? -1] ?? NaN).filter(Number.isFinite).sort((a, b) => a - b)
+  const runs: [number, number][] = []
+  for (const rank of ranks) {
+    const last = runs.at(-1)
+    if (last && rank - last[1] < 1) last[1] = rank + 0.25
+    else runs.push([rank - 0.25, rank + 0.25])
+  }
+  return runs
 }
 
 /** From 0, worst, to 1, best, by row: the colour of a line is its trial's rank, which no outlier can flatten. */

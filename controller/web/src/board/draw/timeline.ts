@@ -1,11 +1,8 @@
 /** A row per agent, a bar per trial over the time that its current attempt took. */
-import { clock } from '../data/columns'
 import { trialLook } from '../data/states'
 import type { Trials } from '../data/trials'
-import type { Size } from './axes'
+import { base, type CustomSeriesOption, type Option } from './option'
 import type { Palette } from './palette'
-import type { Pen } from './pen'
-import { type Scale, scale } from './scale'
 
 export interface Lane {
   agent: string
@@ -58,54 +55,63 @@ export function timeline(trials: Trials, now: number): Timeline {
   return { lanes, bars, from, to }
 }
 
-const LEFT = 92
-export const ROW = 16
-export const heightOf = (shown: Timeline): number => 50 + ROW * shown.lanes.reduce((sum, lane) => sum + lane.depth, 0)
+const LEFT = 100
+const ROW = 16
+/** Pixels above the first row and below the last. */
+const TOP = 6
+const BOTTOM = 26
+const rowsOf = (shown: Timeline): number => shown.lanes.reduce((sum, lane) => sum + lane.depth, 0)
+export const heightOf = (shown: Timeline): number => TOP + BOTTOM + ROW * Math.max(1, rowsOf(shown))
 
-export const across = (shown: Timeline, size: Size): Scale => scale(shown.from, Math.max(shown.to, shown.from + 1000), LEFT, size.width - 12)
-
-export function draw(pen: Pen, size: Size, colours: Palette, shown: Timeline, trials: Trials, mask: Uint8Array): void {
-  const x = across(shown, size)
-  const bottom = size.height - 30
-  const day = 86_400_000
-  for (const value of marks(x.from, x.to, size.width / 140)) {
-    pen.line([x.at(value), x.at(value)], [4, bottom], { colour: colours.line, alpha: 0.6 })
-    const date = new Date(value)
-    const text = x.to - x.from > day ? clock(value).slice(5, 16) : date.toTimeString().slice(0, 8)
-    pen.text(x.at(value), bottom + 6, text, { colour: colours.soft, align: 'center', base: 'top' })
-  }
-  for (const lane of shown.lanes) {
-    const middle = 6 + (lane.top + lane.depth / 2) * ROW
-    pen.text(LEFT - 8, middle, lane.agent.slice(0, 14), { colour: colours.ink, align: 'right', base: 'middle' })
-    pen.line([LEFT, size.width - 12], [6 + lane.top * ROW, 6 + lane.top * ROW], { colour: colours.line })
-  }
-  for (const bar of shown.bars) {
-    const state = trialLook(trials.state.values[bar.row]!)
-    const colour = { 'good': colours.good, 'accent': colours.accent, 'warn': colours.warn, 'bad': colours.bad, 'ink-soft': colours.soft }[state.colour]
-    const [from, to] = [x.at(bar.from), x.at(bar.to)]
-    const width = Math.max(1.5, to - from - 0.5)
-    const y = 6 + (shown.lanes[bar.lane]!.top + bar.depth) * ROW + 2
-    pen.rect(from, y, width, ROW - 4, { colour, alpha: mask[bar.row] ? 0.9 : 0.2 })
-    const text = `${state.sign} ${trials.number.values[bar.row]!}`
-    if (width > 12 + text.length * 6) pen.text(from + 4, y + (ROW - 4) / 2, text, { colour: colours.paper, base: 'middle', size: 10 })
+export function option(shown: Timeline, trials: Trials, mask: Uint8Array, colours: Palette): Option {
+  const middles = shown.lanes.map((lane) => lane.top + lane.depth / 2)
+  return {
+    ...base(colours),
+    grid: { left: LEFT, right: 14, top: TOP, bottom: BOTTOM },
+    xAxis: {
+      type: 'time', min: shown.from, max: Math.max(shown.to, shown.from + 1000),
+      axisLine: { lineStyle: { color: colours.line } }, splitLine: { show: true, lineStyle: { color: colours.line, opacity: 0.6 } },
+      axisLabel: { color: colours.soft, hideOverlap: true },
+    },
+    yAxis: {
+      type: 'value', inverse: true, min: 0, max: Math.max(1, rowsOf(shown)), axisLine: { show: false }, axisTick: { show: false }, splitLine: { show: false },
+      axisLabel: {
+        color: colours.ink, customValues: middles, width: LEFT - 14, overflow: 'truncate',
+        formatter: (value: number) => shown.lanes[middles.indexOf(value)]?.agent ?? '',
+      },
+    },
+    series: [lanes(shown, colours), bars(shown, trials, mask, colours)],
   }
 }
 
-const MINUTE = 60_000
-const STEPS = [1000, 5000, 15_000, 30_000, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, 60 * MINUTE, 180 * MINUTE, 360 * MINUTE, 720 * MINUTE]
-
-/** Round moments of this place's clock, at most so many or daily ones. */
-export function marks(from: number, to: number, most: number): number[] {
-  const step = STEPS.find((step) => (to - from) / step <= most) ?? 1440 * MINUTE * Math.ceil((to - from) / (1440 * MINUTE * most))
-  const zone = new Date(from).getTimezoneOffset() * MINUTE
-  const out: number[] = []
-  for (let at = Math.ceil((from - zone) / step) * step + zone; at <= to; at += step) out.push(at)
-  return out
+/** A line above each agent. */
+function lanes(shown: Timeline, colours: Palette): CustomSeriesOption {
+  return {
+    type: 'custom', id: 'lanes', silent: true, z: 1, data: shown.lanes.map((lane) => [shown.from, lane.top]),
+    renderItem: (params, api) => {
+      const { x, width } = params.coordSys as unknown as { x: number; width: number }
+      const [, y = 0] = api.coord([api.value(0), api.value(1)])
+      return { type: 'line', shape: { x1: x, x2: x + width, y1: y, y2: y }, style: { stroke: colours.line } }
+    },
+  }
 }
 
-export function barAt(shown: Timeline, size: Size, atX: number, atY: number): Bar | undefined {
-  const value = across(shown, size).value(atX)
-  const place = Math.floor((atY - 6) / ROW)
-  const air = across(shown, size).value(atX + 2) - value
-  return shown.bars.find((bar) => shown.lanes[bar.lane]!.top + bar.depth === place && value >= bar.from - air && value <= bar.to + air)
+/** A bar per trial; its data are the places of `shown.bars`. */
+function bars(shown: Timeline, trials: Trials, mask: Uint8Array, colours: Palette): CustomSeriesOption {
+  const named = { 'good': colours.good, 'accent': colours.accent, 'warn': colours.warn, 'bad': colours.bad, 'ink-soft': colours.soft }
+  return {
+    type: 'custom', id: 'bars', z: 2, progressive: 0, dimensions: ['from', 'to', 'place', 'bar'], encode: { x: ['from', 'to'], y: 'place' },
+    data: shown.bars.map((bar, i) => [bar.from, bar.to, shown.lanes[bar.lane]!.top + bar.depth, i]),
+    renderItem: (_, api) => {
+      const bar = shown.bars[api.value('bar') as number]!
+      const [[from, y], [to]] = [api.coord([api.value('from'), api.value('place')]), api.coord([api.value('to'), api.value('place')])] as [[number, number], [number, number]]
+      const look = trialLook(trials.state.values[bar.row]!)
+      const width = Math.max(1.5, to - from - 0.5)
+      const text = `${look.sign} ${trials.number.values[bar.row]!}`
+      return {
+        type: 'rect', shape: { x: from, y: y + 2, width, height: ROW - 4 }, style: { fill: named[look.colour], opacity: mask[bar.row] ? 0.9 : 0.2 },
+        ...(width > 12 + text.length * 6 && { textContent: { type: 'text', style: { text, fill: colours.paper, fontSize: 10 } }, textConfig: { position: 'insideLeft', distance: 4 } }),
+      }
+    },
+  }
 }

@@ -65,6 +65,12 @@ export class SweepModel {
     router.change({ filter: { ...this.view.filter, brushes } })
   }
 
+  /** Takes the brushes of these columns away. */
+  unbrush(...keys: string[]): void {
+    const { brushes } = this.view.filter
+    if (brushes.some(({ key }) => keys.includes(key))) router.change({ filter: { ...this.view.filter, brushes: brushes.filter(({ key }) => !keys.includes(key)) } })
+  }
+
   clear(): void {
     router.change({ filter: { states: [], brushes: [], where: '' } })
   }

@@ -1,19 +1,13 @@
 /** The curves of one trial as they are told: thinned at first, then point by point. */
 import type { CurveNews } from '../../wire/sweep/v1/dashboard_pb'
 import { numbers, rowsOf } from '../data/column'
-
-export interface Held {
-  steps: Float64Array
-  values: Float64Array
-  epochs: Float64Array
-  atMs: Float64Array
-}
+import type { Points } from '../draw/curves'
 
 /** More points than this are thinned to half, each second one; a page opened anew gets them from the controller. */
 const MOST = 4000
 
 /** The curve after some news of it. */
-export function grown(old: Held | undefined, news: CurveNews): Held {
+export function grown(old: Points | undefined, news: CurveNews): Points {
   const rows = news.steps ? rowsOf(news.steps, news.values, news.epochs, news.atMs) : 0
   const more = { steps: numbers(news.steps, rows), values: numbers(news.values, rows), epochs: numbers(news.epochs, rows), atMs: numbers(news.atMs, rows) }
   if (news.replace || !old) return more
