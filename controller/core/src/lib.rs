@@ -13,6 +13,7 @@ pub mod fault;
 pub mod file;
 pub mod gp;
 pub mod importance;
+pub mod layout;
 pub mod lease;
 pub mod normal;
 pub mod objective;

@@ -193,6 +193,29 @@ impl DashboardService for Dashboard {
         Ok(Response::new(v1::ResumeAgentResponse { agent }))
     }
 
+    async fn get_layout(
+        &self,
+        request: Request<v1::GetLayoutRequest>,
+    ) -> Result<Response<v1::GetLayoutResponse>, Status> {
+        let project = match request.into_inner().of {
+            Some(v1::get_layout_request::Of::Project(project)) => project,
+            Some(v1::get_layout_request::Of::Sweep(sweep)) => self.sweep(&sweep).await?.project,
+            None => return Err(refuse::field("of", "is missing: a project, or a sweep of it")),
+        };
+        let layout = self.app.store.layout(&project).await.map_err(refuse::store)?;
+        let layout_json = layout.unwrap_or_default();
+        Ok(Response::new(v1::GetLayoutResponse { project, layout_json }))
+    }
+
+    async fn set_layout(
+        &self,
+        request: Request<v1::SetLayoutRequest>,
+    ) -> Result<Response<v1::SetLayoutResponse>, Status> {
+        let v1::SetLayoutRequest { project, layout_json } = request.into_inner();
+        self.app.store.layout_set(&project, &layout_json).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::SetLayoutResponse {}))
+    }
+
     type WatchAllStream = BoxStream<'static, Result<v1::WatchAllResponse, Status>>;
 
     async fn watch_all(

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::edge;
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
-use crate::rules::{checkpoints, claims, ends, models, reads, reports, shown, stops, sweeps, wishes};
+use crate::rules::{checkpoints, claims, ends, layouts, models, reads, reports, shown, stops, sweeps, wishes};
 use crate::{
     Agent, AgentRow, AgentWish, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish,
     Finished, LogEntry, Media, Model, NewSweep, NewTrial, Promotion, Reached, Reported, Result, Retry, Store,
@@ -128,6 +128,15 @@ impl<B: Backend> Store for B {
     async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial> {
         let trial = trial.clone();
         write!(self, trial, |tx| wishes::stop(tx, &trial, now_ms))
+    }
+
+    async fn layout(&self, project: &str) -> Result<Option<String>> {
+        self.read().await?.layout(project).await
+    }
+
+    async fn layout_set(&self, project: &str, layout: &str) -> Result<()> {
+        let layout = (project.to_owned(), layout.to_owned());
+        write!(self, layout, |tx| layouts::set(tx, &layout.0, &layout.1))
     }
 
     async fn trials_enqueue(

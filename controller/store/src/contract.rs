@@ -113,6 +113,8 @@ macro_rules! cases {
             failed_trials_are_not_among_the_best
             curves_of_many_trials_are_those_of_each
             the_record_of_the_newest_trial_is_found_by_name
+            a_layout_is_its_projects_and_the_last_one_counts
+            what_is_no_layout_or_of_no_project_is_not_kept
         }
     };
 }
@@ -150,6 +152,7 @@ mod checkpoints;
 mod claims;
 mod ends;
 mod faults;
+mod layouts;
 mod models;
 mod objectives;
 mod reports;
@@ -166,6 +169,7 @@ pub(crate) use checkpoints::*;
 pub(crate) use claims::*;
 pub(crate) use ends::*;
 pub(crate) use faults::*;
+pub(crate) use layouts::*;
 pub(crate) use models::*;
 pub(crate) use objectives::*;
 pub(crate) use reports::*;

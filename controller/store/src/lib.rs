@@ -99,6 +99,15 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::TrialNotFound`], [`StoreError::TrialRefuses`] when it is over.
     async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial>;
 
+    /// How the pages of a project are laid out; `None`: nobody said.
+    async fn layout(&self, project: &str) -> Result<Option<String>>;
+
+    /// Lays the pages of a project out: a JSON object, or empty: as nobody said.
+    ///
+    /// # Errors
+    /// [`StoreError::ProjectNotFound`], [`StoreError::NotALayout`].
+    async fn layout_set(&self, project: &str, layout: &str) -> Result<()>;
+
     /// Appends proposals numbered from `after + 1`. `false`, and nothing is stored, when the sweep's last proposal is
     /// not number `after` or it takes no more trials: whoever planned was late. `exhausted`: these are the last.
     ///

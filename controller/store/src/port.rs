@@ -43,6 +43,10 @@ pub(crate) trait Rows: Send {
     /// The best objective among trials that run or went well, and the number of its trial.
     async fn sweep_best(&mut self, sweep: &str, goal: Goal) -> Result<Option<(f64, u64)>>;
 
+    /// Whether any sweep is of a project.
+    async fn project_known(&mut self, project: &str) -> Result<bool>;
+    async fn layout(&mut self, project: &str) -> Result<Option<String>>;
+
     /// Trials without their metrics.
     async fn trials(&mut self, sweep: &str, pick: Pick) -> Result<Vec<Trial>>;
     /// One trial without its metrics; a sweep is named by its whole id.
@@ -119,7 +123,7 @@ pub(crate) trait Tables:
     fn rows(&mut self) -> &mut dyn Rows;
 }
 
-/// Sweeps.
+/// Sweeps, and the layouts of their projects.
 #[async_trait]
 pub(crate) trait SweepTables: Send {
     /// Whether no other transaction runs beside this one: nothing needs a lock, and what was read stays true.
@@ -141,6 +145,8 @@ pub(crate) trait SweepTables: Send {
     async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()>;
     /// Sets the most trials there will be; there is something to propose again.
     async fn sweep_extend(&mut self, sweep: &str, planned: u64) -> Result<()>;
+    async fn layout_set(&mut self, project: &str, layout: &str) -> Result<()>;
+    async fn layout_forget(&mut self, project: &str) -> Result<()>;
     /// The reason of the trial that failed last.
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>>;
 }

@@ -179,6 +179,14 @@ impl Store for Mortal {
         self.write(Deed::Other, self.store.trial_stop(trial, now_ms), |_, _| {}).await
     }
 
+    async fn layout(&self, project: &str) -> Result<Option<String>> {
+        self.read(self.store.layout(project)).await
+    }
+
+    async fn layout_set(&self, project: &str, layout: &str) -> Result<()> {
+        self.write(Deed::Other, self.store.layout_set(project, layout), |_, ()| {}).await
+    }
+
     async fn trials_enqueue(
         &self,
         sweep: &str,

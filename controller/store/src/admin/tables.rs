@@ -104,6 +104,7 @@ pub(super) const TABLES: &[Table] = &[
             ("stop_reason", Text),
         ],
     },
+    Table { name: "layout", columns: &[("project", Text), ("value", Text)] },
     Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },
     Table {
         name: "attempt",

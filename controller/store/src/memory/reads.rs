@@ -140,6 +140,14 @@ impl Rows for Held {
         Ok(after.map(|(id, _)| id.clone()).take_while(|id| id.starts_with(prefix)).take(6).collect())
     }
 
+    async fn project_known(&mut self, project: &str) -> Result<bool> {
+        Ok(self.sweeps.values().any(|row| row.sweep.project == project))
+    }
+
+    async fn layout(&mut self, project: &str) -> Result<Option<String>> {
+        Ok(self.layouts.get(&project.to_owned()).cloned())
+    }
+
     async fn sweep_counts(&mut self, sweep: &str) -> Result<Counts> {
         let mut counts = Counts::default();
         for row in self.of_sweep(sweep) {

@@ -5,6 +5,7 @@
 pub(crate) mod checkpoints;
 pub(crate) mod claims;
 pub(crate) mod ends;
+pub(crate) mod layouts;
 pub(crate) mod models;
 mod objectives;
 pub(crate) mod reads;

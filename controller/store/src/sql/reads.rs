@@ -50,6 +50,15 @@ impl<C: Sql> Rows for C {
         found.iter().map(|row| rows::text(row, "id")).collect()
     }
 
+    async fn project_known(&mut self, project: &str) -> Result<bool> {
+        Ok(self.fetch_optional(&sql::SWEEP_OF_PROJECT, values![project]).await?.is_some())
+    }
+
+    async fn layout(&mut self, project: &str) -> Result<Option<String>> {
+        let row = self.fetch_optional(&sql::LAYOUT, values![project]).await?;
+        row.map(|row| rows::text(&row, "value")).transpose()
+    }
+
     async fn sweep_counts(&mut self, sweep: &str) -> Result<Counts> {
         rows::counts(&self.fetch(&sql::SWEEP_COUNTS, values![sweep]).await?)
     }

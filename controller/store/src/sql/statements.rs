@@ -167,6 +167,11 @@ statements! { ALL:
     SWEEPS, "listing sweeps" = concat!(sweep_columns!("''"), "order by s.created_at desc, s.id desc");
     SWEEP_NEWEST, "finding the newest sweep" = "select id from sweep order by created_at desc, id desc limit 1";
     SWEEPS_BY_PREFIX, "finding a sweep" = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
+    SWEEP_OF_PROJECT, "finding a project" = "select id from sweep where project = $1 limit 1";
+    LAYOUT, "reading a layout" = "select value from layout where project = $1";
+    LAYOUT_SET, "keeping a layout" = "insert into layout (project, value) values ($1, $2) \
+        on conflict (project) do update set value = excluded.value";
+    LAYOUT_FORGET, "forgetting a layout" = "delete from layout where project = $1";
     SWEEP_PRIOR, "reading a sweep" = "select prior from sweep where id = $1";
     SWEEP_STANDING, "reading a sweep's state" = "select state, reason, proposed, planned_trials, exhausted, max_parallel, \
         objective_name, goal, objectives as targets, stops, account from sweep where id = $1";

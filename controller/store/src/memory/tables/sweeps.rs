@@ -110,6 +110,16 @@ impl SweepTables for Held {
         Ok(())
     }
 
+    async fn layout_set(&mut self, project: &str, layout: &str) -> Result<()> {
+        self.layouts.set(project.to_owned(), layout.to_owned());
+        Ok(())
+    }
+
+    async fn layout_forget(&mut self, project: &str) -> Result<()> {
+        self.layouts.remove(&project.to_owned());
+        Ok(())
+    }
+
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>> {
         let failed = self.of_sweep(sweep).filter(|row| row.trial.state == TrialState::Failed);
         Ok(failed.max_by_key(|row| row.trial.finished_at_ms).map(|row| row.trial.reason.clone()))

@@ -90,6 +90,14 @@ impl<T: SqlTx> SweepTables for T {
         Ok(())
     }
 
+    async fn layout_set(&mut self, project: &str, layout: &str) -> Result<()> {
+        self.change(&sql::LAYOUT_SET, values![project, layout]).await
+    }
+
+    async fn layout_forget(&mut self, project: &str) -> Result<()> {
+        self.change(&sql::LAYOUT_FORGET, values![project]).await
+    }
+
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>> {
         let row = self.fetch_optional(&sql::LAST_FAILURE, values![sweep]).await?;
         row.map(|row| rows::text(&row, "reason")).transpose()

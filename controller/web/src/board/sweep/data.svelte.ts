@@ -5,6 +5,7 @@ import { board, sweeps, whyOf } from '../clients'
 import type { Names } from '../data/columns'
 import { Trials } from '../data/trials'
 import { live } from '../live/live.svelte'
+import { layouts } from './layouts.svelte'
 
 export class SweepData {
   sweep = $state.raw<Sweep>()
@@ -37,10 +38,11 @@ export class SweepData {
     if (this.#isLoading) return
     this.#isLoading = true
     try {
-      // Both at once: what is asked by the whole id needs no first answer for the second question.
+      // All at once: what is asked by the whole id needs no first answer for the next question.
       const [{ sweep, priorJson }, { table }] = await Promise.all([
         sweeps.getSweep({ sweep: this.asked }),
         board.getTrialTable({ sweep: this.asked }),
+        layouts.ask(this.asked),
       ])
       if (!sweep || !table) return
       this.trials = new Trials(sweep.goal)

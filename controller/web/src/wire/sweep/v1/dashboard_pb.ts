@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sweep/v1/dashboard.proto.
  */
 export const file_sweep_v1_dashboard: GenFile = /*@__PURE__*/
-  fileDesc("Chhzd2VlcC92MS9kYXNoYm9hcmQucHJvdG8SCHN3ZWVwLnYxIlgKDE51bWJlckNvbHVtbhIqCghlbmNvZGluZxgBIAEoDjIYLnN3ZWVwLnYxLk51bWJlckVuY29kaW5nEg4KBm9mZnNldBgCIAEoARIMCgRkYXRhGAMgASgMIkIKCldvcmRDb2x1bW4SDQoFd29yZHMYASADKAkSJQoFaW5kZXgYAiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4iWwoUR2V0VHJpYWxUYWJsZVJlcXVlc3QSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQSFAoMYWZ0ZXJfbnVtYmVyGAMgASgEEg8KB21ldHJpY3MYBCADKAkiPAoVR2V0VHJpYWxUYWJsZVJlc3BvbnNlEiMKBXRhYmxlGAEgASgLMhQuc3dlZXAudjEuVHJpYWxUYWJsZSLNBAoKVHJpYWxUYWJsZRINCgVzd2VlcBgBIAEoCRIOCgZjaGFuZ2UYAiABKAQSDAoEcm93cxgDIAEoDRIMCgRtb3JlGAQgASgIEg0KBXRvdGFsGAUgASgEEicKB251bWJlcnMYBiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SDgoGc3RhdGVzGAcgASgMEikKCW9iamVjdGl2ZRgIIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIoCghhdHRlbXB0cxgJIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhItCg1zdGFydGVkX2F0X21zGAogASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAsgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBXN0ZXBzGAwgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiQKBmFnZW50cxgNIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoHcmVhc29ucxgOIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoGcGFyYW1zGA8gAygLMhUuc3dlZXAudjEuUGFyYW1Db2x1bW4SJwoHbWV0cmljcxgQIAMoCzIWLnN3ZWVwLnYxLk1ldHJpY0NvbHVtbhIYChBtZXRyaWNzX2xlZnRfb3V0GBEgAygJEioKCm9iamVjdGl2ZXMYEiADKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4ilQEKC1BhcmFtQ29sdW1uEgwKBG5hbWUYASABKAkSDwoHdmFyeWluZxgCIAEoCBILCgNsb2cYAyABKAgSKQoHbnVtYmVycxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbkgAEiUKBXdvcmRzGAUgASgLMhQuc3dlZXAudjEuV29yZENvbHVtbkgAQggKBnZhbHVlcyKMAQoMTWV0cmljQ29sdW1uEgwKBG5hbWUYASABKAkSJAoEbGFzdBgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIjCgNtaW4YAyABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SIwoDbWF4GAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImoKE0dldEN1cnZlQmFuZFJlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEhEKCXF1YW50aWxlcxgDIAMoARIhCgRheGlzGAQgASgOMhMuc3dlZXAudjEuQ3VydmVBeGlzIrkBChRHZXRDdXJ2ZUJhbmRSZXNwb25zZRIOCgZtZXRyaWMYASABKAkSDgoGdHJpYWxzGAIgASgNEiIKAmF0GAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBmNvdW50cxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIlCglxdWFudGlsZXMYBSADKAsyEi5zd2VlcC52MS5RdWFudGlsZRIOCgZjaGFuZ2UYBiABKAQiRAoIUXVhbnRpbGUSEAoIcXVhbnRpbGUYASABKAESJgoGdmFsdWVzGAIgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImYKE0dldFRvcEN1cnZlc1JlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEgsKA3RvcBgDIAEoDRIPCgdudW1iZXJzGAQgAygEEhIKCm1heF9wb2ludHMYBSABKA0iTAoUR2V0VG9wQ3VydmVzUmVzcG9uc2USDgoGbWV0cmljGAEgASgJEiQKBmN1cnZlcxgCIAMoCzIULnN3ZWVwLnYxLlRyaWFsQ3VydmUi7gEKClRyaWFsQ3VydmUSDgoGbnVtYmVyGAEgASgEEiMKBXN0YXRlGAIgASgOMhQuc3dlZXAudjEuVHJpYWxTdGF0ZRIlCgVzdGVwcxgDIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhImCgZ2YWx1ZXMYBCABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJgoGZXBvY2hzGAUgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBWF0X21zGAYgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEg0KBXRvdGFsGAcgASgEIjkKE0dldEJlc3RTb0ZhclJlcXVlc3QSDgoGc3dlZXBzGAEgAygJEhIKCm1heF9wb2ludHMYAiABKA0iOwoUR2V0QmVzdFNvRmFyUmVzcG9uc2USIwoGc3dlZXBzGAEgAygLMhMuc3dlZXAudjEuQmVzdFNvRmFyIsIBCglCZXN0U29GYXISDQoFc3dlZXAYASABKAkSJwoHbnVtYmVycxgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIqCgpvYmplY3RpdmVzGAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEhMKC2xhc3RfbnVtYmVyGAUgASgEEgwKBG5vbmUYBiABKAkiJQoUR2V0SW1wb3J0YW5jZVJlcXVlc3QSDQoFc3dlZXAYASABKAkicAoVR2V0SW1wb3J0YW5jZVJlc3BvbnNlEg4KBm1ldGhvZBgBIAEoCRIOCgZ0cmlhbHMYAiABKA0SKQoGcGFyYW1zGAMgAygLMhkuc3dlZXAudjEuUGFyYW1JbXBvcnRhbmNlEgwKBG5vbmUYBCABKAkiLgoPUGFyYW1JbXBvcnRhbmNlEgwKBG5hbWUYASABKAkSDQoFc2hhcmUYAiABKAEiIgoRR2V0RGF0YXNldFJlcXVlc3QSDQoFc3dlZXAYASABKAkiPgoSR2V0RGF0YXNldFJlc3BvbnNlEhQKDHRyaWFsX251bWJlchgBIAEoBBISCgp2YWx1ZV9qc29uGAIgASgJIuECCglBZ2VudEluZm8SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRob3N0GAMgASgJEg8KB3ZlcnNpb24YBCABKAkSDQoFc2xvdHMYBSABKA0SDwoHZGV2aWNlcxgGIAMoCRIvCgZsYWJlbHMYByADKAsyHy5zd2VlcC52MS5BZ2VudEluZm8uTGFiZWxzRW50cnkSGAoQcmVnaXN0ZXJlZF9hdF9tcxgIIAEoAxIUCgxsYXN0X3NlZW5fbXMYCSABKAMSIwoFc3RhdGUYCiABKA4yFC5zd2VlcC52MS5BZ2VudFN0YXRlEg4KBnJlYXNvbhgLIAEoCRIQCgh1bnRpbF9tcxgMIAEoAxIkCgZ0cmlhbHMYDSADKAsyFC5zd2VlcC52MS5BZ2VudFRyaWFsGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZAoKQWdlbnRUcmlhbBINCgVzd2VlcBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIVCg1jbGFpbWVkX2F0X21zGAQgASgDEg8KB2RldmljZXMYBSADKAkiEwoRTGlzdEFnZW50c1JlcXVlc3QiOQoSTGlzdEFnZW50c1Jlc3BvbnNlEiMKBmFnZW50cxgBIAMoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyIyChFEcmFpbkFnZW50UmVxdWVzdBINCgVhZ2VudBgBIAEoCRIOCgZyZWFzb24YAiABKAkiOAoSRHJhaW5BZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvIjcKFlF1YXJhbnRpbmVBZ2VudFJlcXVlc3QSDQoFYWdlbnQYASABKAkSDgoGcmVhc29uGAIgASgJIkwKF1F1YXJhbnRpbmVBZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvEg0KBXRha2VuGAIgAygJIiMKElJlc3VtZUFnZW50UmVxdWVzdBINCgVhZ2VudBgBIAEoCSI5ChNSZXN1bWVBZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvIqABCg9XYXRjaEFsbFJlcXVlc3QSDgoGc3dlZXBzGAEgASgIEg4KBmFnZW50cxgCIAEoCBIkCgZ0YWJsZXMYAyADKAsyFC5zd2VlcC52MS5XYXRjaFRhYmxlEiUKBmN1cnZlcxgEIAMoCzIVLnN3ZWVwLnYxLldhdGNoQ3VydmVzEiAKBGxvZ3MYBSADKAsyEi5zd2VlcC52MS5XYXRjaExvZyI7CgpXYXRjaFRhYmxlEg0KBXN3ZWVwGAEgASgJEg0KBXNpbmNlGAIgASgEEg8KB21ldHJpY3MYAyADKAkiUAoLV2F0Y2hDdXJ2ZXMSDQoFdHJpYWwYASABKAkSDwoHbWV0cmljcxgCIAMoCRIhCgRoZWxkGAMgAygLMhMuc3dlZXAudjEuSGVsZEN1cnZlIlEKCUhlbGRDdXJ2ZRIOCgZtZXRyaWMYASABKAkSDQoFdG90YWwYAiABKAQSEQoJbGFzdF9zdGVwGAMgASgEEhIKCmxhc3RfYXRfbXMYBCABKAMiOQoIV2F0Y2hMb2cSDQoFdHJpYWwYASABKAkSDwoHYXR0ZW1wdBgCIAEoDRINCgVhZnRlchgDIAEoBCKkAgoQV2F0Y2hBbGxSZXNwb25zZRImCgZzd2VlcHMYASABKAsyFC5zd2VlcC52MS5Td2VlcHNOZXdzSAASJgoGYWdlbnRzGAIgASgLMhQuc3dlZXAudjEuQWdlbnRzTmV3c0gAEiQKBXRhYmxlGAMgASgLMhMuc3dlZXAudjEuVGFibGVOZXdzSAASJAoFY3VydmUYBCABKAsyEy5zd2VlcC52MS5DdXJ2ZU5ld3NIABIgCgNsb2cYBSABKAsyES5zd2VlcC52MS5Mb2dOZXdzSAASIAoFcXVpZXQYBiABKAsyDy5zd2VlcC52MS5RdWlldEgAEigKB3JlZnVzZWQYByABKAsyFS5zd2VlcC52MS5SZWZ1c2VkTmV3c0gAQgYKBG5ld3MiLQoKU3dlZXBzTmV3cxIfCgZzd2VlcHMYASADKAsyDy5zd2VlcC52MS5Td2VlcCIxCgpBZ2VudHNOZXdzEiMKBmFnZW50cxgBIAMoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyJQCglUYWJsZU5ld3MSHgoFc3dlZXAYASABKAsyDy5zd2VlcC52MS5Td2VlcBIjCgV0YWJsZRgCIAEoCzIULnN3ZWVwLnYxLlRyaWFsVGFibGUijwIKCUN1cnZlTmV3cxINCgV0cmlhbBgBIAEoCRIOCgZtZXRyaWMYAiABKAkSDwoHcmVwbGFjZRgDIAEoCBIlCgVzdGVwcxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhImCgZ2YWx1ZXMYBSABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJgoGZXBvY2hzGAYgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBWF0X21zGAcgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEg0KBXRvdGFsGAggASgEEhEKCWxhc3Rfc3RlcBgJIAEoBBISCgpsYXN0X2F0X21zGAogASgDImwKB0xvZ05ld3MSDQoFdHJpYWwYASABKAkSDwoHYXR0ZW1wdBgCIAEoDRIhCgVsaW5lcxgDIAMoCzISLnN3ZWVwLnYxLkxvZ0VudHJ5Eg8KB3NraXBwZWQYBCABKAgSDQoFZW5kZWQYBSABKAgiFwoFUXVpZXQSDgoGY2hhbmdlGAEgASgEIigKC1JlZnVzZWROZXdzEgwKBHdoYXQYASABKAkSCwoDd2h5GAIgASgJKssBCg5OdW1iZXJFbmNvZGluZxIfChtOVU1CRVJfRU5DT0RJTkdfVU5TUEVDSUZJRUQQABIXChNOVU1CRVJfRU5DT0RJTkdfRjY0EAESFwoTTlVNQkVSX0VOQ09ESU5HX0YzMhACEhcKE05VTUJFUl9FTkNPRElOR19VMzIQAxIXChNOVU1CRVJfRU5DT0RJTkdfVTE2EAQSFgoSTlVNQkVSX0VOQ09ESU5HX1U4EAUSHAoYTlVNQkVSX0VOQ09ESU5HX0NPTlNUQU5UEAYqagoJQ3VydmVBeGlzEhoKFkNVUlZFX0FYSVNfVU5TUEVDSUZJRUQQABITCg9DVVJWRV9BWElTX1NURVAQARIUChBDVVJWRV9BWElTX0VQT0NIEAISFgoSQ1VSVkVfQVhJU19TRUNPTkRTEAMqkAEKCkFnZW50U3RhdGUSGwoXQUdFTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJBR0VOVF9TVEFURV9BQ1RJVkUQARIXChNBR0VOVF9TVEFURV9EUkFJTkVEEAISGwoXQUdFTlRfU1RBVEVfUVVBUkFOVElORUQQAxIXChNBR0VOVF9TVEFURV9CRU5DSEVEEAQy5wYKEERhc2hib2FyZFNlcnZpY2USUAoNR2V0VHJpYWxUYWJsZRIeLnN3ZWVwLnYxLkdldFRyaWFsVGFibGVSZXF1ZXN0Gh8uc3dlZXAudjEuR2V0VHJpYWxUYWJsZVJlc3BvbnNlEk0KDEdldEN1cnZlQmFuZBIdLnN3ZWVwLnYxLkdldEN1cnZlQmFuZFJlcXVlc3QaHi5zd2VlcC52MS5HZXRDdXJ2ZUJhbmRSZXNwb25zZRJNCgxHZXRUb3BDdXJ2ZXMSHS5zd2VlcC52MS5HZXRUb3BDdXJ2ZXNSZXF1ZXN0Gh4uc3dlZXAudjEuR2V0VG9wQ3VydmVzUmVzcG9uc2USTQoMR2V0QmVzdFNvRmFyEh0uc3dlZXAudjEuR2V0QmVzdFNvRmFyUmVxdWVzdBoeLnN3ZWVwLnYxLkdldEJlc3RTb0ZhclJlc3BvbnNlElAKDUdldEltcG9ydGFuY2USHi5zd2VlcC52MS5HZXRJbXBvcnRhbmNlUmVxdWVzdBofLnN3ZWVwLnYxLkdldEltcG9ydGFuY2VSZXNwb25zZRJHCgpHZXREYXRhc2V0Ehsuc3dlZXAudjEuR2V0RGF0YXNldFJlcXVlc3QaHC5zd2VlcC52MS5HZXREYXRhc2V0UmVzcG9uc2USRwoKTGlzdEFnZW50cxIbLnN3ZWVwLnYxLkxpc3RBZ2VudHNSZXF1ZXN0Ghwuc3dlZXAudjEuTGlzdEFnZW50c1Jlc3BvbnNlEkcKCkRyYWluQWdlbnQSGy5zd2VlcC52MS5EcmFpbkFnZW50UmVxdWVzdBocLnN3ZWVwLnYxLkRyYWluQWdlbnRSZXNwb25zZRJWCg9RdWFyYW50aW5lQWdlbnQSIC5zd2VlcC52MS5RdWFyYW50aW5lQWdlbnRSZXF1ZXN0GiEuc3dlZXAudjEuUXVhcmFudGluZUFnZW50UmVzcG9uc2USSgoLUmVzdW1lQWdlbnQSHC5zd2VlcC52MS5SZXN1bWVBZ2VudFJlcXVlc3QaHS5zd2VlcC52MS5SZXN1bWVBZ2VudFJlc3BvbnNlEkMKCFdhdGNoQWxsEhkuc3dlZXAudjEuV2F0Y2hBbGxSZXF1ZXN0Ghouc3dlZXAudjEuV2F0Y2hBbGxSZXNwb25zZTABYgZwcm90bzM", [file_sweep_v1_model, file_sweep_v1_sweep]);
+  fileDesc("Chhzd2VlcC92MS9kYXNoYm9hcmQucHJvdG8SCHN3ZWVwLnYxIlgKDE51bWJlckNvbHVtbhIqCghlbmNvZGluZxgBIAEoDjIYLnN3ZWVwLnYxLk51bWJlckVuY29kaW5nEg4KBm9mZnNldBgCIAEoARIMCgRkYXRhGAMgASgMIkIKCldvcmRDb2x1bW4SDQoFd29yZHMYASADKAkSJQoFaW5kZXgYAiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4iWwoUR2V0VHJpYWxUYWJsZVJlcXVlc3QSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQSFAoMYWZ0ZXJfbnVtYmVyGAMgASgEEg8KB21ldHJpY3MYBCADKAkiPAoVR2V0VHJpYWxUYWJsZVJlc3BvbnNlEiMKBXRhYmxlGAEgASgLMhQuc3dlZXAudjEuVHJpYWxUYWJsZSLNBAoKVHJpYWxUYWJsZRINCgVzd2VlcBgBIAEoCRIOCgZjaGFuZ2UYAiABKAQSDAoEcm93cxgDIAEoDRIMCgRtb3JlGAQgASgIEg0KBXRvdGFsGAUgASgEEicKB251bWJlcnMYBiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SDgoGc3RhdGVzGAcgASgMEikKCW9iamVjdGl2ZRgIIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIoCghhdHRlbXB0cxgJIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhItCg1zdGFydGVkX2F0X21zGAogASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAsgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBXN0ZXBzGAwgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiQKBmFnZW50cxgNIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoHcmVhc29ucxgOIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoGcGFyYW1zGA8gAygLMhUuc3dlZXAudjEuUGFyYW1Db2x1bW4SJwoHbWV0cmljcxgQIAMoCzIWLnN3ZWVwLnYxLk1ldHJpY0NvbHVtbhIYChBtZXRyaWNzX2xlZnRfb3V0GBEgAygJEioKCm9iamVjdGl2ZXMYEiADKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4ilQEKC1BhcmFtQ29sdW1uEgwKBG5hbWUYASABKAkSDwoHdmFyeWluZxgCIAEoCBILCgNsb2cYAyABKAgSKQoHbnVtYmVycxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbkgAEiUKBXdvcmRzGAUgASgLMhQuc3dlZXAudjEuV29yZENvbHVtbkgAQggKBnZhbHVlcyKMAQoMTWV0cmljQ29sdW1uEgwKBG5hbWUYASABKAkSJAoEbGFzdBgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIjCgNtaW4YAyABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SIwoDbWF4GAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImoKE0dldEN1cnZlQmFuZFJlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEhEKCXF1YW50aWxlcxgDIAMoARIhCgRheGlzGAQgASgOMhMuc3dlZXAudjEuQ3VydmVBeGlzIrkBChRHZXRDdXJ2ZUJhbmRSZXNwb25zZRIOCgZtZXRyaWMYASABKAkSDgoGdHJpYWxzGAIgASgNEiIKAmF0GAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBmNvdW50cxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIlCglxdWFudGlsZXMYBSADKAsyEi5zd2VlcC52MS5RdWFudGlsZRIOCgZjaGFuZ2UYBiABKAQiRAoIUXVhbnRpbGUSEAoIcXVhbnRpbGUYASABKAESJgoGdmFsdWVzGAIgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImYKE0dldFRvcEN1cnZlc1JlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEgsKA3RvcBgDIAEoDRIPCgdudW1iZXJzGAQgAygEEhIKCm1heF9wb2ludHMYBSABKA0iTAoUR2V0VG9wQ3VydmVzUmVzcG9uc2USDgoGbWV0cmljGAEgASgJEiQKBmN1cnZlcxgCIAMoCzIULnN3ZWVwLnYxLlRyaWFsQ3VydmUi7gEKClRyaWFsQ3VydmUSDgoGbnVtYmVyGAEgASgEEiMKBXN0YXRlGAIgASgOMhQuc3dlZXAudjEuVHJpYWxTdGF0ZRIlCgVzdGVwcxgDIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhImCgZ2YWx1ZXMYBCABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJgoGZXBvY2hzGAUgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBWF0X21zGAYgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEg0KBXRvdGFsGAcgASgEIjkKE0dldEJlc3RTb0ZhclJlcXVlc3QSDgoGc3dlZXBzGAEgAygJEhIKCm1heF9wb2ludHMYAiABKA0iOwoUR2V0QmVzdFNvRmFyUmVzcG9uc2USIwoGc3dlZXBzGAEgAygLMhMuc3dlZXAudjEuQmVzdFNvRmFyIsIBCglCZXN0U29GYXISDQoFc3dlZXAYASABKAkSJwoHbnVtYmVycxgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIqCgpvYmplY3RpdmVzGAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEhMKC2xhc3RfbnVtYmVyGAUgASgEEgwKBG5vbmUYBiABKAkiJQoUR2V0SW1wb3J0YW5jZVJlcXVlc3QSDQoFc3dlZXAYASABKAkicAoVR2V0SW1wb3J0YW5jZVJlc3BvbnNlEg4KBm1ldGhvZBgBIAEoCRIOCgZ0cmlhbHMYAiABKA0SKQoGcGFyYW1zGAMgAygLMhkuc3dlZXAudjEuUGFyYW1JbXBvcnRhbmNlEgwKBG5vbmUYBCABKAkiLgoPUGFyYW1JbXBvcnRhbmNlEgwKBG5hbWUYASABKAkSDQoFc2hhcmUYAiABKAEiIgoRR2V0RGF0YXNldFJlcXVlc3QSDQoFc3dlZXAYASABKAkiPgoSR2V0RGF0YXNldFJlc3BvbnNlEhQKDHRyaWFsX251bWJlchgBIAEoBBISCgp2YWx1ZV9qc29uGAIgASgJIuECCglBZ2VudEluZm8SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRob3N0GAMgASgJEg8KB3ZlcnNpb24YBCABKAkSDQoFc2xvdHMYBSABKA0SDwoHZGV2aWNlcxgGIAMoCRIvCgZsYWJlbHMYByADKAsyHy5zd2VlcC52MS5BZ2VudEluZm8uTGFiZWxzRW50cnkSGAoQcmVnaXN0ZXJlZF9hdF9tcxgIIAEoAxIUCgxsYXN0X3NlZW5fbXMYCSABKAMSIwoFc3RhdGUYCiABKA4yFC5zd2VlcC52MS5BZ2VudFN0YXRlEg4KBnJlYXNvbhgLIAEoCRIQCgh1bnRpbF9tcxgMIAEoAxIkCgZ0cmlhbHMYDSADKAsyFC5zd2VlcC52MS5BZ2VudFRyaWFsGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZAoKQWdlbnRUcmlhbBINCgVzd2VlcBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIVCg1jbGFpbWVkX2F0X21zGAQgASgDEg8KB2RldmljZXMYBSADKAkiEwoRTGlzdEFnZW50c1JlcXVlc3QiOQoSTGlzdEFnZW50c1Jlc3BvbnNlEiMKBmFnZW50cxgBIAMoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyIyChFEcmFpbkFnZW50UmVxdWVzdBINCgVhZ2VudBgBIAEoCRIOCgZyZWFzb24YAiABKAkiOAoSRHJhaW5BZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvIjcKFlF1YXJhbnRpbmVBZ2VudFJlcXVlc3QSDQoFYWdlbnQYASABKAkSDgoGcmVhc29uGAIgASgJIkwKF1F1YXJhbnRpbmVBZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvEg0KBXRha2VuGAIgAygJIiMKElJlc3VtZUFnZW50UmVxdWVzdBINCgVhZ2VudBgBIAEoCSI5ChNSZXN1bWVBZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvIjwKEEdldExheW91dFJlcXVlc3QSEQoHcHJvamVjdBgBIAEoCUgAEg8KBXN3ZWVwGAIgASgJSABCBAoCb2YiOQoRR2V0TGF5b3V0UmVzcG9uc2USDwoHcHJvamVjdBgBIAEoCRITCgtsYXlvdXRfanNvbhgCIAEoCSI4ChBTZXRMYXlvdXRSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSEwoLbGF5b3V0X2pzb24YAiABKAkiEwoRU2V0TGF5b3V0UmVzcG9uc2UioAEKD1dhdGNoQWxsUmVxdWVzdBIOCgZzd2VlcHMYASABKAgSDgoGYWdlbnRzGAIgASgIEiQKBnRhYmxlcxgDIAMoCzIULnN3ZWVwLnYxLldhdGNoVGFibGUSJQoGY3VydmVzGAQgAygLMhUuc3dlZXAudjEuV2F0Y2hDdXJ2ZXMSIAoEbG9ncxgFIAMoCzISLnN3ZWVwLnYxLldhdGNoTG9nIjsKCldhdGNoVGFibGUSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQSDwoHbWV0cmljcxgDIAMoCSJQCgtXYXRjaEN1cnZlcxINCgV0cmlhbBgBIAEoCRIPCgdtZXRyaWNzGAIgAygJEiEKBGhlbGQYAyADKAsyEy5zd2VlcC52MS5IZWxkQ3VydmUiUQoJSGVsZEN1cnZlEg4KBm1ldHJpYxgBIAEoCRINCgV0b3RhbBgCIAEoBBIRCglsYXN0X3N0ZXAYAyABKAQSEgoKbGFzdF9hdF9tcxgEIAEoAyI5CghXYXRjaExvZxINCgV0cmlhbBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNEg0KBWFmdGVyGAMgASgEIqQCChBXYXRjaEFsbFJlc3BvbnNlEiYKBnN3ZWVwcxgBIAEoCzIULnN3ZWVwLnYxLlN3ZWVwc05ld3NIABImCgZhZ2VudHMYAiABKAsyFC5zd2VlcC52MS5BZ2VudHNOZXdzSAASJAoFdGFibGUYAyABKAsyEy5zd2VlcC52MS5UYWJsZU5ld3NIABIkCgVjdXJ2ZRgEIAEoCzITLnN3ZWVwLnYxLkN1cnZlTmV3c0gAEiAKA2xvZxgFIAEoCzIRLnN3ZWVwLnYxLkxvZ05ld3NIABIgCgVxdWlldBgGIAEoCzIPLnN3ZWVwLnYxLlF1aWV0SAASKAoHcmVmdXNlZBgHIAEoCzIVLnN3ZWVwLnYxLlJlZnVzZWROZXdzSABCBgoEbmV3cyItCgpTd2VlcHNOZXdzEh8KBnN3ZWVwcxgBIAMoCzIPLnN3ZWVwLnYxLlN3ZWVwIjEKCkFnZW50c05ld3MSIwoGYWdlbnRzGAEgAygLMhMuc3dlZXAudjEuQWdlbnRJbmZvIlAKCVRhYmxlTmV3cxIeCgVzd2VlcBgBIAEoCzIPLnN3ZWVwLnYxLlN3ZWVwEiMKBXRhYmxlGAIgASgLMhQuc3dlZXAudjEuVHJpYWxUYWJsZSKPAgoJQ3VydmVOZXdzEg0KBXRyaWFsGAEgASgJEg4KBm1ldHJpYxgCIAEoCRIPCgdyZXBsYWNlGAMgASgIEiUKBXN0ZXBzGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBnZhbHVlcxgFIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhImCgZlcG9jaHMYBiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJQoFYXRfbXMYByABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SDQoFdG90YWwYCCABKAQSEQoJbGFzdF9zdGVwGAkgASgEEhIKCmxhc3RfYXRfbXMYCiABKAMibAoHTG9nTmV3cxINCgV0cmlhbBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNEiEKBWxpbmVzGAMgAygLMhIuc3dlZXAudjEuTG9nRW50cnkSDwoHc2tpcHBlZBgEIAEoCBINCgVlbmRlZBgFIAEoCCIXCgVRdWlldBIOCgZjaGFuZ2UYASABKAQiKAoLUmVmdXNlZE5ld3MSDAoEd2hhdBgBIAEoCRILCgN3aHkYAiABKAkqywEKDk51bWJlckVuY29kaW5nEh8KG05VTUJFUl9FTkNPRElOR19VTlNQRUNJRklFRBAAEhcKE05VTUJFUl9FTkNPRElOR19GNjQQARIXChNOVU1CRVJfRU5DT0RJTkdfRjMyEAISFwoTTlVNQkVSX0VOQ09ESU5HX1UzMhADEhcKE05VTUJFUl9FTkNPRElOR19VMTYQBBIWChJOVU1CRVJfRU5DT0RJTkdfVTgQBRIcChhOVU1CRVJfRU5DT0RJTkdfQ09OU1RBTlQQBipqCglDdXJ2ZUF4aXMSGgoWQ1VSVkVfQVhJU19VTlNQRUNJRklFRBAAEhMKD0NVUlZFX0FYSVNfU1RFUBABEhQKEENVUlZFX0FYSVNfRVBPQ0gQAhIWChJDVVJWRV9BWElTX1NFQ09ORFMQAyqQAQoKQWdlbnRTdGF0ZRIbChdBR0VOVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkFHRU5UX1NUQVRFX0FDVElWRRABEhcKE0FHRU5UX1NUQVRFX0RSQUlORUQQAhIbChdBR0VOVF9TVEFURV9RVUFSQU5USU5FRBADEhcKE0FHRU5UX1NUQVRFX0JFTkNIRUQQBDLzBwoQRGFzaGJvYXJkU2VydmljZRJQCg1HZXRUcmlhbFRhYmxlEh4uc3dlZXAudjEuR2V0VHJpYWxUYWJsZVJlcXVlc3QaHy5zd2VlcC52MS5HZXRUcmlhbFRhYmxlUmVzcG9uc2USTQoMR2V0Q3VydmVCYW5kEh0uc3dlZXAudjEuR2V0Q3VydmVCYW5kUmVxdWVzdBoeLnN3ZWVwLnYxLkdldEN1cnZlQmFuZFJlc3BvbnNlEk0KDEdldFRvcEN1cnZlcxIdLnN3ZWVwLnYxLkdldFRvcEN1cnZlc1JlcXVlc3QaHi5zd2VlcC52MS5HZXRUb3BDdXJ2ZXNSZXNwb25zZRJNCgxHZXRCZXN0U29GYXISHS5zd2VlcC52MS5HZXRCZXN0U29GYXJSZXF1ZXN0Gh4uc3dlZXAudjEuR2V0QmVzdFNvRmFyUmVzcG9uc2USUAoNR2V0SW1wb3J0YW5jZRIeLnN3ZWVwLnYxLkdldEltcG9ydGFuY2VSZXF1ZXN0Gh8uc3dlZXAudjEuR2V0SW1wb3J0YW5jZVJlc3BvbnNlEkcKCkdldERhdGFzZXQSGy5zd2VlcC52MS5HZXREYXRhc2V0UmVxdWVzdBocLnN3ZWVwLnYxLkdldERhdGFzZXRSZXNwb25zZRJHCgpMaXN0QWdlbnRzEhsuc3dlZXAudjEuTGlzdEFnZW50c1JlcXVlc3QaHC5zd2VlcC52MS5MaXN0QWdlbnRzUmVzcG9uc2USRwoKRHJhaW5BZ2VudBIbLnN3ZWVwLnYxLkRyYWluQWdlbnRSZXF1ZXN0Ghwuc3dlZXAudjEuRHJhaW5BZ2VudFJlc3BvbnNlElYKD1F1YXJhbnRpbmVBZ2VudBIgLnN3ZWVwLnYxLlF1YXJhbnRpbmVBZ2VudFJlcXVlc3QaIS5zd2VlcC52MS5RdWFyYW50aW5lQWdlbnRSZXNwb25zZRJKCgtSZXN1bWVBZ2VudBIcLnN3ZWVwLnYxLlJlc3VtZUFnZW50UmVxdWVzdBodLnN3ZWVwLnYxLlJlc3VtZUFnZW50UmVzcG9uc2USRAoJR2V0TGF5b3V0Ehouc3dlZXAudjEuR2V0TGF5b3V0UmVxdWVzdBobLnN3ZWVwLnYxLkdldExheW91dFJlc3BvbnNlEkQKCVNldExheW91dBIaLnN3ZWVwLnYxLlNldExheW91dFJlcXVlc3QaGy5zd2VlcC52MS5TZXRMYXlvdXRSZXNwb25zZRJDCghXYXRjaEFsbBIZLnN3ZWVwLnYxLldhdGNoQWxsUmVxdWVzdBoaLnN3ZWVwLnYxLldhdGNoQWxsUmVzcG9uc2UwAWIGcHJvdG8z", [file_sweep_v1_model, file_sweep_v1_sweep]);
 
 /**
  * One number a row.
@@ -1106,6 +1106,102 @@ export const ResumeAgentResponseSchema: GenMessage<ResumeAgentResponse> = /*@__P
   messageDesc(file_sweep_v1_dashboard, 30);
 
 /**
+ * @generated from message sweep.v1.GetLayoutRequest
+ */
+export type GetLayoutRequest = Message<"sweep.v1.GetLayoutRequest"> & {
+  /**
+   * @generated from oneof sweep.v1.GetLayoutRequest.of
+   */
+  of: {
+    /**
+     * Empty: that of the sweeps without a project.
+     *
+     * @generated from field: string project = 1;
+     */
+    value: string;
+    case: "project";
+  } | {
+    /**
+     * The project of this sweep, so that a page need not know it before it asks.
+     *
+     * @generated from field: string sweep = 2;
+     */
+    value: string;
+    case: "sweep";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message sweep.v1.GetLayoutRequest.
+ * Use `create(GetLayoutRequestSchema)` to create a new message.
+ */
+export const GetLayoutRequestSchema: GenMessage<GetLayoutRequest> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 31);
+
+/**
+ * @generated from message sweep.v1.GetLayoutResponse
+ */
+export type GetLayoutResponse = Message<"sweep.v1.GetLayoutResponse"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * As it was set; empty: nobody laid its pages out.
+   *
+   * @generated from field: string layout_json = 2;
+   */
+  layoutJson: string;
+};
+
+/**
+ * Describes the message sweep.v1.GetLayoutResponse.
+ * Use `create(GetLayoutResponseSchema)` to create a new message.
+ */
+export const GetLayoutResponseSchema: GenMessage<GetLayoutResponse> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 32);
+
+/**
+ * @generated from message sweep.v1.SetLayoutRequest
+ */
+export type SetLayoutRequest = Message<"sweep.v1.SetLayoutRequest"> & {
+  /**
+   * Some sweep must be of it.
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * A JSON object of at most 64 KiB, the page's own; empty: as if nobody had laid its pages out.
+   *
+   * @generated from field: string layout_json = 2;
+   */
+  layoutJson: string;
+};
+
+/**
+ * Describes the message sweep.v1.SetLayoutRequest.
+ * Use `create(SetLayoutRequestSchema)` to create a new message.
+ */
+export const SetLayoutRequestSchema: GenMessage<SetLayoutRequest> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 33);
+
+/**
+ * @generated from message sweep.v1.SetLayoutResponse
+ */
+export type SetLayoutResponse = Message<"sweep.v1.SetLayoutResponse"> & {
+};
+
+/**
+ * Describes the message sweep.v1.SetLayoutResponse.
+ * Use `create(SetLayoutResponseSchema)` to create a new message.
+ */
+export const SetLayoutResponseSchema: GenMessage<SetLayoutResponse> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 34);
+
+/**
  * What a browser follows; at most 64 things.
  *
  * @generated from message sweep.v1.WatchAllRequest
@@ -1144,7 +1240,7 @@ export type WatchAllRequest = Message<"sweep.v1.WatchAllRequest"> & {
  * Use `create(WatchAllRequestSchema)` to create a new message.
  */
 export const WatchAllRequestSchema: GenMessage<WatchAllRequest> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 31);
+  messageDesc(file_sweep_v1_dashboard, 35);
 
 /**
  * A sweep and its trials.
@@ -1177,7 +1273,7 @@ export type WatchTable = Message<"sweep.v1.WatchTable"> & {
  * Use `create(WatchTableSchema)` to create a new message.
  */
 export const WatchTableSchema: GenMessage<WatchTable> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 32);
+  messageDesc(file_sweep_v1_dashboard, 36);
 
 /**
  * One trial's visible curves.
@@ -1212,7 +1308,7 @@ export type WatchCurves = Message<"sweep.v1.WatchCurves"> & {
  * Use `create(WatchCurvesSchema)` to create a new message.
  */
 export const WatchCurvesSchema: GenMessage<WatchCurves> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 33);
+  messageDesc(file_sweep_v1_dashboard, 37);
 
 /**
  * How far a curve was told.
@@ -1248,7 +1344,7 @@ export type HeldCurve = Message<"sweep.v1.HeldCurve"> & {
  * Use `create(HeldCurveSchema)` to create a new message.
  */
 export const HeldCurveSchema: GenMessage<HeldCurve> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 34);
+  messageDesc(file_sweep_v1_dashboard, 38);
 
 /**
  * Log lines of one attempt.
@@ -1283,7 +1379,7 @@ export type WatchLog = Message<"sweep.v1.WatchLog"> & {
  * Use `create(WatchLogSchema)` to create a new message.
  */
 export const WatchLogSchema: GenMessage<WatchLog> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 35);
+  messageDesc(file_sweep_v1_dashboard, 39);
 
 /**
  * At most four a second for each thing that is followed. The first of each comes at once.
@@ -1348,7 +1444,7 @@ export type WatchAllResponse = Message<"sweep.v1.WatchAllResponse"> & {
  * Use `create(WatchAllResponseSchema)` to create a new message.
  */
 export const WatchAllResponseSchema: GenMessage<WatchAllResponse> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 36);
+  messageDesc(file_sweep_v1_dashboard, 40);
 
 /**
  * @generated from message sweep.v1.SweepsNews
@@ -1367,7 +1463,7 @@ export type SweepsNews = Message<"sweep.v1.SweepsNews"> & {
  * Use `create(SweepsNewsSchema)` to create a new message.
  */
 export const SweepsNewsSchema: GenMessage<SweepsNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 37);
+  messageDesc(file_sweep_v1_dashboard, 41);
 
 /**
  * @generated from message sweep.v1.AgentsNews
@@ -1386,7 +1482,7 @@ export type AgentsNews = Message<"sweep.v1.AgentsNews"> & {
  * Use `create(AgentsNewsSchema)` to create a new message.
  */
 export const AgentsNewsSchema: GenMessage<AgentsNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 38);
+  messageDesc(file_sweep_v1_dashboard, 42);
 
 /**
  * @generated from message sweep.v1.TableNews
@@ -1412,7 +1508,7 @@ export type TableNews = Message<"sweep.v1.TableNews"> & {
  * Use `create(TableNewsSchema)` to create a new message.
  */
 export const TableNewsSchema: GenMessage<TableNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 39);
+  messageDesc(file_sweep_v1_dashboard, 43);
 
 /**
  * @generated from message sweep.v1.CurveNews
@@ -1480,7 +1576,7 @@ export type CurveNews = Message<"sweep.v1.CurveNews"> & {
  * Use `create(CurveNewsSchema)` to create a new message.
  */
 export const CurveNewsSchema: GenMessage<CurveNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 40);
+  messageDesc(file_sweep_v1_dashboard, 44);
 
 /**
  * @generated from message sweep.v1.LogNews
@@ -1525,7 +1621,7 @@ export type LogNews = Message<"sweep.v1.LogNews"> & {
  * Use `create(LogNewsSchema)` to create a new message.
  */
 export const LogNewsSchema: GenMessage<LogNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 41);
+  messageDesc(file_sweep_v1_dashboard, 45);
 
 /**
  * @generated from message sweep.v1.Quiet
@@ -1544,7 +1640,7 @@ export type Quiet = Message<"sweep.v1.Quiet"> & {
  * Use `create(QuietSchema)` to create a new message.
  */
 export const QuietSchema: GenMessage<Quiet> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 42);
+  messageDesc(file_sweep_v1_dashboard, 46);
 
 /**
  * @generated from message sweep.v1.RefusedNews
@@ -1568,7 +1664,7 @@ export type RefusedNews = Message<"sweep.v1.RefusedNews"> & {
  * Use `create(RefusedNewsSchema)` to create a new message.
  */
 export const RefusedNewsSchema: GenMessage<RefusedNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 43);
+  messageDesc(file_sweep_v1_dashboard, 47);
 
 /**
  * How the numbers of a column are written, little-endian. In the integer encodings the largest number there is (255, 65,535,
@@ -1818,6 +1914,24 @@ export const DashboardService: GenService<{
     methodKind: "unary";
     input: typeof ResumeAgentRequestSchema;
     output: typeof ResumeAgentResponseSchema;
+  },
+  /**
+   * How the pages of a project are laid out, for all browsers.
+   *
+   * @generated from rpc sweep.v1.DashboardService.GetLayout
+   */
+  getLayout: {
+    methodKind: "unary";
+    input: typeof GetLayoutRequestSchema;
+    output: typeof GetLayoutResponseSchema;
+  },
+  /**
+   * @generated from rpc sweep.v1.DashboardService.SetLayout
+   */
+  setLayout: {
+    methodKind: "unary";
+    input: typeof SetLayoutRequestSchema;
+    output: typeof SetLayoutResponseSchema;
   },
   /**
    * Everything that a browser follows, in one stream. To follow something else, begin a new one with the numbers of the old.
