@@ -21,7 +21,7 @@ const BYTES_OF_ROWS: usize = 1_500_000;
 /// Bytes of a row beside its parameters, reasons and metrics, about.
 const ROW: usize = 40;
 /// Bytes for reasons: rules give one to each trial that they stop, and no two alike.
-const BYTES_OF_REASONS: usize = 200_000;
+pub(super) const BYTES_OF_REASONS: usize = 200_000;
 /// Letters of a reason that are left in any case.
 const SHORTEST_REASON: usize = 20;
 
@@ -178,7 +178,7 @@ impl Table {
 }
 
 /// Words cut so that all of them have at most so many bytes, about; the whole ones are with each trial.
-fn shortened(mut words: Words, most: usize) -> Words {
+pub(super) fn shortened(mut words: Words, most: usize) -> Words {
     let whole: usize = words.words.iter().map(String::len).sum();
     if whole <= most {
         return words;

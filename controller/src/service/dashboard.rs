@@ -15,7 +15,7 @@ use super::{columns, convert, refuse};
 use crate::app::App;
 use crate::board::curves::{Axis, MOST_CURVES, MOST_POINTS, Wanted};
 use crate::board::watch::{Followed, FollowedCurves, FollowedLog, FollowedTable, HeldCurve, MOST_TOPICS};
-use crate::board::{agents, curves, history, table, watch};
+use crate::board::{agents, attempts, curves, history, table, watch};
 
 /// Curves when nobody says how many.
 const TOP: u32 = 10;
@@ -191,6 +191,16 @@ impl DashboardService for Dashboard {
     ) -> Result<Response<v1::ResumeAgentResponse>, Status> {
         let (agent, _) = self.want(&request.into_inner().agent, None).await?;
         Ok(Response::new(v1::ResumeAgentResponse { agent }))
+    }
+
+    async fn get_attempts(
+        &self,
+        request: Request<v1::GetAttemptsRequest>,
+    ) -> Result<Response<v1::GetAttemptsResponse>, Status> {
+        let asked = request.into_inner();
+        let sweep = self.sweep(&asked.sweep).await?;
+        let found = attempts::attempts(&self.app, &sweep, asked.since).await.map_err(refuse::board)?;
+        Ok(Response::new(v1::GetAttemptsResponse { table: Some(columns::attempts(found)) }))
     }
 
     async fn get_layout(

@@ -18,11 +18,13 @@ use uuid::Uuid;
 use crate::edge;
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
-use crate::rules::{checkpoints, claims, ends, layouts, models, reads, reports, shown, stops, sweeps, wishes};
+use crate::rules::{
+    checkpoints, claims, ends, layouts, models, reads, reports, shown, stops, sweeps, wishes,
+};
 use crate::{
-    Agent, AgentRow, AgentWish, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish,
-    Finished, LogEntry, Media, Model, NewSweep, NewTrial, Promotion, Reached, Reported, Result, Retry, Store,
-    Sweep, Trial, TrialBrief, TrialDetail, TrialFilter, TrialName, TrialTable,
+    Agent, AgentRow, AgentWish, AttemptKey, AttemptTable, Awaited, Changes, CheckpointFiles, Claim, Claimed,
+    Event, Finish, Finished, LogEntry, Media, Model, NewSweep, NewTrial, Promotion, Reached, Reported,
+    Result, Retry, Store, Sweep, Trial, TrialBrief, TrialDetail, TrialFilter, TrialName, TrialTable,
 };
 
 pub(crate) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
@@ -253,6 +255,10 @@ impl<B: Backend> Store for B {
 
     async fn trial_table(&self, sweep: &str, since: u64, after: u64, most: u32) -> Result<TrialTable> {
         shown::table(&mut *self.read().await?, sweep, since, after, most).await
+    }
+
+    async fn attempt_table(&self, sweep: &str, since: u64, most: u32) -> Result<AttemptTable> {
+        shown::attempts(&mut *self.read().await?, sweep, since, most).await
     }
 
     async fn trials_best(&self, sweep: &str, most: u32) -> Result<Vec<TrialBrief>> {

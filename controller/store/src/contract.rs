@@ -111,6 +111,7 @@ macro_rules! cases {
             claims_beside_a_wish_obey_it_once_it_is_answered
             a_table_has_what_changed_by_number
             failed_trials_are_not_among_the_best
+            every_attempt_is_listed_newest_first
             curves_of_many_trials_are_those_of_each
             the_record_of_the_newest_trial_is_found_by_name
             a_layout_is_its_projects_and_the_last_one_counts

@@ -240,6 +240,9 @@ pub trait Store: Send + Sync + 'static {
     /// Trials of a sweep as rows of a table: at most `most` of numbers above `after` that changed after `since`.
     async fn trial_table(&self, sweep: &str, since: u64, after: u64, most: u32) -> Result<TrialTable>;
 
+    /// The newest `most` attempts of the trials of a sweep that changed after `since`, newest first.
+    async fn attempt_table(&self, sweep: &str, since: u64, most: u32) -> Result<AttemptTable>;
+
     /// At most `most` of the trials that run or went well and have an objective, best first. After several objectives none
     /// is the best.
     ///

@@ -22,8 +22,8 @@ use uuid::Uuid;
 
 pub(crate) use self::records::*;
 use crate::{
-    Agent, AgentRow, AgentTrial, AgentWish, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, Model,
-    NewSweep, NewTrial, Reached, Result, Sweep, Trial, TrialBrief, TrialName,
+    Agent, AgentRow, AgentTrial, AgentWish, AttemptBrief, AttemptKey, AttemptRow, Checkpoint, Claim, Facts,
+    Media, Model, NewSweep, NewTrial, Reached, Result, Sweep, Trial, TrialBrief, TrialName,
 };
 
 /// What can be asked of the tables, in a transaction or outside one.
@@ -80,6 +80,8 @@ pub(crate) trait Rows: Send {
     async fn briefs_best(&mut self, sweep: &str, goal: Goal, most: u32) -> Result<Vec<TrialBrief>>;
     /// One trial; a sweep is named by its whole id.
     async fn brief(&mut self, name: &TrialName) -> Result<Option<TrialBrief>>;
+    /// At most `most` attempts of trials that changed after `since`, newest first.
+    async fn attempts_of_sweep(&mut self, sweep: &str, since: u64, most: u32) -> Result<Vec<AttemptBrief>>;
     /// The trials that run or went well and have an objective, by number.
     async fn reached(&mut self, sweep: &str) -> Result<Vec<Reached>>;
     /// Packed points of trials of some numbers, by number and attempt, in the order they came.

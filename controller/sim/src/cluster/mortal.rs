@@ -15,9 +15,10 @@ use sweep_core::stop::Judgement;
 use sweep_core::sweep::{Extension, SweepEvent};
 use sweep_core::trial::{Outcome, TrialState};
 use sweep_store::{
-    Agent, AgentRow, AgentWish, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish,
-    Finished, LogEntry, Media, MemoryStore, Model, NewSweep, NewTrial, Promotion, Reached, Reported, Result,
-    Retry, Store, StoreError, Sweep, Trial, TrialBrief, TrialDetail, TrialFilter, TrialName, TrialTable,
+    Agent, AgentRow, AgentWish, AttemptKey, AttemptTable, Awaited, Changes, CheckpointFiles, Claim, Claimed,
+    Event, Finish, Finished, LogEntry, Media, MemoryStore, Model, NewSweep, NewTrial, Promotion, Reached,
+    Reported, Result, Retry, Store, StoreError, Sweep, Trial, TrialBrief, TrialDetail, TrialFilter,
+    TrialName, TrialTable,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -359,6 +360,10 @@ impl Store for Mortal {
 
     async fn trial_table(&self, sweep: &str, since: u64, after: u64, most: u32) -> Result<TrialTable> {
         self.read(self.store.trial_table(sweep, since, after, most)).await
+    }
+
+    async fn attempt_table(&self, sweep: &str, since: u64, most: u32) -> Result<AttemptTable> {
+        self.read(self.store.attempt_table(sweep, since, most)).await
     }
 
     async fn trials_best(&self, sweep: &str, most: u32) -> Result<Vec<TrialBrief>> {

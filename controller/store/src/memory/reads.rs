@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::{AgentRecord, AttemptRecord, Held, ModelRow, State, TrialRow};
 use crate::port::{Pick, Rows, TrialPoints, TrialResume};
 use crate::{
-    AgentRow, AgentTrial, AttemptKey, AttemptRow, Checkpoint, Media, Model, Reached, Result, Sweep, Trial,
-    TrialBrief, TrialName, count_of, ended_words,
+    AgentRow, AgentTrial, AttemptBrief, AttemptKey, AttemptRow, Checkpoint, Media, Model, Reached, Result,
+    Sweep, Trial, TrialBrief, TrialName, count_of, ended_words,
 };
 
 impl State {
@@ -79,6 +79,24 @@ impl State {
             finished_at_ms: trial.finished_at_ms,
             changed: row.changed,
         }
+    }
+
+    /// The attempts of a trial.
+    fn attempts_of(&self, trial: &Trial) -> impl Iterator<Item = AttemptBrief> {
+        let (trial, id) = (trial.number, trial.id);
+        self.attempts.range((id, 0)..=(id, u32::MAX)).map(move |((_, number), row)| {
+            let ended = row.ended.as_ref();
+            AttemptBrief {
+                trial,
+                number: *number,
+                agent: self.agent_name(row.agent),
+                devices: row.facts.as_ref().map(|facts| facts.devices.clone()).unwrap_or_default(),
+                claimed_at_ms: row.claimed_at,
+                ended_at_ms: ended.map(|ended| ended.at_ms),
+                end: ended.map(|ended| ended.end),
+                reason: ended.map(|ended| ended.reason.clone()).unwrap_or_default(),
+            }
+        })
     }
 
     /// Those of a sweep with numbers in a range.
@@ -309,6 +327,14 @@ impl Rows for Held {
             TrialName::Number { sweep, number } => Some((sweep.clone(), *number)),
         };
         Ok(place.and_then(|place| self.trials.get(&place)).map(|row| self.brief_of(row)))
+    }
+
+    async fn attempts_of_sweep(&mut self, sweep: &str, since: u64, most: u32) -> Result<Vec<AttemptBrief>> {
+        let changed = self.of_sweep(sweep).filter(|row| row.changed > since);
+        let mut attempts: Vec<_> = changed.flat_map(|row| self.attempts_of(&row.trial)).collect();
+        attempts.sort_by_key(|one| std::cmp::Reverse((one.claimed_at_ms, one.trial, one.number)));
+        attempts.truncate(most as usize);
+        Ok(attempts)
     }
 
     async fn reached(&mut self, sweep: &str) -> Result<Vec<Reached>> {

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::{Sql, SqlRow as _, rows, statements as sql, values};
 use crate::port::{Pick, Rows, TrialPoints, TrialResume};
 use crate::{
-    AgentRow, AgentTrial, AttemptKey, AttemptRow, Checkpoint, Media, Model, Reached, Result, Sweep, Trial,
-    TrialBrief, TrialName,
+    AgentRow, AgentTrial, AttemptBrief, AttemptKey, AttemptRow, Checkpoint, Media, Model, Reached, Result,
+    Sweep, Trial, TrialBrief, TrialName,
 };
 
 async fn with_files(sql: &mut impl Sql, model: Model) -> Result<Model> {
@@ -206,6 +206,11 @@ impl<C: Sql> Rows for C {
             }
         };
         row.as_ref().map(rows::brief).transpose()
+    }
+
+    async fn attempts_of_sweep(&mut self, sweep: &str, since: u64, most: u32) -> Result<Vec<AttemptBrief>> {
+        let found = self.fetch(&sql::ATTEMPTS_OF_SWEEP, values![sweep, since, most]).await?;
+        found.iter().map(rows::attempt_brief).collect()
     }
 
     async fn reached(&mut self, sweep: &str) -> Result<Vec<Reached>> {

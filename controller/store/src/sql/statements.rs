@@ -272,6 +272,9 @@ statements! { ALL:
         signal = $7 where trial_id = $1 and number = $2";
     ATTEMPTS_OF_TRIAL, "reading a trial" = "select a.number, a.claimed_at, a.ended_at, a.outcome, a.reason, a.facts, \
         a.resume_step, g.name as agent from attempt a join agent g on g.id = a.agent_id where a.trial_id = $1 order by a.number";
+    ATTEMPTS_OF_SWEEP, "reading attempts" = "select t.number as trial, a.number, g.name as agent, a.claimed_at, a.ended_at, \
+        a.outcome, a.reason, a.facts from trial t join attempt a on a.trial_id = t.id join agent g on g.id = a.agent_id \
+        where t.sweep_id = $1 and t.changed > $2 order by a.claimed_at desc, t.number desc, a.number desc limit $3";
     ATTEMPTS_PAST, "reading a trial's past" = concat!("select a.agent_id, a.outcome, ", got_on!(), "from attempt a \
         where a.trial_id = $1 and a.outcome is not null order by a.number");
     GOT_ON, "reading an attempt" = concat!("select ", got_on!(), "from attempt a where a.trial_id = $1 and a.number = $2");

@@ -40,7 +40,7 @@ export class Stage {
   /** Makes the layout of the sweeps the usual one again, which is one for all browsers. */
   async forgetLayout(): Promise<void> {
     const board = createClient(DashboardService, createGrpcWebTransport({ baseUrl: this.house.url }))
-    await board.setLayout({ project: '', layoutJson: '' })
+    await board.setLayout({ project: 'tests', layoutJson: '' })
   }
 
   async page(path: string, options?: BrowserContextOptions, before?: (page: Page) => Promise<void>): Promise<Watched> {

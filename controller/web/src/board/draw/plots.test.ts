@@ -3,12 +3,13 @@ import { expect, test } from 'vitest'
 
 import { CurveNewsSchema, NumberColumnSchema, NumberEncoding } from '../../wire/sweep/v1/dashboard_pb'
 import { Goal, TrialState } from '../../wire/sweep/v1/model_pb'
+import { timeline } from '../data/attempts'
 import type { Column } from '../data/columns'
 import { Trials } from '../data/trials'
 import { grown } from '../trial/held'
 import { history } from './history'
 import { brushOf, drawn, MOST, place, ranks } from './parallel'
-import { barAt, marks, timeline } from './timeline'
+import { barAt, marks } from './timeline'
 
 /** Trials with these objectives, numbered from 1. */
 function trials(objectives: number[], goal = Goal.MAXIMIZE): Trials {
@@ -60,15 +61,13 @@ test('a stretch of an axis is a brush: numbers between, or the words there', () 
   expect(brushOf(second!, 125, 126)).toBeNull()
 })
 
-test('trials that an agent had at a time are below each other', () => {
+test('attempts that an agent had at a time are below each other', () => {
   const made = trials([1, 2, 3])
-  made.started.values.set([1000, 2000, 6000])
-  made.finished.values.set([5000, NaN, 7000])
-  made.agent.values.set([made.agent.place('box'), made.agent.place('box'), made.agent.place('box')])
-  const shown = timeline(made, 9000)
+  const attempt = (trial: number, from: number, to: number) => ({ trial, attempt: 1, agent: 'box', devices: '', from, to, end: Number.isNaN(to) ? '' : 'succeeded', reason: '' })
+  const shown = timeline([attempt(3, 6000, 7000), attempt(1, 1000, 5000), attempt(2, 2000, NaN)], made, 9000)
   expect(shown.lanes).toMatchObject([{ agent: 'box', depth: 2 }])
   expect(shown.bars.map((bar) => [bar.depth, bar.from, bar.to])).toEqual([[0, 1000, 5000], [1, 2000, 9000], [0, 6000, 7000]])
-  expect(barAt(shown, { width: 1000, height: 80 }, 992 - 50, 6 + 20)?.row).toBe(1)
+  expect(barAt(shown, { width: 1000, height: 80 }, 992 - 50, 6 + 20)?.trial).toBe(2)
 })
 
 test('marks of a time axis are round moments', () => {

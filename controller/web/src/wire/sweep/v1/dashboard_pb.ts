@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sweep/v1/dashboard.proto.
  */
 export const file_sweep_v1_dashboard: GenFile = /*@__PURE__*/
-  fileDesc("Chhzd2VlcC92MS9kYXNoYm9hcmQucHJvdG8SCHN3ZWVwLnYxIlgKDE51bWJlckNvbHVtbhIqCghlbmNvZGluZxgBIAEoDjIYLnN3ZWVwLnYxLk51bWJlckVuY29kaW5nEg4KBm9mZnNldBgCIAEoARIMCgRkYXRhGAMgASgMIkIKCldvcmRDb2x1bW4SDQoFd29yZHMYASADKAkSJQoFaW5kZXgYAiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4iWwoUR2V0VHJpYWxUYWJsZVJlcXVlc3QSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQSFAoMYWZ0ZXJfbnVtYmVyGAMgASgEEg8KB21ldHJpY3MYBCADKAkiPAoVR2V0VHJpYWxUYWJsZVJlc3BvbnNlEiMKBXRhYmxlGAEgASgLMhQuc3dlZXAudjEuVHJpYWxUYWJsZSLNBAoKVHJpYWxUYWJsZRINCgVzd2VlcBgBIAEoCRIOCgZjaGFuZ2UYAiABKAQSDAoEcm93cxgDIAEoDRIMCgRtb3JlGAQgASgIEg0KBXRvdGFsGAUgASgEEicKB251bWJlcnMYBiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SDgoGc3RhdGVzGAcgASgMEikKCW9iamVjdGl2ZRgIIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIoCghhdHRlbXB0cxgJIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhItCg1zdGFydGVkX2F0X21zGAogASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAsgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBXN0ZXBzGAwgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiQKBmFnZW50cxgNIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoHcmVhc29ucxgOIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoGcGFyYW1zGA8gAygLMhUuc3dlZXAudjEuUGFyYW1Db2x1bW4SJwoHbWV0cmljcxgQIAMoCzIWLnN3ZWVwLnYxLk1ldHJpY0NvbHVtbhIYChBtZXRyaWNzX2xlZnRfb3V0GBEgAygJEioKCm9iamVjdGl2ZXMYEiADKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4ilQEKC1BhcmFtQ29sdW1uEgwKBG5hbWUYASABKAkSDwoHdmFyeWluZxgCIAEoCBILCgNsb2cYAyABKAgSKQoHbnVtYmVycxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbkgAEiUKBXdvcmRzGAUgASgLMhQuc3dlZXAudjEuV29yZENvbHVtbkgAQggKBnZhbHVlcyKMAQoMTWV0cmljQ29sdW1uEgwKBG5hbWUYASABKAkSJAoEbGFzdBgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIjCgNtaW4YAyABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SIwoDbWF4GAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImoKE0dldEN1cnZlQmFuZFJlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEhEKCXF1YW50aWxlcxgDIAMoARIhCgRheGlzGAQgASgOMhMuc3dlZXAudjEuQ3VydmVBeGlzIrkBChRHZXRDdXJ2ZUJhbmRSZXNwb25zZRIOCgZtZXRyaWMYASABKAkSDgoGdHJpYWxzGAIgASgNEiIKAmF0GAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBmNvdW50cxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIlCglxdWFudGlsZXMYBSADKAsyEi5zd2VlcC52MS5RdWFudGlsZRIOCgZjaGFuZ2UYBiABKAQiRAoIUXVhbnRpbGUSEAoIcXVhbnRpbGUYASABKAESJgoGdmFsdWVzGAIgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImYKE0dldFRvcEN1cnZlc1JlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEgsKA3RvcBgDIAEoDRIPCgdudW1iZXJzGAQgAygEEhIKCm1heF9wb2ludHMYBSABKA0iTAoUR2V0VG9wQ3VydmVzUmVzcG9uc2USDgoGbWV0cmljGAEgASgJEiQKBmN1cnZlcxgCIAMoCzIULnN3ZWVwLnYxLlRyaWFsQ3VydmUi7gEKClRyaWFsQ3VydmUSDgoGbnVtYmVyGAEgASgEEiMKBXN0YXRlGAIgASgOMhQuc3dlZXAudjEuVHJpYWxTdGF0ZRIlCgVzdGVwcxgDIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhImCgZ2YWx1ZXMYBCABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJgoGZXBvY2hzGAUgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBWF0X21zGAYgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEg0KBXRvdGFsGAcgASgEIjkKE0dldEJlc3RTb0ZhclJlcXVlc3QSDgoGc3dlZXBzGAEgAygJEhIKCm1heF9wb2ludHMYAiABKA0iOwoUR2V0QmVzdFNvRmFyUmVzcG9uc2USIwoGc3dlZXBzGAEgAygLMhMuc3dlZXAudjEuQmVzdFNvRmFyIsIBCglCZXN0U29GYXISDQoFc3dlZXAYASABKAkSJwoHbnVtYmVycxgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIqCgpvYmplY3RpdmVzGAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEhMKC2xhc3RfbnVtYmVyGAUgASgEEgwKBG5vbmUYBiABKAkiJQoUR2V0SW1wb3J0YW5jZVJlcXVlc3QSDQoFc3dlZXAYASABKAkicAoVR2V0SW1wb3J0YW5jZVJlc3BvbnNlEg4KBm1ldGhvZBgBIAEoCRIOCgZ0cmlhbHMYAiABKA0SKQoGcGFyYW1zGAMgAygLMhkuc3dlZXAudjEuUGFyYW1JbXBvcnRhbmNlEgwKBG5vbmUYBCABKAkiLgoPUGFyYW1JbXBvcnRhbmNlEgwKBG5hbWUYASABKAkSDQoFc2hhcmUYAiABKAEiIgoRR2V0RGF0YXNldFJlcXVlc3QSDQoFc3dlZXAYASABKAkiPgoSR2V0RGF0YXNldFJlc3BvbnNlEhQKDHRyaWFsX251bWJlchgBIAEoBBISCgp2YWx1ZV9qc29uGAIgASgJIuECCglBZ2VudEluZm8SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRob3N0GAMgASgJEg8KB3ZlcnNpb24YBCABKAkSDQoFc2xvdHMYBSABKA0SDwoHZGV2aWNlcxgGIAMoCRIvCgZsYWJlbHMYByADKAsyHy5zd2VlcC52MS5BZ2VudEluZm8uTGFiZWxzRW50cnkSGAoQcmVnaXN0ZXJlZF9hdF9tcxgIIAEoAxIUCgxsYXN0X3NlZW5fbXMYCSABKAMSIwoFc3RhdGUYCiABKA4yFC5zd2VlcC52MS5BZ2VudFN0YXRlEg4KBnJlYXNvbhgLIAEoCRIQCgh1bnRpbF9tcxgMIAEoAxIkCgZ0cmlhbHMYDSADKAsyFC5zd2VlcC52MS5BZ2VudFRyaWFsGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZAoKQWdlbnRUcmlhbBINCgVzd2VlcBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIVCg1jbGFpbWVkX2F0X21zGAQgASgDEg8KB2RldmljZXMYBSADKAkiEwoRTGlzdEFnZW50c1JlcXVlc3QiOQoSTGlzdEFnZW50c1Jlc3BvbnNlEiMKBmFnZW50cxgBIAMoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyIyChFEcmFpbkFnZW50UmVxdWVzdBINCgVhZ2VudBgBIAEoCRIOCgZyZWFzb24YAiABKAkiOAoSRHJhaW5BZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvIjcKFlF1YXJhbnRpbmVBZ2VudFJlcXVlc3QSDQoFYWdlbnQYASABKAkSDgoGcmVhc29uGAIgASgJIkwKF1F1YXJhbnRpbmVBZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvEg0KBXRha2VuGAIgAygJIiMKElJlc3VtZUFnZW50UmVxdWVzdBINCgVhZ2VudBgBIAEoCSI5ChNSZXN1bWVBZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvIjwKEEdldExheW91dFJlcXVlc3QSEQoHcHJvamVjdBgBIAEoCUgAEg8KBXN3ZWVwGAIgASgJSABCBAoCb2YiOQoRR2V0TGF5b3V0UmVzcG9uc2USDwoHcHJvamVjdBgBIAEoCRITCgtsYXlvdXRfanNvbhgCIAEoCSI4ChBTZXRMYXlvdXRSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSEwoLbGF5b3V0X2pzb24YAiABKAkiEwoRU2V0TGF5b3V0UmVzcG9uc2UioAEKD1dhdGNoQWxsUmVxdWVzdBIOCgZzd2VlcHMYASABKAgSDgoGYWdlbnRzGAIgASgIEiQKBnRhYmxlcxgDIAMoCzIULnN3ZWVwLnYxLldhdGNoVGFibGUSJQoGY3VydmVzGAQgAygLMhUuc3dlZXAudjEuV2F0Y2hDdXJ2ZXMSIAoEbG9ncxgFIAMoCzISLnN3ZWVwLnYxLldhdGNoTG9nIjsKCldhdGNoVGFibGUSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQSDwoHbWV0cmljcxgDIAMoCSJQCgtXYXRjaEN1cnZlcxINCgV0cmlhbBgBIAEoCRIPCgdtZXRyaWNzGAIgAygJEiEKBGhlbGQYAyADKAsyEy5zd2VlcC52MS5IZWxkQ3VydmUiUQoJSGVsZEN1cnZlEg4KBm1ldHJpYxgBIAEoCRINCgV0b3RhbBgCIAEoBBIRCglsYXN0X3N0ZXAYAyABKAQSEgoKbGFzdF9hdF9tcxgEIAEoAyI5CghXYXRjaExvZxINCgV0cmlhbBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNEg0KBWFmdGVyGAMgASgEIqQCChBXYXRjaEFsbFJlc3BvbnNlEiYKBnN3ZWVwcxgBIAEoCzIULnN3ZWVwLnYxLlN3ZWVwc05ld3NIABImCgZhZ2VudHMYAiABKAsyFC5zd2VlcC52MS5BZ2VudHNOZXdzSAASJAoFdGFibGUYAyABKAsyEy5zd2VlcC52MS5UYWJsZU5ld3NIABIkCgVjdXJ2ZRgEIAEoCzITLnN3ZWVwLnYxLkN1cnZlTmV3c0gAEiAKA2xvZxgFIAEoCzIRLnN3ZWVwLnYxLkxvZ05ld3NIABIgCgVxdWlldBgGIAEoCzIPLnN3ZWVwLnYxLlF1aWV0SAASKAoHcmVmdXNlZBgHIAEoCzIVLnN3ZWVwLnYxLlJlZnVzZWROZXdzSABCBgoEbmV3cyItCgpTd2VlcHNOZXdzEh8KBnN3ZWVwcxgBIAMoCzIPLnN3ZWVwLnYxLlN3ZWVwIjEKCkFnZW50c05ld3MSIwoGYWdlbnRzGAEgAygLMhMuc3dlZXAudjEuQWdlbnRJbmZvIlAKCVRhYmxlTmV3cxIeCgVzd2VlcBgBIAEoCzIPLnN3ZWVwLnYxLlN3ZWVwEiMKBXRhYmxlGAIgASgLMhQuc3dlZXAudjEuVHJpYWxUYWJsZSKPAgoJQ3VydmVOZXdzEg0KBXRyaWFsGAEgASgJEg4KBm1ldHJpYxgCIAEoCRIPCgdyZXBsYWNlGAMgASgIEiUKBXN0ZXBzGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBnZhbHVlcxgFIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhImCgZlcG9jaHMYBiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJQoFYXRfbXMYByABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SDQoFdG90YWwYCCABKAQSEQoJbGFzdF9zdGVwGAkgASgEEhIKCmxhc3RfYXRfbXMYCiABKAMibAoHTG9nTmV3cxINCgV0cmlhbBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNEiEKBWxpbmVzGAMgAygLMhIuc3dlZXAudjEuTG9nRW50cnkSDwoHc2tpcHBlZBgEIAEoCBINCgVlbmRlZBgFIAEoCCIXCgVRdWlldBIOCgZjaGFuZ2UYASABKAQiKAoLUmVmdXNlZE5ld3MSDAoEd2hhdBgBIAEoCRILCgN3aHkYAiABKAkqywEKDk51bWJlckVuY29kaW5nEh8KG05VTUJFUl9FTkNPRElOR19VTlNQRUNJRklFRBAAEhcKE05VTUJFUl9FTkNPRElOR19GNjQQARIXChNOVU1CRVJfRU5DT0RJTkdfRjMyEAISFwoTTlVNQkVSX0VOQ09ESU5HX1UzMhADEhcKE05VTUJFUl9FTkNPRElOR19VMTYQBBIWChJOVU1CRVJfRU5DT0RJTkdfVTgQBRIcChhOVU1CRVJfRU5DT0RJTkdfQ09OU1RBTlQQBipqCglDdXJ2ZUF4aXMSGgoWQ1VSVkVfQVhJU19VTlNQRUNJRklFRBAAEhMKD0NVUlZFX0FYSVNfU1RFUBABEhQKEENVUlZFX0FYSVNfRVBPQ0gQAhIWChJDVVJWRV9BWElTX1NFQ09ORFMQAyqQAQoKQWdlbnRTdGF0ZRIbChdBR0VOVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkFHRU5UX1NUQVRFX0FDVElWRRABEhcKE0FHRU5UX1NUQVRFX0RSQUlORUQQAhIbChdBR0VOVF9TVEFURV9RVUFSQU5USU5FRBADEhcKE0FHRU5UX1NUQVRFX0JFTkNIRUQQBDLzBwoQRGFzaGJvYXJkU2VydmljZRJQCg1HZXRUcmlhbFRhYmxlEh4uc3dlZXAudjEuR2V0VHJpYWxUYWJsZVJlcXVlc3QaHy5zd2VlcC52MS5HZXRUcmlhbFRhYmxlUmVzcG9uc2USTQoMR2V0Q3VydmVCYW5kEh0uc3dlZXAudjEuR2V0Q3VydmVCYW5kUmVxdWVzdBoeLnN3ZWVwLnYxLkdldEN1cnZlQmFuZFJlc3BvbnNlEk0KDEdldFRvcEN1cnZlcxIdLnN3ZWVwLnYxLkdldFRvcEN1cnZlc1JlcXVlc3QaHi5zd2VlcC52MS5HZXRUb3BDdXJ2ZXNSZXNwb25zZRJNCgxHZXRCZXN0U29GYXISHS5zd2VlcC52MS5HZXRCZXN0U29GYXJSZXF1ZXN0Gh4uc3dlZXAudjEuR2V0QmVzdFNvRmFyUmVzcG9uc2USUAoNR2V0SW1wb3J0YW5jZRIeLnN3ZWVwLnYxLkdldEltcG9ydGFuY2VSZXF1ZXN0Gh8uc3dlZXAudjEuR2V0SW1wb3J0YW5jZVJlc3BvbnNlEkcKCkdldERhdGFzZXQSGy5zd2VlcC52MS5HZXREYXRhc2V0UmVxdWVzdBocLnN3ZWVwLnYxLkdldERhdGFzZXRSZXNwb25zZRJHCgpMaXN0QWdlbnRzEhsuc3dlZXAudjEuTGlzdEFnZW50c1JlcXVlc3QaHC5zd2VlcC52MS5MaXN0QWdlbnRzUmVzcG9uc2USRwoKRHJhaW5BZ2VudBIbLnN3ZWVwLnYxLkRyYWluQWdlbnRSZXF1ZXN0Ghwuc3dlZXAudjEuRHJhaW5BZ2VudFJlc3BvbnNlElYKD1F1YXJhbnRpbmVBZ2VudBIgLnN3ZWVwLnYxLlF1YXJhbnRpbmVBZ2VudFJlcXVlc3QaIS5zd2VlcC52MS5RdWFyYW50aW5lQWdlbnRSZXNwb25zZRJKCgtSZXN1bWVBZ2VudBIcLnN3ZWVwLnYxLlJlc3VtZUFnZW50UmVxdWVzdBodLnN3ZWVwLnYxLlJlc3VtZUFnZW50UmVzcG9uc2USRAoJR2V0TGF5b3V0Ehouc3dlZXAudjEuR2V0TGF5b3V0UmVxdWVzdBobLnN3ZWVwLnYxLkdldExheW91dFJlc3BvbnNlEkQKCVNldExheW91dBIaLnN3ZWVwLnYxLlNldExheW91dFJlcXVlc3QaGy5zd2VlcC52MS5TZXRMYXlvdXRSZXNwb25zZRJDCghXYXRjaEFsbBIZLnN3ZWVwLnYxLldhdGNoQWxsUmVxdWVzdBoaLnN3ZWVwLnYxLldhdGNoQWxsUmVzcG9uc2UwAWIGcHJvdG8z", [file_sweep_v1_model, file_sweep_v1_sweep]);
+  fileDesc("Chhzd2VlcC92MS9kYXNoYm9hcmQucHJvdG8SCHN3ZWVwLnYxIlgKDE51bWJlckNvbHVtbhIqCghlbmNvZGluZxgBIAEoDjIYLnN3ZWVwLnYxLk51bWJlckVuY29kaW5nEg4KBm9mZnNldBgCIAEoARIMCgRkYXRhGAMgASgMIkIKCldvcmRDb2x1bW4SDQoFd29yZHMYASADKAkSJQoFaW5kZXgYAiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4iWwoUR2V0VHJpYWxUYWJsZVJlcXVlc3QSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQSFAoMYWZ0ZXJfbnVtYmVyGAMgASgEEg8KB21ldHJpY3MYBCADKAkiPAoVR2V0VHJpYWxUYWJsZVJlc3BvbnNlEiMKBXRhYmxlGAEgASgLMhQuc3dlZXAudjEuVHJpYWxUYWJsZSLNBAoKVHJpYWxUYWJsZRINCgVzd2VlcBgBIAEoCRIOCgZjaGFuZ2UYAiABKAQSDAoEcm93cxgDIAEoDRIMCgRtb3JlGAQgASgIEg0KBXRvdGFsGAUgASgEEicKB251bWJlcnMYBiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SDgoGc3RhdGVzGAcgASgMEikKCW9iamVjdGl2ZRgIIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIoCghhdHRlbXB0cxgJIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhItCg1zdGFydGVkX2F0X21zGAogASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAsgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBXN0ZXBzGAwgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiQKBmFnZW50cxgNIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoHcmVhc29ucxgOIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoGcGFyYW1zGA8gAygLMhUuc3dlZXAudjEuUGFyYW1Db2x1bW4SJwoHbWV0cmljcxgQIAMoCzIWLnN3ZWVwLnYxLk1ldHJpY0NvbHVtbhIYChBtZXRyaWNzX2xlZnRfb3V0GBEgAygJEioKCm9iamVjdGl2ZXMYEiADKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4ilQEKC1BhcmFtQ29sdW1uEgwKBG5hbWUYASABKAkSDwoHdmFyeWluZxgCIAEoCBILCgNsb2cYAyABKAgSKQoHbnVtYmVycxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbkgAEiUKBXdvcmRzGAUgASgLMhQuc3dlZXAudjEuV29yZENvbHVtbkgAQggKBnZhbHVlcyKMAQoMTWV0cmljQ29sdW1uEgwKBG5hbWUYASABKAkSJAoEbGFzdBgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIjCgNtaW4YAyABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SIwoDbWF4GAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImoKE0dldEN1cnZlQmFuZFJlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEhEKCXF1YW50aWxlcxgDIAMoARIhCgRheGlzGAQgASgOMhMuc3dlZXAudjEuQ3VydmVBeGlzIrkBChRHZXRDdXJ2ZUJhbmRSZXNwb25zZRIOCgZtZXRyaWMYASABKAkSDgoGdHJpYWxzGAIgASgNEiIKAmF0GAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBmNvdW50cxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIlCglxdWFudGlsZXMYBSADKAsyEi5zd2VlcC52MS5RdWFudGlsZRIOCgZjaGFuZ2UYBiABKAQiRAoIUXVhbnRpbGUSEAoIcXVhbnRpbGUYASABKAESJgoGdmFsdWVzGAIgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImYKE0dldFRvcEN1cnZlc1JlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEgsKA3RvcBgDIAEoDRIPCgdudW1iZXJzGAQgAygEEhIKCm1heF9wb2ludHMYBSABKA0iTAoUR2V0VG9wQ3VydmVzUmVzcG9uc2USDgoGbWV0cmljGAEgASgJEiQKBmN1cnZlcxgCIAMoCzIULnN3ZWVwLnYxLlRyaWFsQ3VydmUi7gEKClRyaWFsQ3VydmUSDgoGbnVtYmVyGAEgASgEEiMKBXN0YXRlGAIgASgOMhQuc3dlZXAudjEuVHJpYWxTdGF0ZRIlCgVzdGVwcxgDIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhImCgZ2YWx1ZXMYBCABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJgoGZXBvY2hzGAUgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBWF0X21zGAYgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEg0KBXRvdGFsGAcgASgEIjkKE0dldEJlc3RTb0ZhclJlcXVlc3QSDgoGc3dlZXBzGAEgAygJEhIKCm1heF9wb2ludHMYAiABKA0iOwoUR2V0QmVzdFNvRmFyUmVzcG9uc2USIwoGc3dlZXBzGAEgAygLMhMuc3dlZXAudjEuQmVzdFNvRmFyIsIBCglCZXN0U29GYXISDQoFc3dlZXAYASABKAkSJwoHbnVtYmVycxgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIqCgpvYmplY3RpdmVzGAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEhMKC2xhc3RfbnVtYmVyGAUgASgEEgwKBG5vbmUYBiABKAkiJQoUR2V0SW1wb3J0YW5jZVJlcXVlc3QSDQoFc3dlZXAYASABKAkicAoVR2V0SW1wb3J0YW5jZVJlc3BvbnNlEg4KBm1ldGhvZBgBIAEoCRIOCgZ0cmlhbHMYAiABKA0SKQoGcGFyYW1zGAMgAygLMhkuc3dlZXAudjEuUGFyYW1JbXBvcnRhbmNlEgwKBG5vbmUYBCABKAkiLgoPUGFyYW1JbXBvcnRhbmNlEgwKBG5hbWUYASABKAkSDQoFc2hhcmUYAiABKAEiIgoRR2V0RGF0YXNldFJlcXVlc3QSDQoFc3dlZXAYASABKAkiPgoSR2V0RGF0YXNldFJlc3BvbnNlEhQKDHRyaWFsX251bWJlchgBIAEoBBISCgp2YWx1ZV9qc29uGAIgASgJIuECCglBZ2VudEluZm8SCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIMCgRob3N0GAMgASgJEg8KB3ZlcnNpb24YBCABKAkSDQoFc2xvdHMYBSABKA0SDwoHZGV2aWNlcxgGIAMoCRIvCgZsYWJlbHMYByADKAsyHy5zd2VlcC52MS5BZ2VudEluZm8uTGFiZWxzRW50cnkSGAoQcmVnaXN0ZXJlZF9hdF9tcxgIIAEoAxIUCgxsYXN0X3NlZW5fbXMYCSABKAMSIwoFc3RhdGUYCiABKA4yFC5zd2VlcC52MS5BZ2VudFN0YXRlEg4KBnJlYXNvbhgLIAEoCRIQCgh1bnRpbF9tcxgMIAEoAxIkCgZ0cmlhbHMYDSADKAsyFC5zd2VlcC52MS5BZ2VudFRyaWFsGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiZAoKQWdlbnRUcmlhbBINCgVzd2VlcBgBIAEoCRIOCgZudW1iZXIYAiABKAQSDwoHYXR0ZW1wdBgDIAEoDRIVCg1jbGFpbWVkX2F0X21zGAQgASgDEg8KB2RldmljZXMYBSADKAkiEwoRTGlzdEFnZW50c1JlcXVlc3QiOQoSTGlzdEFnZW50c1Jlc3BvbnNlEiMKBmFnZW50cxgBIAMoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyIyChFEcmFpbkFnZW50UmVxdWVzdBINCgVhZ2VudBgBIAEoCRIOCgZyZWFzb24YAiABKAkiOAoSRHJhaW5BZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvIjcKFlF1YXJhbnRpbmVBZ2VudFJlcXVlc3QSDQoFYWdlbnQYASABKAkSDgoGcmVhc29uGAIgASgJIkwKF1F1YXJhbnRpbmVBZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvEg0KBXRha2VuGAIgAygJIiMKElJlc3VtZUFnZW50UmVxdWVzdBINCgVhZ2VudBgBIAEoCSI5ChNSZXN1bWVBZ2VudFJlc3BvbnNlEiIKBWFnZW50GAEgASgLMhMuc3dlZXAudjEuQWdlbnRJbmZvIjIKEkdldEF0dGVtcHRzUmVxdWVzdBINCgVzd2VlcBgBIAEoCRINCgVzaW5jZRgCIAEoBCI8ChNHZXRBdHRlbXB0c1Jlc3BvbnNlEiUKBXRhYmxlGAEgASgLMhYuc3dlZXAudjEuQXR0ZW1wdFRhYmxlIoADCgxBdHRlbXB0VGFibGUSDgoGY2hhbmdlGAEgASgEEgwKBHJvd3MYAiABKA0SDAoEbW9yZRgDIAEoCBImCgZ0cmlhbHMYBCABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SKAoIYXR0ZW1wdHMYBSABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJAoGYWdlbnRzGAYgASgLMhQuc3dlZXAudjEuV29yZENvbHVtbhIlCgdkZXZpY2VzGAcgASgLMhQuc3dlZXAudjEuV29yZENvbHVtbhItCg1zdGFydGVkX2F0X21zGAggASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEisKC2VuZGVkX2F0X21zGAkgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiIKBGVuZHMYCiABKAsyFC5zd2VlcC52MS5Xb3JkQ29sdW1uEiUKB3JlYXNvbnMYCyABKAsyFC5zd2VlcC52MS5Xb3JkQ29sdW1uIjwKEEdldExheW91dFJlcXVlc3QSEQoHcHJvamVjdBgBIAEoCUgAEg8KBXN3ZWVwGAIgASgJSABCBAoCb2YiOQoRR2V0TGF5b3V0UmVzcG9uc2USDwoHcHJvamVjdBgBIAEoCRITCgtsYXlvdXRfanNvbhgCIAEoCSI4ChBTZXRMYXlvdXRSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSEwoLbGF5b3V0X2pzb24YAiABKAkiEwoRU2V0TGF5b3V0UmVzcG9uc2UioAEKD1dhdGNoQWxsUmVxdWVzdBIOCgZzd2VlcHMYASABKAgSDgoGYWdlbnRzGAIgASgIEiQKBnRhYmxlcxgDIAMoCzIULnN3ZWVwLnYxLldhdGNoVGFibGUSJQoGY3VydmVzGAQgAygLMhUuc3dlZXAudjEuV2F0Y2hDdXJ2ZXMSIAoEbG9ncxgFIAMoCzISLnN3ZWVwLnYxLldhdGNoTG9nIjsKCldhdGNoVGFibGUSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQSDwoHbWV0cmljcxgDIAMoCSJQCgtXYXRjaEN1cnZlcxINCgV0cmlhbBgBIAEoCRIPCgdtZXRyaWNzGAIgAygJEiEKBGhlbGQYAyADKAsyEy5zd2VlcC52MS5IZWxkQ3VydmUiUQoJSGVsZEN1cnZlEg4KBm1ldHJpYxgBIAEoCRINCgV0b3RhbBgCIAEoBBIRCglsYXN0X3N0ZXAYAyABKAQSEgoKbGFzdF9hdF9tcxgEIAEoAyI5CghXYXRjaExvZxINCgV0cmlhbBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNEg0KBWFmdGVyGAMgASgEIqQCChBXYXRjaEFsbFJlc3BvbnNlEiYKBnN3ZWVwcxgBIAEoCzIULnN3ZWVwLnYxLlN3ZWVwc05ld3NIABImCgZhZ2VudHMYAiABKAsyFC5zd2VlcC52MS5BZ2VudHNOZXdzSAASJAoFdGFibGUYAyABKAsyEy5zd2VlcC52MS5UYWJsZU5ld3NIABIkCgVjdXJ2ZRgEIAEoCzITLnN3ZWVwLnYxLkN1cnZlTmV3c0gAEiAKA2xvZxgFIAEoCzIRLnN3ZWVwLnYxLkxvZ05ld3NIABIgCgVxdWlldBgGIAEoCzIPLnN3ZWVwLnYxLlF1aWV0SAASKAoHcmVmdXNlZBgHIAEoCzIVLnN3ZWVwLnYxLlJlZnVzZWROZXdzSABCBgoEbmV3cyItCgpTd2VlcHNOZXdzEh8KBnN3ZWVwcxgBIAMoCzIPLnN3ZWVwLnYxLlN3ZWVwIjEKCkFnZW50c05ld3MSIwoGYWdlbnRzGAEgAygLMhMuc3dlZXAudjEuQWdlbnRJbmZvIlAKCVRhYmxlTmV3cxIeCgVzd2VlcBgBIAEoCzIPLnN3ZWVwLnYxLlN3ZWVwEiMKBXRhYmxlGAIgASgLMhQuc3dlZXAudjEuVHJpYWxUYWJsZSKPAgoJQ3VydmVOZXdzEg0KBXRyaWFsGAEgASgJEg4KBm1ldHJpYxgCIAEoCRIPCgdyZXBsYWNlGAMgASgIEiUKBXN0ZXBzGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBnZhbHVlcxgFIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhImCgZlcG9jaHMYBiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJQoFYXRfbXMYByABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SDQoFdG90YWwYCCABKAQSEQoJbGFzdF9zdGVwGAkgASgEEhIKCmxhc3RfYXRfbXMYCiABKAMibAoHTG9nTmV3cxINCgV0cmlhbBgBIAEoCRIPCgdhdHRlbXB0GAIgASgNEiEKBWxpbmVzGAMgAygLMhIuc3dlZXAudjEuTG9nRW50cnkSDwoHc2tpcHBlZBgEIAEoCBINCgVlbmRlZBgFIAEoCCIXCgVRdWlldBIOCgZjaGFuZ2UYASABKAQiKAoLUmVmdXNlZE5ld3MSDAoEd2hhdBgBIAEoCRILCgN3aHkYAiABKAkqywEKDk51bWJlckVuY29kaW5nEh8KG05VTUJFUl9FTkNPRElOR19VTlNQRUNJRklFRBAAEhcKE05VTUJFUl9FTkNPRElOR19GNjQQARIXChNOVU1CRVJfRU5DT0RJTkdfRjMyEAISFwoTTlVNQkVSX0VOQ09ESU5HX1UzMhADEhcKE05VTUJFUl9FTkNPRElOR19VMTYQBBIWChJOVU1CRVJfRU5DT0RJTkdfVTgQBRIcChhOVU1CRVJfRU5DT0RJTkdfQ09OU1RBTlQQBipqCglDdXJ2ZUF4aXMSGgoWQ1VSVkVfQVhJU19VTlNQRUNJRklFRBAAEhMKD0NVUlZFX0FYSVNfU1RFUBABEhQKEENVUlZFX0FYSVNfRVBPQ0gQAhIWChJDVVJWRV9BWElTX1NFQ09ORFMQAyqQAQoKQWdlbnRTdGF0ZRIbChdBR0VOVF9TVEFURV9VTlNQRUNJRklFRBAAEhYKEkFHRU5UX1NUQVRFX0FDVElWRRABEhcKE0FHRU5UX1NUQVRFX0RSQUlORUQQAhIbChdBR0VOVF9TVEFURV9RVUFSQU5USU5FRBADEhcKE0FHRU5UX1NUQVRFX0JFTkNIRUQQBDK/CAoQRGFzaGJvYXJkU2VydmljZRJQCg1HZXRUcmlhbFRhYmxlEh4uc3dlZXAudjEuR2V0VHJpYWxUYWJsZVJlcXVlc3QaHy5zd2VlcC52MS5HZXRUcmlhbFRhYmxlUmVzcG9uc2USTQoMR2V0Q3VydmVCYW5kEh0uc3dlZXAudjEuR2V0Q3VydmVCYW5kUmVxdWVzdBoeLnN3ZWVwLnYxLkdldEN1cnZlQmFuZFJlc3BvbnNlEk0KDEdldFRvcEN1cnZlcxIdLnN3ZWVwLnYxLkdldFRvcEN1cnZlc1JlcXVlc3QaHi5zd2VlcC52MS5HZXRUb3BDdXJ2ZXNSZXNwb25zZRJNCgxHZXRCZXN0U29GYXISHS5zd2VlcC52MS5HZXRCZXN0U29GYXJSZXF1ZXN0Gh4uc3dlZXAudjEuR2V0QmVzdFNvRmFyUmVzcG9uc2USUAoNR2V0SW1wb3J0YW5jZRIeLnN3ZWVwLnYxLkdldEltcG9ydGFuY2VSZXF1ZXN0Gh8uc3dlZXAudjEuR2V0SW1wb3J0YW5jZVJlc3BvbnNlEkcKCkdldERhdGFzZXQSGy5zd2VlcC52MS5HZXREYXRhc2V0UmVxdWVzdBocLnN3ZWVwLnYxLkdldERhdGFzZXRSZXNwb25zZRJHCgpMaXN0QWdlbnRzEhsuc3dlZXAudjEuTGlzdEFnZW50c1JlcXVlc3QaHC5zd2VlcC52MS5MaXN0QWdlbnRzUmVzcG9uc2USRwoKRHJhaW5BZ2VudBIbLnN3ZWVwLnYxLkRyYWluQWdlbnRSZXF1ZXN0Ghwuc3dlZXAudjEuRHJhaW5BZ2VudFJlc3BvbnNlElYKD1F1YXJhbnRpbmVBZ2VudBIgLnN3ZWVwLnYxLlF1YXJhbnRpbmVBZ2VudFJlcXVlc3QaIS5zd2VlcC52MS5RdWFyYW50aW5lQWdlbnRSZXNwb25zZRJKCgtSZXN1bWVBZ2VudBIcLnN3ZWVwLnYxLlJlc3VtZUFnZW50UmVxdWVzdBodLnN3ZWVwLnYxLlJlc3VtZUFnZW50UmVzcG9uc2USSgoLR2V0QXR0ZW1wdHMSHC5zd2VlcC52MS5HZXRBdHRlbXB0c1JlcXVlc3QaHS5zd2VlcC52MS5HZXRBdHRlbXB0c1Jlc3BvbnNlEkQKCUdldExheW91dBIaLnN3ZWVwLnYxLkdldExheW91dFJlcXVlc3QaGy5zd2VlcC52MS5HZXRMYXlvdXRSZXNwb25zZRJECglTZXRMYXlvdXQSGi5zd2VlcC52MS5TZXRMYXlvdXRSZXF1ZXN0Ghsuc3dlZXAudjEuU2V0TGF5b3V0UmVzcG9uc2USQwoIV2F0Y2hBbGwSGS5zd2VlcC52MS5XYXRjaEFsbFJlcXVlc3QaGi5zd2VlcC52MS5XYXRjaEFsbFJlc3BvbnNlMAFiBnByb3RvMw", [file_sweep_v1_model, file_sweep_v1_sweep]);
 
 /**
  * One number a row.
@@ -1106,6 +1106,130 @@ export const ResumeAgentResponseSchema: GenMessage<ResumeAgentResponse> = /*@__P
   messageDesc(file_sweep_v1_dashboard, 30);
 
 /**
+ * @generated from message sweep.v1.GetAttemptsRequest
+ */
+export type GetAttemptsRequest = Message<"sweep.v1.GetAttemptsRequest"> & {
+  /**
+   * @generated from field: string sweep = 1;
+   */
+  sweep: string;
+
+  /**
+   * Only attempts of trials that changed after this number; 0: of all.
+   *
+   * @generated from field: uint64 since = 2;
+   */
+  since: bigint;
+};
+
+/**
+ * Describes the message sweep.v1.GetAttemptsRequest.
+ * Use `create(GetAttemptsRequestSchema)` to create a new message.
+ */
+export const GetAttemptsRequestSchema: GenMessage<GetAttemptsRequest> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 31);
+
+/**
+ * @generated from message sweep.v1.GetAttemptsResponse
+ */
+export type GetAttemptsResponse = Message<"sweep.v1.GetAttemptsResponse"> & {
+  /**
+   * @generated from field: sweep.v1.AttemptTable table = 1;
+   */
+  table?: AttemptTable | undefined;
+};
+
+/**
+ * Describes the message sweep.v1.GetAttemptsResponse.
+ * Use `create(GetAttemptsResponseSchema)` to create a new message.
+ */
+export const GetAttemptsResponseSchema: GenMessage<GetAttemptsResponse> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 32);
+
+/**
+ * Attempts of the trials of one sweep, newest first. Every column has `rows` rows.
+ *
+ * @generated from message sweep.v1.AttemptTable
+ */
+export type AttemptTable = Message<"sweep.v1.AttemptTable"> & {
+  /**
+   * Ask from here for what changes later; what is held of an attempt gives way to what comes then.
+   *
+   * @generated from field: uint64 change = 1;
+   */
+  change: bigint;
+
+  /**
+   * @generated from field: uint32 rows = 2;
+   */
+  rows: number;
+
+  /**
+   * There are older ones; at most 20,000 come at once.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+
+  /**
+   * The trial's number.
+   *
+   * @generated from field: sweep.v1.NumberColumn trials = 4;
+   */
+  trials?: NumberColumn | undefined;
+
+  /**
+   * @generated from field: sweep.v1.NumberColumn attempts = 5;
+   */
+  attempts?: NumberColumn | undefined;
+
+  /**
+   * @generated from field: sweep.v1.WordColumn agents = 6;
+   */
+  agents?: WordColumn | undefined;
+
+  /**
+   * Devices of the slot, as the agent told; nothing on a CPU slot.
+   *
+   * @generated from field: sweep.v1.WordColumn devices = 7;
+   */
+  devices?: WordColumn | undefined;
+
+  /**
+   * @generated from field: sweep.v1.NumberColumn started_at_ms = 8;
+   */
+  startedAtMs?: NumberColumn | undefined;
+
+  /**
+   * Nothing while it runs.
+   *
+   * @generated from field: sweep.v1.NumberColumn ended_at_ms = 9;
+   */
+  endedAtMs?: NumberColumn | undefined;
+
+  /**
+   * How it ended: succeeded, failed, stopped, cancelled, handed back, machine fault, lost; nothing while it runs.
+   *
+   * @generated from field: sweep.v1.WordColumn ends = 10;
+   */
+  ends?: WordColumn | undefined;
+
+  /**
+   * Why it ended so.
+   *
+   * @generated from field: sweep.v1.WordColumn reasons = 11;
+   */
+  reasons?: WordColumn | undefined;
+};
+
+/**
+ * Describes the message sweep.v1.AttemptTable.
+ * Use `create(AttemptTableSchema)` to create a new message.
+ */
+export const AttemptTableSchema: GenMessage<AttemptTable> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 33);
+
+/**
  * @generated from message sweep.v1.GetLayoutRequest
  */
 export type GetLayoutRequest = Message<"sweep.v1.GetLayoutRequest"> & {
@@ -1136,7 +1260,7 @@ export type GetLayoutRequest = Message<"sweep.v1.GetLayoutRequest"> & {
  * Use `create(GetLayoutRequestSchema)` to create a new message.
  */
 export const GetLayoutRequestSchema: GenMessage<GetLayoutRequest> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 31);
+  messageDesc(file_sweep_v1_dashboard, 34);
 
 /**
  * @generated from message sweep.v1.GetLayoutResponse
@@ -1160,7 +1284,7 @@ export type GetLayoutResponse = Message<"sweep.v1.GetLayoutResponse"> & {
  * Use `create(GetLayoutResponseSchema)` to create a new message.
  */
 export const GetLayoutResponseSchema: GenMessage<GetLayoutResponse> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 32);
+  messageDesc(file_sweep_v1_dashboard, 35);
 
 /**
  * @generated from message sweep.v1.SetLayoutRequest
@@ -1186,7 +1310,7 @@ export type SetLayoutRequest = Message<"sweep.v1.SetLayoutRequest"> & {
  * Use `create(SetLayoutRequestSchema)` to create a new message.
  */
 export const SetLayoutRequestSchema: GenMessage<SetLayoutRequest> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 33);
+  messageDesc(file_sweep_v1_dashboard, 36);
 
 /**
  * @generated from message sweep.v1.SetLayoutResponse
@@ -1199,7 +1323,7 @@ export type SetLayoutResponse = Message<"sweep.v1.SetLayoutResponse"> & {
  * Use `create(SetLayoutResponseSchema)` to create a new message.
  */
 export const SetLayoutResponseSchema: GenMessage<SetLayoutResponse> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 34);
+  messageDesc(file_sweep_v1_dashboard, 37);
 
 /**
  * What a browser follows; at most 64 things.
@@ -1240,7 +1364,7 @@ export type WatchAllRequest = Message<"sweep.v1.WatchAllRequest"> & {
  * Use `create(WatchAllRequestSchema)` to create a new message.
  */
 export const WatchAllRequestSchema: GenMessage<WatchAllRequest> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 35);
+  messageDesc(file_sweep_v1_dashboard, 38);
 
 /**
  * A sweep and its trials.
@@ -1273,7 +1397,7 @@ export type WatchTable = Message<"sweep.v1.WatchTable"> & {
  * Use `create(WatchTableSchema)` to create a new message.
  */
 export const WatchTableSchema: GenMessage<WatchTable> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 36);
+  messageDesc(file_sweep_v1_dashboard, 39);
 
 /**
  * One trial's visible curves.
@@ -1308,7 +1432,7 @@ export type WatchCurves = Message<"sweep.v1.WatchCurves"> & {
  * Use `create(WatchCurvesSchema)` to create a new message.
  */
 export const WatchCurvesSchema: GenMessage<WatchCurves> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 37);
+  messageDesc(file_sweep_v1_dashboard, 40);
 
 /**
  * How far a curve was told.
@@ -1344,7 +1468,7 @@ export type HeldCurve = Message<"sweep.v1.HeldCurve"> & {
  * Use `create(HeldCurveSchema)` to create a new message.
  */
 export const HeldCurveSchema: GenMessage<HeldCurve> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 38);
+  messageDesc(file_sweep_v1_dashboard, 41);
 
 /**
  * Log lines of one attempt.
@@ -1379,7 +1503,7 @@ export type WatchLog = Message<"sweep.v1.WatchLog"> & {
  * Use `create(WatchLogSchema)` to create a new message.
  */
 export const WatchLogSchema: GenMessage<WatchLog> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 39);
+  messageDesc(file_sweep_v1_dashboard, 42);
 
 /**
  * At most four a second for each thing that is followed. The first of each comes at once.
@@ -1444,7 +1568,7 @@ export type WatchAllResponse = Message<"sweep.v1.WatchAllResponse"> & {
  * Use `create(WatchAllResponseSchema)` to create a new message.
  */
 export const WatchAllResponseSchema: GenMessage<WatchAllResponse> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 40);
+  messageDesc(file_sweep_v1_dashboard, 43);
 
 /**
  * @generated from message sweep.v1.SweepsNews
@@ -1463,7 +1587,7 @@ export type SweepsNews = Message<"sweep.v1.SweepsNews"> & {
  * Use `create(SweepsNewsSchema)` to create a new message.
  */
 export const SweepsNewsSchema: GenMessage<SweepsNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 41);
+  messageDesc(file_sweep_v1_dashboard, 44);
 
 /**
  * @generated from message sweep.v1.AgentsNews
@@ -1482,7 +1606,7 @@ export type AgentsNews = Message<"sweep.v1.AgentsNews"> & {
  * Use `create(AgentsNewsSchema)` to create a new message.
  */
 export const AgentsNewsSchema: GenMessage<AgentsNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 42);
+  messageDesc(file_sweep_v1_dashboard, 45);
 
 /**
  * @generated from message sweep.v1.TableNews
@@ -1508,7 +1632,7 @@ export type TableNews = Message<"sweep.v1.TableNews"> & {
  * Use `create(TableNewsSchema)` to create a new message.
  */
 export const TableNewsSchema: GenMessage<TableNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 43);
+  messageDesc(file_sweep_v1_dashboard, 46);
 
 /**
  * @generated from message sweep.v1.CurveNews
@@ -1576,7 +1700,7 @@ export type CurveNews = Message<"sweep.v1.CurveNews"> & {
  * Use `create(CurveNewsSchema)` to create a new message.
  */
 export const CurveNewsSchema: GenMessage<CurveNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 44);
+  messageDesc(file_sweep_v1_dashboard, 47);
 
 /**
  * @generated from message sweep.v1.LogNews
@@ -1621,7 +1745,7 @@ export type LogNews = Message<"sweep.v1.LogNews"> & {
  * Use `create(LogNewsSchema)` to create a new message.
  */
 export const LogNewsSchema: GenMessage<LogNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 45);
+  messageDesc(file_sweep_v1_dashboard, 48);
 
 /**
  * @generated from message sweep.v1.Quiet
@@ -1640,7 +1764,7 @@ export type Quiet = Message<"sweep.v1.Quiet"> & {
  * Use `create(QuietSchema)` to create a new message.
  */
 export const QuietSchema: GenMessage<Quiet> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 46);
+  messageDesc(file_sweep_v1_dashboard, 49);
 
 /**
  * @generated from message sweep.v1.RefusedNews
@@ -1664,7 +1788,7 @@ export type RefusedNews = Message<"sweep.v1.RefusedNews"> & {
  * Use `create(RefusedNewsSchema)` to create a new message.
  */
 export const RefusedNewsSchema: GenMessage<RefusedNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 47);
+  messageDesc(file_sweep_v1_dashboard, 50);
 
 /**
  * How the numbers of a column are written, little-endian. In the integer encodings the largest number there is (255, 65,535,
@@ -1914,6 +2038,16 @@ export const DashboardService: GenService<{
     methodKind: "unary";
     input: typeof ResumeAgentRequestSchema;
     output: typeof ResumeAgentResponseSchema;
+  },
+  /**
+   * Who had which trial when: every attempt, not only each trial's current one.
+   *
+   * @generated from rpc sweep.v1.DashboardService.GetAttempts
+   */
+  getAttempts: {
+    methodKind: "unary";
+    input: typeof GetAttemptsRequestSchema;
+    output: typeof GetAttemptsResponseSchema;
   },
   /**
    * How the pages of a project are laid out, for all browsers.
