@@ -221,6 +221,8 @@ pub(crate) enum Command {
         metric: Option<String>,
     },
     Metrics(MetricsArgs),
+    Note(crate::annotate::NoteArgs),
+    Tag(crate::annotate::TagArgs),
     Media(crate::media::MediaArgs),
     Model(crate::model::ModelArgs),
     Predict(crate::predict::PredictArgs),
@@ -272,6 +274,7 @@ pub(crate) struct Set {
 /// Examples:
 ///   sweep-ctl trials k3x9q2ab --top 3
 ///   sweep-ctl trials k3x9q2ab --where 'lr < 1e-3 and `total-f1score` > 0.6' --sort -seconds
+///   sweep-ctl trials k3x9q2ab --where '"best" in tags'
 ///   sweep-ctl trials - --state failed -o json | jq '.[].reason'
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -285,7 +288,7 @@ pub(crate) struct TrialsArgs {
     #[arg(long, value_delimiter = ',', value_name = "STATE")]
     pub(crate) state: Vec<String>,
     /// Only those for which this holds, of parameters, metrics (NAME, NAME.min, NAME.max), objective, number, state, attempt,
-    /// agent, host, seconds, reason; as `constraints` are written.
+    /// agent, host, seconds, reason, tags; as `constraints` are written.
     #[arg(long = "where", value_name = "EXPRESSION", value_parser = crate::filter::expression)]
     pub(crate) filter: Option<sweep_core::expr::Expr>,
     /// By one of these, ascending; -KEY descending.

@@ -3,6 +3,7 @@
 
 mod again;
 mod agent;
+mod annotate;
 mod args;
 mod ask_tell;
 mod best;

@@ -69,6 +69,7 @@ pub(super) fn table(table: Table) -> v1::TrialTable {
         steps: Some(column(table.steps)),
         agents: Some(words(table.agents)),
         reasons: Some(words(table.reasons)),
+        tags: Some(words(table.tags)),
         params: table.params.into_iter().map(param).collect(),
         metrics: table.metrics.into_iter().map(metric).collect(),
         metrics_left_out: table.left_out,

@@ -33,7 +33,9 @@ pub(super) fn store(error: StoreError) -> Status {
         StoreError::ModelNotFound { .. } => prediction(&error.into()),
         StoreError::ModelTaken { .. } => Reason::ModelTaken.status(message),
         StoreError::ProjectNotFound { .. } => Reason::ProjectNotFound.status(message),
-        StoreError::ModelName(_) | StoreError::NotALayout(_) => Reason::InvalidArgument.status(message),
+        StoreError::ModelName(_) | StoreError::NotALayout(_) | StoreError::NotNoted(_) => {
+            Reason::InvalidArgument.status(message)
+        }
         StoreError::NotPromoted { .. } => Reason::NothingToPromote.status(message),
         StoreError::Closed => Reason::ShuttingDown.status(message),
         StoreError::DiskFull { .. } => {

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sweep_core::annotation::AnnotationChange;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
 use sweep_core::search::{Prior, Recorded};
@@ -19,7 +20,7 @@ use crate::edge;
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
 use crate::rules::{
-    checkpoints, claims, ends, layouts, models, reads, reports, shown, stops, sweeps, wishes,
+    annotations, checkpoints, claims, ends, layouts, models, reads, reports, shown, stops, sweeps, wishes,
 };
 use crate::{
     Agent, AgentRow, AgentWish, AttemptKey, AttemptTable, Awaited, Changes, CheckpointFiles, Claim, Claimed,
@@ -130,6 +131,16 @@ impl<B: Backend> Store for B {
     async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial> {
         let trial = trial.clone();
         write!(self, trial, |tx| wishes::stop(tx, &trial, now_ms))
+    }
+
+    async fn sweep_annotate(&self, sweep: &str, change: AnnotationChange) -> Result<Sweep> {
+        let given = (sweep.to_owned(), change);
+        write!(self, given, |tx| annotations::sweep(tx, &given.0, &given.1))
+    }
+
+    async fn trial_annotate(&self, trial: &TrialName, change: AnnotationChange) -> Result<Trial> {
+        let given = (trial.clone(), change);
+        write!(self, given, |tx| annotations::trial(tx, &given.0, &given.1))
     }
 
     async fn layout(&self, project: &str) -> Result<Option<String>> {

@@ -116,6 +116,9 @@ macro_rules! cases {
             the_record_of_the_newest_trial_is_found_by_name
             a_layout_is_its_projects_and_the_last_one_counts
             what_is_no_layout_or_of_no_project_is_not_kept
+            what_is_noted_on_a_sweep_stays_and_watchers_see_it
+            what_is_noted_on_a_trial_is_in_tables_and_outlives_its_attempts
+            tags_at_one_time_are_all_heard_up_to_the_most
         }
     };
 }
@@ -149,6 +152,7 @@ macro_rules! store_contract {
 pub(crate) use store_contract;
 
 mod agents;
+mod annotations;
 mod checkpoints;
 mod claims;
 mod ends;
@@ -166,6 +170,7 @@ mod watching;
 mod wishes;
 
 pub(crate) use agents::*;
+pub(crate) use annotations::*;
 pub(crate) use checkpoints::*;
 pub(crate) use claims::*;
 pub(crate) use ends::*;

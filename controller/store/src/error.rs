@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use sweep_core::annotation::NotNoted;
 use sweep_core::layout::NotALayout;
 use sweep_core::promotion::{NotAName, NotPromoted};
 use sweep_core::sweep::{NotExtended, SweepEvent, SweepState};
@@ -47,6 +48,8 @@ pub enum StoreError {
     ProjectNotFound { name: String },
     #[error(transparent)]
     NotALayout(NotALayout),
+    #[error(transparent)]
+    NotNoted(NotNoted),
     #[error("agent {agent} is not registered")]
     AgentUnknown { agent: uuid::Uuid },
     /// The database cannot be opened, and what to do about it.

@@ -26,6 +26,7 @@ mod sqlite;
 use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
+use sweep_core::annotation::AnnotationChange;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
 use sweep_core::search::{Prior, Recorded};
@@ -98,6 +99,18 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::TrialNotFound`], [`StoreError::TrialRefuses`] when it is over.
     async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial>;
+
+    /// Changes what is noted on a sweep. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepNotFound`], [`StoreError::NotNoted`].
+    async fn sweep_annotate(&self, sweep: &str, change: AnnotationChange) -> Result<Sweep>;
+
+    /// Changes what is noted on a trial. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::TrialNotFound`], [`StoreError::NotNoted`].
+    async fn trial_annotate(&self, trial: &TrialName, change: AnnotationChange) -> Result<Trial>;
 
     /// How the pages of a project are laid out; `None`: nobody said.
     async fn layout(&self, project: &str) -> Result<Option<String>>;

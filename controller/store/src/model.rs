@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sweep_core::annotation::Annotation;
 use sweep_core::breaker::Bench;
 use sweep_core::fault::End;
 use sweep_core::file::FileRef;
@@ -83,6 +84,8 @@ pub struct Sweep {
     pub ended_at_ms: Option<i64>,
     /// Empty in lists.
     pub text: String,
+    /// What people noted on it; in lists without the note.
+    pub annotation: Annotation,
 }
 
 /// A proposal to be queued.
@@ -118,6 +121,8 @@ pub struct Trial {
     pub origin: Option<Origin>,
     /// What the stop rule said of it last.
     pub verdict: Verdict,
+    /// What people noted on it.
+    pub annotation: Annotation,
 }
 
 /// How people or programs name a trial.
@@ -272,6 +277,7 @@ pub struct TrialBrief {
     pub agent: String,
     pub started_at_ms: Option<i64>,
     pub finished_at_ms: Option<i64>,
+    pub tags: Vec<String>,
     /// The number of its last change.
     pub changed: u64,
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
+use sweep_core::annotation::Annotation;
 use sweep_core::fault::Past;
 use sweep_core::file::FileRef;
 use sweep_core::lease::Lease;
@@ -147,6 +148,7 @@ pub(crate) trait SweepTables: Send {
     async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()>;
     /// Sets the most trials there will be; there is something to propose again.
     async fn sweep_extend(&mut self, sweep: &str, planned: u64) -> Result<()>;
+    async fn sweep_annotate(&mut self, sweep: &str, annotation: &Annotation) -> Result<()>;
     async fn layout_set(&mut self, project: &str, layout: &str) -> Result<()>;
     async fn layout_forget(&mut self, project: &str) -> Result<()>;
     /// The reason of the trial that failed last.
@@ -173,6 +175,7 @@ pub(crate) trait TrialTables: Send {
     async fn trial_move(&mut self, end: &TrialMove) -> Result<()>;
     /// Notes why a trial should stop.
     async fn trial_wish(&mut self, trial: Uuid, reason: &str) -> Result<()>;
+    async fn trial_annotate(&mut self, trial: Uuid, annotation: &Annotation) -> Result<()>;
     async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()>;
     async fn metrics_forget(&mut self, trial: Uuid) -> Result<()>;
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use sweep_core::annotation::AnnotationChange;
 use sweep_core::curve::Point;
 use sweep_core::fault::End;
 use sweep_core::lease::Lease;
@@ -178,6 +179,14 @@ impl Store for Mortal {
 
     async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial> {
         self.write(Deed::Other, self.store.trial_stop(trial, now_ms), |_, _| {}).await
+    }
+
+    async fn sweep_annotate(&self, sweep: &str, change: AnnotationChange) -> Result<Sweep> {
+        self.write(Deed::Other, self.store.sweep_annotate(sweep, change), |_, _| {}).await
+    }
+
+    async fn trial_annotate(&self, trial: &TrialName, change: AnnotationChange) -> Result<Trial> {
+        self.write(Deed::Other, self.store.trial_annotate(trial, change), |_, _| {}).await
     }
 
     async fn layout(&self, project: &str) -> Result<Option<String>> {

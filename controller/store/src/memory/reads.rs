@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sweep_core::annotation::Annotation;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::search::{Prior, Recorded};
@@ -12,7 +13,7 @@ use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
-use super::{AgentRecord, AttemptRecord, Held, ModelRow, State, TrialRow};
+use super::{AgentRecord, AttemptRecord, Held, ModelRow, State, SweepRow, TrialRow};
 use crate::port::{Pick, Rows, TrialPoints, TrialResume};
 use crate::{
     AgentRow, AgentTrial, AttemptBrief, AttemptKey, AttemptRow, Checkpoint, Media, Model, Reached, Result,
@@ -77,6 +78,7 @@ impl State {
             agent: attempt.map_or_else(String::new, |attempt| self.agent_name(attempt.agent)),
             started_at_ms: trial.started_at_ms,
             finished_at_ms: trial.finished_at_ms,
+            tags: trial.annotation.tags.clone(),
             changed: row.changed,
         }
     }
@@ -139,8 +141,11 @@ impl Rows for Held {
     }
 
     async fn sweeps(&mut self) -> Result<Vec<Sweep>> {
-        let mut sweeps: Vec<_> =
-            self.sweeps.values().map(|row| Sweep { text: String::new(), ..row.sweep.clone() }).collect();
+        let listed = |row: &SweepRow| {
+            let annotation = Annotation { note: String::new(), tags: row.sweep.annotation.tags.clone() };
+            Sweep { text: String::new(), annotation, ..row.sweep.clone() }
+        };
+        let mut sweeps: Vec<_> = self.sweeps.values().map(listed).collect();
         sweeps.sort_by(|a, b| (b.created_at_ms, &b.id).cmp(&(a.created_at_ms, &a.id)));
         Ok(sweeps)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sweep_core::annotation::Annotation;
 use sweep_core::breaker::{Bench, Record};
 use sweep_core::fault::Past;
 use sweep_core::fault::{End, Faults};
@@ -106,7 +107,12 @@ pub(super) fn sweep(row: &impl SqlRow) -> Result<Sweep> {
         created_at_ms: int(row, "created_at")?,
         ended_at_ms: row.int("ended_at")?,
         text: text(row, "text")?,
+        annotation: annotation(row)?,
     })
+}
+
+fn annotation(row: &impl SqlRow) -> Result<Annotation> {
+    Ok(Annotation { note: text(row, "note")?, tags: json(row, "tags")? })
 }
 
 pub(super) fn counts(rows: &[impl SqlRow]) -> Result<Counts> {
@@ -160,6 +166,7 @@ pub(super) fn trial(row: &impl SqlRow) -> Result<Trial> {
         facts: optional(row, "facts")?,
         origin: optional(row, "origin")?,
         verdict: judged(row)?.verdict,
+        annotation: annotation(row)?,
     })
 }
 
@@ -314,6 +321,7 @@ pub(super) fn brief(row: &impl SqlRow) -> Result<TrialBrief> {
         agent: row.text("agent")?.unwrap_or_default(),
         started_at_ms: row.int("started_at")?,
         finished_at_ms: row.int("finished_at")?,
+        tags: json(row, "tags")?,
         changed: count(row, "changed")?,
     })
 }
