@@ -21,7 +21,7 @@ use crate::table::{put, render, say};
 #[command(verbatim_doc_comment)]
 pub(crate) struct NoteArgs {
     /// SWEEP or SWEEP/NUMBER.
-    #[arg(value_name = "SWEEP or TRIAL")]
+    #[arg(value_name = "SWEEP or TRIAL", value_parser = crate::args::named)]
     what: String,
     /// Instead of the note that is there; empty: no note. Without it: shows the note.
     text: Option<String>,
@@ -37,7 +37,7 @@ pub(crate) struct NoteArgs {
 #[command(verbatim_doc_comment)]
 pub(crate) struct TagArgs {
     /// SWEEP or SWEEP/NUMBER.
-    #[arg(value_name = "SWEEP or TRIAL")]
+    #[arg(value_name = "SWEEP or TRIAL", value_parser = crate::args::named)]
     what: String,
     /// Tags to add.
     #[arg(value_name = "TAG")]
