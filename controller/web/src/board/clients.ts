@@ -9,6 +9,11 @@ import { SweepService } from '../wire/sweep/v1/sweep_pb'
 const transport = createGrpcWebTransport({ baseUrl: location.origin })
 
 export const board = createClient(DashboardService, transport)
+/** For what is to arrive though the page is left meanwhile. */
+export const lasting = createClient(
+  DashboardService,
+  createGrpcWebTransport({ baseUrl: location.origin, fetch: (input, init) => fetch(input, { ...init, keepalive: true }) }),
+)
 export const models = createClient(ModelService, transport)
 export const sweeps = createClient(SweepService, transport)
 

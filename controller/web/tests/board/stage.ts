@@ -1,10 +1,13 @@
 /** A house for the board's tests: a sweep that is over, one that does what it is told, and a browser. */
+import { createClient } from '@connectrpc/connect'
+import { createGrpcWebTransport } from '@connectrpc/connect-web'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 
 import { open, Watched } from '../harness/browser'
 import { House } from '../harness/house'
 import { Play, PLAYED, told } from '../harness/play'
 import { finished, type Running } from '../harness/process'
+import { DashboardService } from '../../src/wire/sweep/v1/dashboard_pb'
 
 export class Stage {
   readonly #told: { sweep: string; agent: Running }[] = []
@@ -32,6 +35,12 @@ export class Stage {
     const agent = this.house.start('sweep-agent', [sweep, '--slots', '1', '--name', `${name}-box`, '--state-dir', `agent-${name}`])
     this.#told.push({ sweep, agent })
     return { sweep, agent }
+  }
+
+  /** Makes the layout of the sweeps the usual one again, which is one for all browsers. */
+  async forgetLayout(): Promise<void> {
+    const board = createClient(DashboardService, createGrpcWebTransport({ baseUrl: this.house.url }))
+    await board.setLayout({ project: 'tests', layoutJson: '' })
   }
 
   async page(path: string, options?: BrowserContextOptions, before?: (page: Page) => Promise<void>): Promise<Watched> {

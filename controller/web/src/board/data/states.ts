@@ -51,6 +51,20 @@ export function stateQuestion(state: TrialState): string {
 export const trialLook = (state: TrialState): Look => TRIAL[state] ?? TRIAL[0]
 export const sweepLook = (state: SweepState): Look => SWEEP[state] ?? SWEEP[0]
 
+/** How attempts end, by the controller's words; empty: it runs. */
+const ENDS: Record<string, Look> = {
+  '': { word: 'running', sign: '▶', colour: 'accent' },
+  succeeded: { word: 'succeeded', sign: '✓', colour: 'good' },
+  failed: { word: 'failed', sign: '✕', colour: 'bad' },
+  stopped: { word: 'stopped', sign: '◼', colour: 'warn' },
+  cancelled: { word: 'cancelled', sign: '⊘', colour: 'ink-soft' },
+  'handed back': { word: 'handed back', sign: '↩', colour: 'ink-soft' },
+  'machine fault': { word: 'machine fault', sign: '!', colour: 'bad' },
+  lost: { word: 'lost', sign: '?', colour: 'bad' },
+}
+
+export const attemptLook = (end: string): Look => ENDS[end] ?? { word: end, sign: '?', colour: 'ink-soft' }
+
 /** In the order of the filter's chips. */
 export const TRIAL_STATES = [
   TrialState.RUNNING, TrialState.LEASED, TrialState.QUEUED, TrialState.PAUSED,

@@ -5,6 +5,7 @@ import { board, sweeps } from '../clients'
 import type { Names } from '../data/columns'
 import { Trials } from '../data/trials'
 import { live } from '../live/live.svelte'
+import { layouts } from './layouts.svelte'
 import { told } from './told'
 
 export class SweepData {
@@ -35,10 +36,11 @@ export class SweepData {
   readonly loading = told(0, () => this.#load())
 
   async #load(): Promise<void> {
-    // Both at once: what is asked by the whole id needs no first answer for the second question.
+    // All at once: what is asked by the whole id needs no first answer for the next question.
     const [{ sweep, priorJson }, { table }] = await Promise.all([
       sweeps.getSweep({ sweep: this.asked }),
       board.getTrialTable({ sweep: this.asked }),
+      layouts.ask(this.asked),
     ])
     if (!sweep || !table) return
     this.trials = new Trials(sweep.goal)
