@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
 // `unit`: functions of the sources. `pages` and `board`: real processes and a real browser, one file after the other; for
-// `pages` a rig with a trained model is set up once. `bench`: the board before 10,000 trials.
+// `pages` a rig with a trained model is set up once. `shots`: pictures of the board
+// for the documentation. `bench`: the board before 10,000 trials.
 export default defineConfig({
   test: {
     projects: [
@@ -27,6 +28,7 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      { test: { name: 'shots', include: ['tests/board/*.shots.ts'], environment: 'node', testTimeout: 60_000, hookTimeout: 1_200_000 } },
       { test: { name: 'bench', include: ['tests/board/*.bench.ts'], environment: 'node', testTimeout: 300_000, hookTimeout: 300_000 } },
     ],
   },

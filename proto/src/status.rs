@@ -86,6 +86,8 @@ reasons! {
     PredictorFailed = "PREDICTOR_FAILED", Internal;
     /// The agent must register first.
     AgentUnknown = "AGENT_UNKNOWN", FailedPrecondition;
+    /// No sweep is of the project.
+    ProjectNotFound = "PROJECT_NOT_FOUND", NotFound;
     /// No such agent.
     AgentNotFound = "AGENT_NOT_FOUND", NotFound;
     /// The name or prefix fits several agents.

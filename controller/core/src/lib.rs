@@ -4,6 +4,7 @@
 //! is not derived from a recorded seed. What needs time or the environment is given it.
 #![forbid(unsafe_code)]
 
+pub mod annotation;
 pub mod board;
 pub mod breaker;
 pub mod command;
@@ -13,6 +14,7 @@ pub mod fault;
 pub mod file;
 pub mod gp;
 pub mod importance;
+pub mod layout;
 pub mod lease;
 pub mod normal;
 pub mod objective;

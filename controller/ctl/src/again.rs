@@ -23,7 +23,7 @@ use crate::table::{json, object, put, render, say};
 #[command(verbatim_doc_comment)]
 pub(crate) struct RetryArgs {
     /// One SWEEP, or any number of SWEEP/NUMBER of one sweep.
-    #[arg(default_value = "-", value_name = "SWEEP or TRIAL")]
+    #[arg(default_value = "-", value_name = "SWEEP or TRIAL", value_parser = crate::args::named)]
     what: Vec<String>,
     /// All in these states: failed, stopped_early, cancelled.
     #[arg(long, value_delimiter = ',', value_name = "STATE")]

@@ -1,8 +1,28 @@
 //! The command line, as given.
 
+use std::convert::Infallible;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// What clap would take for options: trials of the newest sweep, as `-/3`.
+const OF_THE_NEWEST: &str = "-/";
+/// Goes before those, so that they are values wherever they stand. No argument of a process can hold it.
+const SHIELD: char = '\0';
+
+/// The command line as clap is to see it; [`named`] takes off what is added here.
+pub(crate) fn shielded(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    words.map(|word| match word.to_str() {
+        Some(name) if name.starts_with(OF_THE_NEWEST) => format!("{SHIELD}{name}").into(),
+        _ => word,
+    })
+}
+
+/// A sweep or a trial, as it was named.
+pub(crate) fn named(word: &str) -> Result<String, Infallible> {
+    Ok(word.trim_start_matches(SHIELD).to_owned())
+}
 
 /// Creates, watches and queries sweeps.
 ///
@@ -156,7 +176,7 @@ pub(crate) enum Command {
     #[command(verbatim_doc_comment)]
     Show {
         /// SWEEP or SWEEP/NUMBER.
-        #[arg(default_value = "-", allow_hyphen_values = true)]
+        #[arg(default_value = "-", value_parser = crate::args::named)]
         what: String,
     },
     Trials(TrialsArgs),
@@ -205,7 +225,7 @@ pub(crate) enum Command {
     ///   sweep-ctl importance k3x9q2ab
     #[command(verbatim_doc_comment)]
     Importance {
-        #[arg(default_value = "-", allow_hyphen_values = true)]
+        #[arg(default_value = "-")]
         sweep: String,
     },
     /// Print the curves of all trials that are over as a table for `simulate`: CSV, one row a point.
@@ -214,13 +234,15 @@ pub(crate) enum Command {
     ///   sweep-ctl curves k3x9q2ab > curves.csv
     #[command(verbatim_doc_comment)]
     Curves {
-        #[arg(default_value = "-", allow_hyphen_values = true)]
+        #[arg(default_value = "-")]
         sweep: String,
         /// Instead of the sweep's metric.
         #[arg(long, value_name = "NAME")]
         metric: Option<String>,
     },
     Metrics(MetricsArgs),
+    Note(crate::annotate::NoteArgs),
+    Tag(crate::annotate::TagArgs),
     Media(crate::media::MediaArgs),
     Model(crate::model::ModelArgs),
     Predict(crate::predict::PredictArgs),
@@ -272,6 +294,7 @@ pub(crate) struct Set {
 /// Examples:
 ///   sweep-ctl trials k3x9q2ab --top 3
 ///   sweep-ctl trials k3x9q2ab --where 'lr < 1e-3 and `total-f1score` > 0.6' --sort -seconds
+///   sweep-ctl trials k3x9q2ab --where '"best" in tags'
 ///   sweep-ctl trials - --state failed -o json | jq '.[].reason'
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
@@ -285,7 +308,7 @@ pub(crate) struct TrialsArgs {
     #[arg(long, value_delimiter = ',', value_name = "STATE")]
     pub(crate) state: Vec<String>,
     /// Only those for which this holds, of parameters, metrics (NAME, NAME.min, NAME.max), objective, number, state, attempt,
-    /// agent, host, seconds, reason; as `constraints` are written.
+    /// agent, host, seconds, reason, tags; as `constraints` are written.
     #[arg(long = "where", value_name = "EXPRESSION", value_parser = crate::filter::expression)]
     pub(crate) filter: Option<sweep_core::expr::Expr>,
     /// By one of these, ascending; -KEY descending.
@@ -302,7 +325,7 @@ pub(crate) struct TrialsArgs {
 #[command(verbatim_doc_comment)]
 pub(crate) struct MetricsArgs {
     /// SWEEP/NUMBER.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(value_parser = crate::args::named)]
     pub(crate) trial: String,
     /// Only these metrics.
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
@@ -310,4 +333,49 @@ pub(crate) struct MetricsArgs {
     /// At most so many points a curve; thinning keeps ends and extremes.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) points: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_of_the_newest_sweep_are_names_wherever_they_stand() {
+        for line in [
+            "show -/3",
+            "note -/3",
+            "tag -/3 best",
+            "open -/3",
+            "logs -/3",
+            "metrics -/3",
+            "media -/3",
+            "retry -/3 -/3",
+            "model promote -/3",
+            "trial show -/3",
+            "trial logs -/3",
+            "trial metrics -/3",
+            "trial stop -/3 -/3",
+            "trial diff -/3 -/3",
+            "trial files -/3",
+            "trial download -/3",
+        ] {
+            for line in [format!("sweep-ctl {line} -o json"), format!("sweep-ctl -o json {line}")] {
+                let words = line.split(' ').map(OsString::from);
+                let cli =
+                    Cli::try_parse_from(shielded(words)).unwrap_or_else(|error| panic!("{line}: {error}"));
+                assert_eq!(cli.output, Format::Json, "{line}");
+                let count = line.matches("-/3").count();
+                assert_eq!(format!("{cli:?}").matches("\"-/3\"").count(), count, "{line}: {cli:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_option_is_not_taken_for_the_name_that_may_be_left_out() {
+        for command in ["show", "trials", "importance", "curves", "retry", "open", "model show"] {
+            let line = format!("sweep-ctl {command} -o json");
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(cli.output, Format::Json, "{line}");
+        }
+    }
 }

@@ -12,9 +12,9 @@ use crate::client::{Client, present};
 use crate::exit::{Exit, Failure};
 use crate::table::{Sheet, put, render, say};
 use crate::{
-    again, agent, ask_tell, best, completions, context, doctor, explain, export, filter, importance, local,
-    logs, media, model, open, pareto, plot, predict, replay, report, set, show, simulate, top, trial, wait,
-    watch,
+    again, agent, annotate, ask_tell, best, completions, context, doctor, explain, export, filter,
+    importance, local, logs, media, model, open, pareto, plot, predict, replay, report, set, show, simulate,
+    top, trial, wait, watch,
 };
 
 type Done = Result<(), Failure>;
@@ -84,6 +84,8 @@ pub(crate) async fn run(cli: Cli) -> Done {
         Command::Show { what } if what.contains('/') => show_trial(&mut client, output, what).await,
         Command::Show { what } => show_sweep(&mut client, output, what).await,
         Command::Trials(args) => trials(&mut client, output, args).await,
+        Command::Note(args) => annotate::note(&mut client, output, args).await,
+        Command::Tag(args) => annotate::tag(&mut client, output, args).await,
         Command::Media(args) => media::run(&mut client, output, args).await,
         Command::Model(args) => model::run(&mut client, output, args).await,
         Command::Predict(args) => predict::run(&mut client, output, args).await,
@@ -245,6 +247,7 @@ pub(crate) async fn show_trial(client: &mut Client, output: Format, trial: Strin
     if !trial.why.is_empty() {
         text.push_str(&format!("proposed {}\n", trial.why));
     }
+    text.push_str(&show::noted(&trial.note, &trial.tags));
     text.push_str("\nparameters\n");
     for (name, value) in show::params(&trial) {
         text.push_str(&format!("  {name}: {}\n", sweep_core::value::python_str(&value)));

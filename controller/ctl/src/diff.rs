@@ -23,7 +23,7 @@ use crate::table::{Column, Sheet, object, put, render, say};
 #[command(verbatim_doc_comment)]
 pub(crate) struct DiffArgs {
     /// SWEEP/NUMBER, two or more.
-    #[arg(required = true, num_args = 2.., value_name = "TRIAL")]
+    #[arg(required = true, num_args = 2.., value_name = "TRIAL", value_parser = crate::args::named)]
     trials: Vec<String>,
 }
 

@@ -152,6 +152,8 @@ fn rows(trials: &[v1::Trial]) -> Frame {
     frame.push("objective", Data::Real(trials.iter().map(|trial| trial.objective).collect()));
     frame.push("attempt", int(&|trial| trial.attempt.into()));
     frame.push("agent", text(&|trial| trial.agent.clone()));
+    frame.push("tags", text(&|trial| trial.tags.join(",")));
+    frame.push("note", text(&|trial| trial.note.clone()));
     frame.push("created_at", time(&|trial| trial.created_at_ms));
     frame.push("started_at", time(&|trial| trial.started_at_ms));
     frame.push("finished_at", time(&|trial| trial.finished_at_ms));

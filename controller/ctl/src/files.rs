@@ -24,7 +24,7 @@ use crate::table::{Column, Sheet, object, put, render, say};
 #[command(verbatim_doc_comment)]
 pub(crate) struct FilesArgs {
     /// SWEEP/NUMBER.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(value_parser = crate::args::named)]
     trial: String,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct FilesArgs {
 #[command(verbatim_doc_comment)]
 pub(crate) struct DownloadArgs {
     /// SWEEP/NUMBER.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(value_parser = crate::args::named)]
     trial: String,
     #[command(flatten)]
     into: Folder,

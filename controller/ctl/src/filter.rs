@@ -12,7 +12,8 @@ use crate::exit::{Exit, Failure};
 use crate::show;
 
 /// What every trial has besides parameters and metrics.
-const OWN: [&str; 8] = ["number", "state", "attempt", "agent", "reason", "objective", "seconds", "host"];
+const OWN: [&str; 9] =
+    ["number", "state", "attempt", "agent", "reason", "objective", "seconds", "host", "tags"];
 
 /// A trial's value by a name; `None`: it has none. `objective`, `number` and so on come first, then parameters by their
 /// dotted path, then metrics: `loss` and `loss.last` are the last value, `loss.min` and `loss.max` the extremes.
@@ -24,6 +25,7 @@ pub(crate) fn value(trial: &v1::Trial, name: &str) -> Option<Value> {
         "attempt" => return Some(trial.attempt.into()),
         "agent" => return text(&trial.agent),
         "reason" => return Some(trial.reason.clone().into()),
+        "tags" => return Some(trial.tags.clone().into()),
         "objective" => return trial.objective.map(Value::from),
         "host" => return trial.facts.as_ref().and_then(|facts| text(&facts.host)),
         "seconds" => return show::length(trial).map(|ms| Value::from(ms as f64 / 1000.0)),
@@ -150,6 +152,7 @@ mod tests {
             number,
             params_json: params.to_owned(),
             objective,
+            tags: if number == 2 { vec!["best".to_owned(), "draft".to_owned()] } else { Vec::new() },
             state: v1::TrialState::Finished.into(),
             metrics: objective
                 .map(|value| v1::MetricSummary {
@@ -186,6 +189,8 @@ mod tests {
             ("state != 'finished'", vec![]),
             ("number in [1, 3]", vec![1, 3]),
             ("agent == 'box'", vec![]),
+            ("'best' in tags", vec![2]),
+            ("'best' not in tags and lr < 0.5", vec![1]),
         ] {
             let mut trials = trials();
             keep(&mut trials, &expression(text).expect(text)).expect(text);

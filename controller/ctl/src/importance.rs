@@ -1,9 +1,10 @@
 //! Which parameters of a sweep decide whether a trial is good.
 
 use serde_json::Value;
-use sweep_core::importance::{self, Importance, METHOD};
+use sweep_core::importance::{self, Importance, METHOD, Unknown};
 use sweep_core::search::Recorded;
 use sweep_core::spec;
+use sweep_core::sweep::SweepState;
 use sweep_proto::{convert, v1};
 
 use crate::args::Format;
@@ -36,15 +37,37 @@ pub(crate) fn find(sweep: &v1::Sweep, trials: &[v1::Trial]) -> Result<(Importanc
     let parsed = spec::parse(&sweep.text);
     let spec = parsed.spec.ok_or_else(|| unreadable("its file is no longer understood".to_owned()))?;
     let Some(metric) = &spec.metric else {
-        let message = format!("sweep {} has no `metric`, so nothing is important to it", sweep.id);
+        let message = format!(
+            "sweep {} has no `metric`, so nothing is important to it\n  give the next one a metric: sweep-ctl explain metric",
+            sweep.id
+        );
         return Err(Failure::new(Exit::Nothing, message));
     };
     let trials: Result<Vec<Recorded>, convert::Unreadable> =
         trials.iter().map(|trial| Ok(convert::recorded(sweep, trial)?.0)).collect();
     let trials = trials.map_err(|error| unreadable(format!("a trial cannot be read: {error}")))?;
     let found = importance::of_sweep(&spec, metric.goal, &trials)
-        .map_err(|unknown| Failure::new(Exit::Nothing, format!("sweep {}: {unknown}", sweep.id)))?;
+        .map_err(|unknown| Failure::new(Exit::Nothing, why_not(sweep, unknown)))?;
     Ok((found, metric.name.clone()))
+}
+
+/// Why nothing is said, and what to do about it.
+fn why_not(sweep: &v1::Sweep, unknown: Unknown) -> String {
+    let id = &sweep.id;
+    let is_over = sweep.state().to_core().is_some_and(SweepState::is_over);
+    let next = match unknown {
+        Unknown::TooFew(count) if is_over => {
+            format!(
+                "more of them:  sweep-ctl extend {id} --trials +{}",
+                importance::FEWEST.saturating_sub(count)
+            )
+        }
+        Unknown::TooFew(_) => {
+            format!("run its trials: sweep-agent {id}\n  watch it:       sweep-ctl watch {id}")
+        }
+        Unknown::AllAlike => format!("see them: sweep-ctl trials {id}"),
+    };
+    format!("sweep {id}: {unknown}\n  {next}")
 }
 
 type Share = (String, f64);

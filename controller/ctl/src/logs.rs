@@ -26,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(500);
 #[command(verbatim_doc_comment)]
 pub(crate) struct LogsArgs {
     /// SWEEP/NUMBER.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(value_parser = crate::args::named)]
     trial: String,
     /// Only the last so many lines.
     #[arg(long, value_name = "N")]

@@ -3,6 +3,7 @@
 
 mod again;
 mod agent;
+mod annotate;
 mod args;
 mod ask_tell;
 mod best;
@@ -44,7 +45,7 @@ use clap::Parser as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match commands::run(args::Cli::parse()).await {
+    match commands::run(args::Cli::parse_from(args::shielded(std::env::args_os()))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             table::say(&format!("error: {failure}"));

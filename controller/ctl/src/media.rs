@@ -20,7 +20,7 @@ use crate::table::{Column, Sheet, json, object, put, render, say, yaml};
 #[command(verbatim_doc_comment)]
 pub(crate) struct MediaArgs {
     /// SWEEP/NUMBER.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(value_parser = crate::args::named)]
     trial: String,
     /// Only those of this name.
     #[arg(long)]

@@ -42,7 +42,7 @@ enum Verb {
     #[command(verbatim_doc_comment)]
     Show {
         /// Its name, or `-` for the newest.
-        #[arg(default_value = "-", allow_hyphen_values = true)]
+        #[arg(default_value = "-")]
         model: String,
     },
     /// Download the files of a model. Each is checked against its SHA-256.
@@ -53,7 +53,6 @@ enum Verb {
     #[command(verbatim_doc_comment)]
     Download {
         /// Its name, or `-` for the newest.
-        #[arg(allow_hyphen_values = true)]
         model: String,
         #[command(flatten)]
         into: Folder,
@@ -80,7 +79,7 @@ enum Verb {
 #[command(verbatim_doc_comment)]
 struct PromoteArgs {
     /// SWEEP/NUMBER.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(value_parser = crate::args::named)]
     trial: String,
     /// Letters, digits, `-`, `_` and `.` [default: SWEEP-NUMBER]
     #[arg(long)]

@@ -20,7 +20,7 @@ use crate::table::{json, object, put, say, yaml};
 #[command(verbatim_doc_comment)]
 pub(crate) struct OpenArgs {
     /// A SWEEP, a SWEEP/NUMBER, or `demo` for the demo page; without it, the controller's own page.
-    #[arg(allow_hyphen_values = true)]
+    #[arg(value_parser = crate::args::named)]
     what: Option<String>,
     /// Only print it.
     #[arg(long)]

@@ -111,6 +111,18 @@ pub(crate) fn ended(sweep: &v1::Sweep) -> u64 {
     counts.finished + counts.stopped_early + counts.failed + counts.cancelled
 }
 
+/// Tags and a note, each with its word before it; nothing where there are none.
+pub(crate) fn noted(note: &str, tags: &[String]) -> String {
+    let mut text = String::new();
+    if !tags.is_empty() {
+        text.push_str(&format!("tags     {}\n", tags.join(", ")));
+    }
+    for (at, line) in note.lines().enumerate() {
+        text.push_str(&format!("{:<8} {line}\n", if at == 0 { "note" } else { "" }));
+    }
+    text
+}
+
 /// A sweep as JSON.
 pub(crate) fn sweep_json(sweep: &v1::Sweep) -> Value {
     let counts = sweep.counts.unwrap_or_default();
@@ -140,6 +152,8 @@ pub(crate) fn sweep_json(sweep: &v1::Sweep) -> Value {
         ),
         ("created_at", text_or_null(time(sweep.created_at_ms))),
         ("ended_at", text_or_null(time(sweep.ended_at_ms))),
+        ("note", sweep.note.clone().into()),
+        ("tags", sweep.tags.clone().into()),
     ])
 }
 
@@ -232,6 +246,8 @@ pub(crate) fn trial_json(trial: &v1::Trial) -> Value {
         ("why", if trial.why.is_empty() { Value::Null } else { trial.why.clone().into() }),
         ("verdict", serde_json::from_str(&trial.verdict_json).unwrap_or(Value::Null)),
         ("facts", trial.facts.as_ref().map_or(Value::Null, facts_json)),
+        ("note", trial.note.clone().into()),
+        ("tags", trial.tags.clone().into()),
     ])
 }
 
@@ -326,6 +342,9 @@ pub(crate) fn trials<'r>(rows: &'r [v1::Trial], objectives: &[String]) -> Sheet<
     for (name, _) in values.iter().filter(|(_, distinct)| !several || distinct.len() > 1) {
         table.push(param_column(name, true));
     }
+    if rows.iter().any(|trial| !trial.tags.is_empty()) {
+        table.push(Column::left("tags", tags));
+    }
     table.push(Column::right("time", elapsed));
     table.push(Column::left("agent", |trial: &v1::Trial| trial.agent.clone()));
     table.push(Column::left("reason", |trial: &v1::Trial| trial.reason.clone()));
@@ -341,6 +360,7 @@ pub(crate) fn trials<'r>(rows: &'r [v1::Trial], objectives: &[String]) -> Sheet<
         Column::left("started_at", |trial: &v1::Trial| time(trial.started_at_ms).unwrap_or_default()),
         Column::left("finished_at", |trial: &v1::Trial| time(trial.finished_at_ms).unwrap_or_default()),
         Column::left("reason", |trial: &v1::Trial| trial.reason.clone()),
+        Column::left("tags", tags),
     ];
     if objectives.len() > 1 {
         let value = |at: usize| {
@@ -354,6 +374,10 @@ pub(crate) fn trials<'r>(rows: &'r [v1::Trial], objectives: &[String]) -> Sheet<
     );
     csv.extend(metrics.into_iter().map(metric_column));
     Sheet { rows, table, csv, json: &trial_json, name: &trial_id }
+}
+
+fn tags(trial: &v1::Trial) -> String {
+    trial.tags.join(", ")
 }
 
 fn param_column<'r>(name: &str, for_people: bool) -> Column<'r, v1::Trial> {

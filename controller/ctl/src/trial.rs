@@ -28,7 +28,7 @@ enum Verb {
     /// Show a trial with its attempts, as `sweep-ctl show TRIAL`.
     Show {
         /// SWEEP/NUMBER.
-        #[arg(allow_hyphen_values = true)]
+        #[arg(value_parser = crate::args::named)]
         trial: String,
     },
     Logs(logs::LogsArgs),
@@ -48,7 +48,7 @@ enum Verb {
 #[command(verbatim_doc_comment)]
 struct StopArgs {
     /// SWEEP/NUMBER.
-    #[arg(required = true, value_name = "TRIAL")]
+    #[arg(required = true, value_name = "TRIAL", value_parser = crate::args::named)]
     trials: Vec<String>,
 }
 

@@ -214,5 +214,6 @@ pub(crate) fn header(sweep: &v1::Sweep) -> String {
             sweep.best_trial_number
         ));
     }
+    text.push_str(&show::noted(&sweep.note, &sweep.tags));
     text
 }

@@ -558,6 +558,22 @@ fn a_talk_goes_on_after_a_mistake_and_ends_with_its_input() {
     assert_eq!(talk(folder.path(), &["nosuch.yaml"], "").0, 3);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn trials_of_the_newest_sweep_are_named_in_lists() {
+    let place = Place::start().await;
+    place.file("grid.yaml", GRID);
+    place.ctl(&["create", "grid.yaml"]).await;
+    let id = place.ctl(&["create", "grid.yaml", "-o", "name"]).await.out.trim().to_owned();
+    // The planner has proposed them when they are there.
+    while place.ctl(&["trials", "-", "-o", "name"]).await.out.lines().count() < 2 {}
+    let stopped = place.ctl(&["trial", "stop", "-/1", "-/2", "-o", "name"]).await;
+    assert_eq!((stopped.code, stopped.out), (0, format!("{id}/1\n{id}/2\n")));
+    let differs = place.ctl(&["trial", "diff", "-/1", "-/2", "-o", "csv"]).await;
+    assert!(differs.code == 0 && differs.out.lines().any(|line| line.ends_with(",1,2")), "{differs:?}");
+    let again = place.ctl(&["retry", "-/1", "-/2", "-o", "json"]).await;
+    assert!(again.code == 0 && again.out.contains(&format!("{id}/2")), "{again:?}");
+}
+
 #[test]
 fn the_python_example_asks_and_tells() {
     if Command::new("python3").arg("--version").output().is_err() {
@@ -583,6 +599,7 @@ async fn important_parameters_are_told_by_a_named_method() {
     let id = place.ctl(&["create", "sweep.yaml", "-o", "name"]).await.out.trim().to_owned();
     let early = place.ctl(&["importance", &id]).await;
     assert!(early.code == 8 && early.talk.contains("importance needs 20 trials"), "{early:?}");
+    assert!(early.talk.ends_with(&format!("sweep-ctl watch {id}\n")), "{early:?}");
     work(place.url.clone(), id.clone()).await;
     let found = place.ctl(&["importance", &id]).await;
     assert!(found.talk.contains("PED-ANOVA: what sets the best 5 of 35 trials apart"), "{found:?}");

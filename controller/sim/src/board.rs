@@ -79,6 +79,7 @@ impl Board {
         );
         ask!("GetImportance", board.get_importance(v1::GetImportanceRequest { sweep: sweep() }));
         ask!("GetDataset", board.get_dataset(v1::GetDatasetRequest { sweep: sweep() }));
+        ask!("GetAttempts", board.get_attempts(v1::GetAttemptsRequest { sweep: sweep(), since: 0 }));
         ask!("ListAgents", board.list_agents(v1::ListAgentsRequest {}));
         Ok(())
     }

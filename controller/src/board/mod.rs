@@ -2,6 +2,7 @@
 //! together by core; here they are fetched, kept for the next question, and cut to what fits.
 
 pub(crate) mod agents;
+pub(crate) mod attempts;
 pub(crate) mod curves;
 pub(crate) mod heard;
 pub(crate) mod history;

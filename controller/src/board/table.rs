@@ -21,8 +21,10 @@ const BYTES_OF_ROWS: usize = 1_500_000;
 /// Bytes of a row beside its parameters, reasons and metrics, about.
 const ROW: usize = 40;
 /// Bytes for reasons: rules give one to each trial that they stop, and no two alike.
-const BYTES_OF_REASONS: usize = 200_000;
-/// Letters of a reason that are left in any case.
+pub(super) const BYTES_OF_REASONS: usize = 200_000;
+/// Bytes for tags: a person may give each trial its own.
+const BYTES_OF_TAGS: usize = 200_000;
+/// Letters of a reason, or of tags, that are left in any case.
 const SHORTEST_REASON: usize = 20;
 
 /// Trials by number; every column has as many rows as there are states.
@@ -44,6 +46,8 @@ pub(crate) struct Table {
     pub(crate) steps: Column,
     pub(crate) agents: Words,
     pub(crate) reasons: Words,
+    /// Joined by commas.
+    pub(crate) tags: Words,
     pub(crate) params: Vec<ParamColumn>,
     pub(crate) metrics: Vec<Metric>,
     /// Metrics there was no room for.
@@ -100,6 +104,7 @@ fn make(sweep: &Sweep, spec: &SweepSpec, stored: TrialTable, wanted: &[String]) 
         steps: pack(&steps),
         agents: Words::of(trials.iter().map(|trial| word(&trial.agent))),
         reasons: shortened(Words::of(trials.iter().map(|trial| word(&trial.reason))), BYTES_OF_REASONS),
+        tags: shortened(Words::of(trials.iter().map(|trial| word(&trial.tags.join(",")))), BYTES_OF_TAGS),
         params: params::columns(spec, &trials.iter().map(|trial| &trial.params).collect::<Vec<_>>()),
         metrics: Vec::new(),
         left_out: Vec::new(),
@@ -171,14 +176,18 @@ impl Table {
             &self.steps,
         ];
         let columns = columns.into_iter().chain(&self.objectives).map(Column::size);
-        let sizes =
-            columns.chain(params).chain([words(&self.agents), words(&self.reasons), self.states.len()]);
+        let sizes = columns.chain(params).chain([
+            words(&self.agents),
+            words(&self.reasons),
+            words(&self.tags),
+            self.states.len(),
+        ]);
         sizes.sum()
     }
 }
 
 /// Words cut so that all of them have at most so many bytes, about; the whole ones are with each trial.
-fn shortened(mut words: Words, most: usize) -> Words {
+pub(super) fn shortened(mut words: Words, most: usize) -> Words {
     let whole: usize = words.words.iter().map(String::len).sum();
     if whole <= most {
         return words;

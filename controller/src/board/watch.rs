@@ -14,8 +14,6 @@ use super::table::Table;
 use super::topics::Topic;
 use crate::app::App;
 
-/// How often it is looked whether a look is due.
-const TICK: Duration = Duration::from_millis(100);
 /// A stream that has nothing to say says so.
 const QUIET: Duration = Duration::from_secs(10);
 /// Most things that one stream follows.
@@ -123,23 +121,24 @@ struct Slot {
 }
 
 impl Slot {
-    fn is_due(&self, change: u64) -> bool {
-        Instant::now() >= self.due && (self.topic.polls() || self.seen != Some(change))
+    /// When it is looked at next, as long as this is the last change; `None`: not before there is another.
+    fn next(&self, change: u64) -> Option<Instant> {
+        (self.topic.polls() || self.seen != Some(change)).then_some(self.due)
     }
 }
 
 /// Tells what is new until the browser goes away or the server stops.
 pub(crate) async fn run(app: App, followed: Followed, sender: mpsc::Sender<News>) {
-    let feed = app.store.feed();
+    let mut feed = app.store.feed();
     let mut slots = followed.into_topics();
     let mut spoke = Instant::now();
     loop {
         // Before the looks: what is committed during one is looked at again.
-        let change = *feed.borrow();
+        let change = *feed.borrow_and_update();
         let mut at = 0;
         while at < slots.len() {
             let slot = &mut slots[at];
-            if !slot.is_due(change) {
+            if slot.next(change).is_none_or(|due| due > Instant::now()) {
                 at += 1;
                 continue;
             }
@@ -163,11 +162,16 @@ pub(crate) async fn run(app: App, followed: Followed, sender: mpsc::Sender<News>
             }
             spoke = Instant::now();
         }
+        let looks: Vec<_> = slots.iter().map(|slot| slot.next(change)).collect();
+        let next = looks.iter().flatten().copied().fold(spoke + QUIET, Instant::min);
+        // Where all looks have a time already, further changes bring none forward.
+        let heeds = looks.iter().any(Option::is_none);
         tokio::select! {
             biased;
             () = app.stop.cancelled() => return,
             () = sender.closed() => return,
-            () = tokio::time::sleep(TICK) => {}
+            moved = feed.changed(), if heeds => if moved.is_err() { return },
+            () = tokio::time::sleep_until(next) => {}
         }
     }
 }
@@ -188,5 +192,21 @@ async fn look(app: &App, slot: &mut Slot, change: u64) -> (Vec<News>, bool) {
         Err(cause) => {
             (vec![News::Refused { what: slot.topic.name().to_owned(), why: cause.to_string() }], false)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_changes_are_numbered_of_waits_for_one_and_the_rest_for_its_time() {
+        let due = Instant::now();
+        let sweeps = Slot { topic: Topic::sweeps(), due, seen: Some(7) };
+        assert_eq!((sweeps.next(7), sweeps.next(8)), (None, Some(due)));
+        let agents = Slot { topic: Topic::agents(), due, seen: Some(7) };
+        assert_eq!((agents.next(7), agents.next(8)), (Some(due), Some(due)));
+        let new = Slot { topic: Topic::sweeps(), due, seen: None };
+        assert_eq!(new.next(0), Some(due));
     }
 }

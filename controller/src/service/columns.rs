@@ -9,6 +9,7 @@ use sweep_proto::v1::watch_all_response::News as Wire;
 
 use super::convert;
 use crate::board::agents::{AgentState, AgentView};
+use crate::board::attempts::Attempts;
 use crate::board::curves::{BandOf, CurveOf};
 use crate::board::history::BestSoFar;
 use crate::board::table::{Metric, Table};
@@ -68,10 +69,27 @@ pub(super) fn table(table: Table) -> v1::TrialTable {
         steps: Some(column(table.steps)),
         agents: Some(words(table.agents)),
         reasons: Some(words(table.reasons)),
+        tags: Some(words(table.tags)),
         params: table.params.into_iter().map(param).collect(),
         metrics: table.metrics.into_iter().map(metric).collect(),
         metrics_left_out: table.left_out,
         objectives: table.objectives.into_iter().map(column).collect(),
+    }
+}
+
+pub(super) fn attempts(found: Attempts) -> v1::AttemptTable {
+    v1::AttemptTable {
+        change: found.change,
+        rows: u32::try_from(found.rows).unwrap_or(u32::MAX),
+        more: found.more,
+        trials: Some(column(found.trials)),
+        attempts: Some(column(found.attempts)),
+        agents: Some(words(found.agents)),
+        devices: Some(words(found.devices)),
+        started_at_ms: Some(column(found.started_at)),
+        ended_at_ms: Some(column(found.ended_at)),
+        ends: Some(words(found.ends)),
+        reasons: Some(words(found.reasons)),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sweep_core::annotation::AnnotationChange;
 use sweep_core::curve::Point;
 use sweep_core::file::{FileRef, FileRefError};
 use sweep_core::stop;
@@ -81,6 +82,8 @@ pub(super) fn sweep(sweep: Sweep) -> v1::Sweep {
         project: sweep.project,
         description: sweep.description,
         objectives: objectives.collect(),
+        note: sweep.annotation.note,
+        tags: sweep.annotation.tags,
     }
 }
 
@@ -120,6 +123,8 @@ pub(super) fn trial(trial: Trial) -> v1::Trial {
         finished_at_ms: trial.finished_at_ms.unwrap_or_default(),
         facts: trial.facts.map(facts),
         objectives: trial.objectives.unwrap_or_default(),
+        note: trial.annotation.note,
+        tags: trial.annotation.tags,
     }
 }
 
@@ -318,6 +323,11 @@ pub(super) fn extension(told: Option<v1::extend_sweep_request::Extension>) -> Re
         Some(v1::extend_sweep_request::Extension::To(all)) => Ok(Extension::To(all)),
         None => Err(refuse::field("extension", "is missing: by or to how many trials")),
     }
+}
+
+pub(super) fn annotation_change(told: Option<v1::AnnotationChange>) -> Result<AnnotationChange, Status> {
+    let told = told.ok_or_else(|| refuse::field("change", "is missing: a note, or tags"))?;
+    Ok(AnnotationChange { note: told.note, add: told.add_tags, remove: told.remove_tags })
 }
 
 /// Which trials are meant: those named, those in some states, or those that failed.

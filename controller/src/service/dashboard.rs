@@ -15,7 +15,7 @@ use super::{columns, convert, refuse};
 use crate::app::App;
 use crate::board::curves::{Axis, MOST_CURVES, MOST_POINTS, Wanted, Window};
 use crate::board::watch::{Followed, FollowedCurves, FollowedLog, FollowedTable, HeldCurve, MOST_TOPICS};
-use crate::board::{agents, curves, history, table, watch};
+use crate::board::{agents, attempts, curves, history, table, watch};
 
 /// Curves when nobody says how many.
 const TOP: u32 = 10;
@@ -204,6 +204,39 @@ impl DashboardService for Dashboard {
     ) -> Result<Response<v1::ResumeAgentResponse>, Status> {
         let (agent, _) = self.want(&request.into_inner().agent, None).await?;
         Ok(Response::new(v1::ResumeAgentResponse { agent }))
+    }
+
+    async fn get_attempts(
+        &self,
+        request: Request<v1::GetAttemptsRequest>,
+    ) -> Result<Response<v1::GetAttemptsResponse>, Status> {
+        let asked = request.into_inner();
+        let sweep = self.sweep(&asked.sweep).await?;
+        let found = attempts::attempts(&self.app, &sweep, asked.since).await.map_err(refuse::board)?;
+        Ok(Response::new(v1::GetAttemptsResponse { table: Some(columns::attempts(found)) }))
+    }
+
+    async fn get_layout(
+        &self,
+        request: Request<v1::GetLayoutRequest>,
+    ) -> Result<Response<v1::GetLayoutResponse>, Status> {
+        let project = match request.into_inner().of {
+            Some(v1::get_layout_request::Of::Project(project)) => project,
+            Some(v1::get_layout_request::Of::Sweep(sweep)) => self.sweep(&sweep).await?.project,
+            None => return Err(refuse::field("of", "is missing: a project, or a sweep of it")),
+        };
+        let layout = self.app.store.layout(&project).await.map_err(refuse::store)?;
+        let layout_json = layout.unwrap_or_default();
+        Ok(Response::new(v1::GetLayoutResponse { project, layout_json }))
+    }
+
+    async fn set_layout(
+        &self,
+        request: Request<v1::SetLayoutRequest>,
+    ) -> Result<Response<v1::SetLayoutResponse>, Status> {
+        let v1::SetLayoutRequest { project, layout_json } = request.into_inner();
+        self.app.store.layout_set(&project, &layout_json).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::SetLayoutResponse {}))
     }
 
     type WatchAllStream = BoxStream<'static, Result<v1::WatchAllResponse, Status>>;

@@ -32,7 +32,10 @@ pub(super) fn store(error: StoreError) -> Status {
         StoreError::FileGone { .. } => Reason::FileMissing.status(message),
         StoreError::ModelNotFound { .. } => prediction(&error.into()),
         StoreError::ModelTaken { .. } => Reason::ModelTaken.status(message),
-        StoreError::ModelName(_) => Reason::InvalidArgument.status(message),
+        StoreError::ProjectNotFound { .. } => Reason::ProjectNotFound.status(message),
+        StoreError::ModelName(_) | StoreError::NotALayout(_) | StoreError::NotNoted(_) => {
+            Reason::InvalidArgument.status(message)
+        }
         StoreError::NotPromoted { .. } => Reason::NothingToPromote.status(message),
         StoreError::Closed => Reason::ShuttingDown.status(message),
         StoreError::DiskFull { .. } => {

@@ -223,6 +223,27 @@ impl SweepService for Sweeps {
         Ok(Response::new(v1::RetryTrialsResponse { sweep: Some(convert::sweep(sweep)), numbers }))
     }
 
+    async fn annotate_sweep(
+        &self,
+        request: Request<v1::AnnotateSweepRequest>,
+    ) -> Result<Response<v1::AnnotateSweepResponse>, Status> {
+        let asked = request.into_inner();
+        let change = convert::annotation_change(asked.change)?;
+        let id = self.resolve(&asked.sweep).await?;
+        let sweep = self.app.store.sweep_annotate(&id, change).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::AnnotateSweepResponse { sweep: Some(convert::sweep(sweep)) }))
+    }
+
+    async fn annotate_trial(
+        &self,
+        request: Request<v1::AnnotateTrialRequest>,
+    ) -> Result<Response<v1::AnnotateTrialResponse>, Status> {
+        let asked = request.into_inner();
+        let (name, change) = (convert::trial_name(&asked.trial)?, convert::annotation_change(asked.change)?);
+        let trial = self.app.store.trial_annotate(&name, change).await.map_err(refuse::store)?;
+        Ok(Response::new(v1::AnnotateTrialResponse { trial: Some(convert::trial(trial)) }))
+    }
+
     async fn stop_trial(
         &self,
         request: Request<v1::StopTrialRequest>,

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use sweep_core::annotation::AnnotationChange;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
 use sweep_core::search::{Prior, Recorded};
@@ -18,11 +19,13 @@ use uuid::Uuid;
 use crate::edge;
 use crate::port::{Rows, Tables};
 use crate::rules::sweeps::Proposals;
-use crate::rules::{checkpoints, claims, ends, models, reads, reports, shown, stops, sweeps, wishes};
+use crate::rules::{
+    annotations, checkpoints, claims, ends, layouts, models, reads, reports, shown, stops, sweeps, wishes,
+};
 use crate::{
-    Agent, AgentRow, AgentWish, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish,
-    Finished, LogEntry, Media, Model, NewSweep, NewTrial, Promotion, Reached, Reported, Result, Retry, Store,
-    Sweep, Trial, TrialBrief, TrialDetail, TrialFilter, TrialName, TrialTable,
+    Agent, AgentRow, AgentWish, AttemptKey, AttemptTable, Awaited, Changes, CheckpointFiles, Claim, Claimed,
+    Event, Finish, Finished, LogEntry, Media, Model, NewSweep, NewTrial, Promotion, Reached, Reported,
+    Result, Retry, Store, Sweep, Trial, TrialBrief, TrialDetail, TrialFilter, TrialName, TrialTable,
 };
 
 pub(crate) type BoxFuture<'c, T> = Pin<Box<dyn Future<Output = T> + Send + 'c>>;
@@ -128,6 +131,25 @@ impl<B: Backend> Store for B {
     async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial> {
         let trial = trial.clone();
         write!(self, trial, |tx| wishes::stop(tx, &trial, now_ms))
+    }
+
+    async fn sweep_annotate(&self, sweep: &str, change: AnnotationChange) -> Result<Sweep> {
+        let given = (sweep.to_owned(), change);
+        write!(self, given, |tx| annotations::sweep(tx, &given.0, &given.1))
+    }
+
+    async fn trial_annotate(&self, trial: &TrialName, change: AnnotationChange) -> Result<Trial> {
+        let given = (trial.clone(), change);
+        write!(self, given, |tx| annotations::trial(tx, &given.0, &given.1))
+    }
+
+    async fn layout(&self, project: &str) -> Result<Option<String>> {
+        self.read().await?.layout(project).await
+    }
+
+    async fn layout_set(&self, project: &str, layout: &str) -> Result<()> {
+        let layout = (project.to_owned(), layout.to_owned());
+        write!(self, layout, |tx| layouts::set(tx, &layout.0, &layout.1))
     }
 
     async fn trials_enqueue(
@@ -244,6 +266,10 @@ impl<B: Backend> Store for B {
 
     async fn trial_table(&self, sweep: &str, since: u64, after: u64, most: u32) -> Result<TrialTable> {
         shown::table(&mut *self.read().await?, sweep, since, after, most).await
+    }
+
+    async fn attempt_table(&self, sweep: &str, since: u64, most: u32) -> Result<AttemptTable> {
+        shown::attempts(&mut *self.read().await?, sweep, since, most).await
     }
 
     async fn trials_best(&self, sweep: &str, most: u32) -> Result<Vec<TrialBrief>> {

@@ -111,8 +111,14 @@ macro_rules! cases {
             claims_beside_a_wish_obey_it_once_it_is_answered
             a_table_has_what_changed_by_number
             failed_trials_are_not_among_the_best
+            every_attempt_is_listed_newest_first
             curves_of_many_trials_are_those_of_each
             the_record_of_the_newest_trial_is_found_by_name
+            a_layout_is_its_projects_and_the_last_one_counts
+            what_is_no_layout_or_of_no_project_is_not_kept
+            what_is_noted_on_a_sweep_stays_and_watchers_see_it
+            what_is_noted_on_a_trial_is_in_tables_and_outlives_its_attempts
+            tags_at_one_time_are_all_heard_up_to_the_most
         }
     };
 }
@@ -146,10 +152,12 @@ macro_rules! store_contract {
 pub(crate) use store_contract;
 
 mod agents;
+mod annotations;
 mod checkpoints;
 mod claims;
 mod ends;
 mod faults;
+mod layouts;
 mod models;
 mod objectives;
 mod reports;
@@ -162,10 +170,12 @@ mod watching;
 mod wishes;
 
 pub(crate) use agents::*;
+pub(crate) use annotations::*;
 pub(crate) use checkpoints::*;
 pub(crate) use claims::*;
 pub(crate) use ends::*;
 pub(crate) use faults::*;
+pub(crate) use layouts::*;
 pub(crate) use models::*;
 pub(crate) use objectives::*;
 pub(crate) use reports::*;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sweep_core::annotation::NotNoted;
+use sweep_core::layout::NotALayout;
 use sweep_core::promotion::{NotAName, NotPromoted};
 use sweep_core::sweep::{NotExtended, SweepEvent, SweepState};
 use sweep_core::trial::{TrialEvent, TrialState};
@@ -42,6 +44,12 @@ pub enum StoreError {
     ModelTaken { name: String, trial: String, step: u64 },
     #[error("no model can be made of trial {trial}: {why}")]
     NotPromoted { trial: String, why: NotPromoted },
+    #[error("no sweep is of project `{name}`")]
+    ProjectNotFound { name: String },
+    #[error(transparent)]
+    NotALayout(NotALayout),
+    #[error(transparent)]
+    NotNoted(NotNoted),
     #[error("agent {agent} is not registered")]
     AgentUnknown { agent: uuid::Uuid },
     /// The database cannot be opened, and what to do about it.

@@ -26,6 +26,7 @@ mod sqlite;
 use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
+use sweep_core::annotation::AnnotationChange;
 use sweep_core::curve::Point;
 use sweep_core::lease::Lease;
 use sweep_core::search::{Prior, Recorded};
@@ -98,6 +99,27 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::TrialNotFound`], [`StoreError::TrialRefuses`] when it is over.
     async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial>;
+
+    /// Changes what is noted on a sweep. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::SweepNotFound`], [`StoreError::NotNoted`].
+    async fn sweep_annotate(&self, sweep: &str, change: AnnotationChange) -> Result<Sweep>;
+
+    /// Changes what is noted on a trial. The same again changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::TrialNotFound`], [`StoreError::NotNoted`].
+    async fn trial_annotate(&self, trial: &TrialName, change: AnnotationChange) -> Result<Trial>;
+
+    /// How the pages of a project are laid out; `None`: nobody said.
+    async fn layout(&self, project: &str) -> Result<Option<String>>;
+
+    /// Lays the pages of a project out: a JSON object, or empty: as nobody said.
+    ///
+    /// # Errors
+    /// [`StoreError::ProjectNotFound`], [`StoreError::NotALayout`].
+    async fn layout_set(&self, project: &str, layout: &str) -> Result<()>;
 
     /// Appends proposals numbered from `after + 1`. `false`, and nothing is stored, when the sweep's last proposal is
     /// not number `after` or it takes no more trials: whoever planned was late. `exhausted`: these are the last.
@@ -230,6 +252,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Trials of a sweep as rows of a table: at most `most` of numbers above `after` that changed after `since`.
     async fn trial_table(&self, sweep: &str, since: u64, after: u64, most: u32) -> Result<TrialTable>;
+
+    /// The newest `most` attempts of the trials of a sweep that changed after `since`, newest first.
+    async fn attempt_table(&self, sweep: &str, since: u64, most: u32) -> Result<AttemptTable>;
 
     /// At most `most` of the trials that run or went well and have an objective, best first. After several objectives none
     /// is the best.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sweep_core::annotation::Annotation;
 use sweep_core::breaker::Bench;
+use sweep_core::fault::End;
 use sweep_core::file::FileRef;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::retention::Retention;
@@ -82,6 +84,8 @@ pub struct Sweep {
     pub ended_at_ms: Option<i64>,
     /// Empty in lists.
     pub text: String,
+    /// What people noted on it; in lists without the note.
+    pub annotation: Annotation,
 }
 
 /// A proposal to be queued.
@@ -117,6 +121,8 @@ pub struct Trial {
     pub origin: Option<Origin>,
     /// What the stop rule said of it last.
     pub verdict: Verdict,
+    /// What people noted on it.
+    pub annotation: Annotation,
 }
 
 /// How people or programs name a trial.
@@ -271,6 +277,7 @@ pub struct TrialBrief {
     pub agent: String,
     pub started_at_ms: Option<i64>,
     pub finished_at_ms: Option<i64>,
+    pub tags: Vec<String>,
     /// The number of its last change.
     pub changed: u64,
 }
@@ -287,6 +294,33 @@ pub struct TrialTable {
     pub trials: Vec<TrialBrief>,
     /// By metric, one a row; `None`: the trial has no such metric.
     pub metrics: BTreeMap<String, Vec<Option<Summary>>>,
+}
+
+/// An attempt among those of its sweep.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptBrief {
+    /// The trial's number.
+    pub trial: u64,
+    pub number: u32,
+    pub agent: String,
+    /// Of its slot, as its agent told.
+    pub devices: Vec<String>,
+    pub claimed_at_ms: i64,
+    pub ended_at_ms: Option<i64>,
+    /// `None` while it runs.
+    pub end: Option<End>,
+    /// Why it ended so.
+    pub reason: String,
+}
+
+/// Attempts of a sweep, newest first.
+#[derive(Debug, Clone)]
+pub struct AttemptTable {
+    /// Ask from here next.
+    pub change: u64,
+    /// There are older ones.
+    pub more: bool,
+    pub attempts: Vec<AttemptBrief>,
 }
 
 /// What a trial came to.

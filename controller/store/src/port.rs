@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use async_trait::async_trait;
+use sweep_core::annotation::Annotation;
 use sweep_core::fault::Past;
 use sweep_core::file::FileRef;
 use sweep_core::lease::Lease;
@@ -22,8 +23,8 @@ use uuid::Uuid;
 
 pub(crate) use self::records::*;
 use crate::{
-    Agent, AgentRow, AgentTrial, AgentWish, AttemptKey, AttemptRow, Checkpoint, Claim, Facts, Media, Model,
-    NewSweep, NewTrial, Reached, Result, Sweep, Trial, TrialBrief, TrialName,
+    Agent, AgentRow, AgentTrial, AgentWish, AttemptBrief, AttemptKey, AttemptRow, Checkpoint, Claim, Facts,
+    Media, Model, NewSweep, NewTrial, Reached, Result, Sweep, Trial, TrialBrief, TrialName,
 };
 
 /// What can be asked of the tables, in a transaction or outside one.
@@ -42,6 +43,10 @@ pub(crate) trait Rows: Send {
     async fn sweep_counts(&mut self, sweep: &str) -> Result<Counts>;
     /// The best objective among trials that run or went well, and the number of its trial.
     async fn sweep_best(&mut self, sweep: &str, goal: Goal) -> Result<Option<(f64, u64)>>;
+
+    /// Whether any sweep is of a project.
+    async fn project_known(&mut self, project: &str) -> Result<bool>;
+    async fn layout(&mut self, project: &str) -> Result<Option<String>>;
 
     /// Trials without their metrics.
     async fn trials(&mut self, sweep: &str, pick: Pick) -> Result<Vec<Trial>>;
@@ -76,6 +81,8 @@ pub(crate) trait Rows: Send {
     async fn briefs_best(&mut self, sweep: &str, goal: Goal, most: u32) -> Result<Vec<TrialBrief>>;
     /// One trial; a sweep is named by its whole id.
     async fn brief(&mut self, name: &TrialName) -> Result<Option<TrialBrief>>;
+    /// At most `most` attempts of trials that changed after `since`, newest first.
+    async fn attempts_of_sweep(&mut self, sweep: &str, since: u64, most: u32) -> Result<Vec<AttemptBrief>>;
     /// The trials that run or went well and have an objective, by number.
     async fn reached(&mut self, sweep: &str) -> Result<Vec<Reached>>;
     /// Packed points of trials of some numbers, by number and attempt, in the order they came.
@@ -119,7 +126,7 @@ pub(crate) trait Tables:
     fn rows(&mut self) -> &mut dyn Rows;
 }
 
-/// Sweeps.
+/// Sweeps, and the layouts of their projects.
 #[async_trait]
 pub(crate) trait SweepTables: Send {
     /// Whether no other transaction runs beside this one: nothing needs a lock, and what was read stays true.
@@ -141,6 +148,9 @@ pub(crate) trait SweepTables: Send {
     async fn sweep_proposed(&mut self, sweep: &str, last: u64, exhausted: bool) -> Result<()>;
     /// Sets the most trials there will be; there is something to propose again.
     async fn sweep_extend(&mut self, sweep: &str, planned: u64) -> Result<()>;
+    async fn sweep_annotate(&mut self, sweep: &str, annotation: &Annotation) -> Result<()>;
+    async fn layout_set(&mut self, project: &str, layout: &str) -> Result<()>;
+    async fn layout_forget(&mut self, project: &str) -> Result<()>;
     /// The reason of the trial that failed last.
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>>;
 }
@@ -165,6 +175,7 @@ pub(crate) trait TrialTables: Send {
     async fn trial_move(&mut self, end: &TrialMove) -> Result<()>;
     /// Notes why a trial should stop.
     async fn trial_wish(&mut self, trial: Uuid, reason: &str) -> Result<()>;
+    async fn trial_annotate(&mut self, trial: Uuid, annotation: &Annotation) -> Result<()>;
     async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()>;
     async fn metrics_forget(&mut self, trial: Uuid) -> Result<()>;
 }

@@ -395,3 +395,34 @@ async fn a_band_grows_with_the_curves_and_little_is_known_of_few_trials() {
     let dataset = v1::GetDatasetRequest { sweep: lab.sweep.clone() };
     assert_eq!(dashboard.get_dataset(dataset).await.unwrap().into_inner().trial_number, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_layout_is_found_by_a_sweep_of_its_project_and_odd_ones_are_refused() {
+    let lab = Lab::open().await;
+    let mut dashboard = lab.dashboard().await;
+    let of_sweep = v1::GetLayoutRequest { of: Some(v1::get_layout_request::Of::Sweep("-".to_owned())) };
+    let nothing = dashboard.get_layout(of_sweep.clone()).await.unwrap().into_inner();
+    assert_eq!((&*nothing.project, &*nothing.layout_json), ("", ""));
+    let set = |project: &str, layout_json: &str| v1::SetLayoutRequest {
+        project: project.to_owned(),
+        layout_json: layout_json.to_owned(),
+    };
+    dashboard.set_layout(set("", "{\"columns\":[\"number\"]}")).await.unwrap();
+    let of_project = v1::GetLayoutRequest { of: Some(v1::get_layout_request::Of::Project(String::new())) };
+    for asked in [of_sweep, of_project] {
+        let kept = dashboard.get_layout(asked).await.unwrap().into_inner();
+        assert_eq!(kept.layout_json, "{\"columns\":[\"number\"]}");
+    }
+    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(64 * 1024));
+    for (project, layout, code, words) in [
+        ("", "columns", tonic::Code::InvalidArgument, "a layout is a JSON object"),
+        ("", &*large, tonic::Code::InvalidArgument, "65536 are the most"),
+        ("nowhere", "{}", tonic::Code::NotFound, "no sweep is of project `nowhere`"),
+    ] {
+        let refused = dashboard.set_layout(set(project, layout)).await.unwrap_err();
+        assert_eq!(refused.code(), code, "{refused:?}");
+        assert!(refused.message().contains(words), "{refused:?}");
+    }
+    let unsaid = dashboard.get_layout(v1::GetLayoutRequest { of: None }).await.unwrap_err();
+    assert_eq!(unsaid.code(), tonic::Code::InvalidArgument);
+}

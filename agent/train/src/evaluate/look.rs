@@ -17,7 +17,7 @@ use crate::score::calibration::softmax;
 pub const PRECISION: Precision = Precision::F32;
 
 /// What a model says of one picture: per head the classes from likeliest to least, with probabilities.
-pub type Guess = [Vec<(&'static str, f64)>; 3];
+pub type Guess = [Vec<(String, f64)>; 3];
 
 /// A picture as a model of a certain side looks at it.
 pub struct Square {
@@ -80,12 +80,9 @@ fn normalised(squares: &[&Square], side: i64) -> Tensor {
     ((pixels - Tensor::from_slice(&MEAN)) / Tensor::from_slice(&STD)).permute([0, 3, 1, 2])
 }
 
-fn ranked(head: Head, logits: &[f32]) -> Vec<(&'static str, f64)> {
+fn ranked(head: Head, logits: &[f32]) -> Vec<(String, f64)> {
     let shares = softmax(logits, 1.0);
-    // A head may have more classes than have names.
-    let named = |class: usize| head.classes().get(class).copied().unwrap_or("unknown");
-    let mut all: Vec<_> =
-        shares.into_iter().enumerate().map(|(class, share)| (named(class), share)).collect();
+    let mut all: Vec<_> = head.names(shares.len()).into_iter().zip(shares).collect();
     all.sort_by(|a, b| b.1.total_cmp(&a.1));
     all
 }
@@ -97,7 +94,7 @@ mod tests {
 
     /// The largest difference of a probability between two looks.
     fn apart(one: &Guess, other: &Guess) -> f64 {
-        let share = |classes: &[(&str, f64)], name: &str| {
+        let share = |classes: &[(String, f64)], name: &str| {
             classes.iter().find(|(class, _)| *class == name).map(|(_, share)| *share).unwrap()
         };
         let heads = one.iter().zip(other);

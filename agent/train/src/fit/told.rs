@@ -60,11 +60,8 @@ impl Training<'_> {
         let census = &self.data.census;
         let counts = |head: Head, split: Split| self.data.class_counts(head, split);
         let histogram = |head: Head| {
-            let name = |class: usize| {
-                head.classes().get(class).map_or_else(|| class.to_string(), |&name| name.to_owned())
-            };
             let spread = json!({
-                "classes": (0..counts(head, Split::Train).len()).map(name).collect::<Vec<_>>(),
+                "classes": head.names(counts(head, Split::Train).len()),
                 "train": counts(head, Split::Train),
                 "validation": counts(head, Split::Validation),
                 "test": counts(head, Split::Test),

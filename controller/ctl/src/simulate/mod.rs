@@ -29,7 +29,7 @@ pub(crate) struct Simulate {
     /// The sweep file: parameters, metric, run_cap. `-` reads standard input.
     file: PathBuf,
     /// The curves: a file as `sweep-ctl curves` writes it, or a finished SWEEP of the controller.
-    #[arg(long, value_name = "TABLE|SWEEP", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TABLE|SWEEP")]
     on: String,
     /// Trials at one time.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use sweep_core::annotation::AnnotationChange;
 use sweep_core::curve::Point;
 use sweep_core::fault::End;
 use sweep_core::lease::Lease;
@@ -15,9 +16,10 @@ use sweep_core::stop::Judgement;
 use sweep_core::sweep::{Extension, SweepEvent};
 use sweep_core::trial::{Outcome, TrialState};
 use sweep_store::{
-    Agent, AgentRow, AgentWish, AttemptKey, Awaited, Changes, CheckpointFiles, Claim, Claimed, Event, Finish,
-    Finished, LogEntry, Media, MemoryStore, Model, NewSweep, NewTrial, Promotion, Reached, Reported, Result,
-    Retry, Store, StoreError, Sweep, Trial, TrialBrief, TrialDetail, TrialFilter, TrialName, TrialTable,
+    Agent, AgentRow, AgentWish, AttemptKey, AttemptTable, Awaited, Changes, CheckpointFiles, Claim, Claimed,
+    Event, Finish, Finished, LogEntry, Media, MemoryStore, Model, NewSweep, NewTrial, Promotion, Reached,
+    Reported, Result, Retry, Store, StoreError, Sweep, Trial, TrialBrief, TrialDetail, TrialFilter,
+    TrialName, TrialTable,
 };
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -177,6 +179,22 @@ impl Store for Mortal {
 
     async fn trial_stop(&self, trial: &TrialName, now_ms: i64) -> Result<Trial> {
         self.write(Deed::Other, self.store.trial_stop(trial, now_ms), |_, _| {}).await
+    }
+
+    async fn sweep_annotate(&self, sweep: &str, change: AnnotationChange) -> Result<Sweep> {
+        self.write(Deed::Other, self.store.sweep_annotate(sweep, change), |_, _| {}).await
+    }
+
+    async fn trial_annotate(&self, trial: &TrialName, change: AnnotationChange) -> Result<Trial> {
+        self.write(Deed::Other, self.store.trial_annotate(trial, change), |_, _| {}).await
+    }
+
+    async fn layout(&self, project: &str) -> Result<Option<String>> {
+        self.read(self.store.layout(project)).await
+    }
+
+    async fn layout_set(&self, project: &str, layout: &str) -> Result<()> {
+        self.write(Deed::Other, self.store.layout_set(project, layout), |_, ()| {}).await
     }
 
     async fn trials_enqueue(
@@ -351,6 +369,10 @@ impl Store for Mortal {
 
     async fn trial_table(&self, sweep: &str, since: u64, after: u64, most: u32) -> Result<TrialTable> {
         self.read(self.store.trial_table(sweep, since, after, most)).await
+    }
+
+    async fn attempt_table(&self, sweep: &str, since: u64, most: u32) -> Result<AttemptTable> {
+        self.read(self.store.attempt_table(sweep, since, most)).await
     }
 
     async fn trials_best(&self, sweep: &str, most: u32) -> Result<Vec<TrialBrief>> {

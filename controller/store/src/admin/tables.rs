@@ -54,6 +54,8 @@ pub(super) const TABLES: &[Table] = &[
             ("account", Text),
             ("objectives", Text),
             ("prior", Text),
+            ("note", Text),
+            ("tags", Text),
         ],
     },
     Table {
@@ -102,8 +104,11 @@ pub(super) const TABLES: &[Table] = &[
             ("judged", Text),
             ("objectives", Text),
             ("stop_reason", Text),
+            ("note", Text),
+            ("tags", Text),
         ],
     },
+    Table { name: "layout", columns: &[("project", Text), ("value", Text)] },
     Table { name: "sweep_count", columns: &[("sweep_id", Text), ("state", Text), ("count", Int)] },
     Table {
         name: "attempt",

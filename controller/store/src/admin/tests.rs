@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::{Connection as _, Executor as _};
+use sweep_core::annotation::AnnotationChange;
 use sweep_core::file::FileRef;
 use sweep_core::retention::Retention;
 use sweep_core::stop::{Stops, SweepRule};
@@ -33,6 +34,15 @@ async fn file(folder: &tempfile::TempDir) -> (Location, String) {
         ..new_sweep("moved", None)
     };
     let scene = Scene::of(store, new, 5).await;
+    scene.store.layout_set("faces", "{\"columns\":[\"größe\"]}").await.expect("keeps");
+    let noted = AnnotationChange {
+        note: Some("größer\n'".to_owned()),
+        add: vec!["größe".to_owned()],
+        remove: vec![],
+    };
+    scene.store.sweep_annotate(&scene.sweep, noted.clone()).await.expect("notes");
+    let first = TrialName::Number { sweep: scene.sweep.clone(), number: 1 };
+    scene.store.trial_annotate(&first, noted).await.expect("notes");
     let (key, _) = scene.claim().await;
     scene.report(key, 1, &[f64::NAN, 0.1 + 0.2, f64::INFINITY]).await.expect("stores");
     let at = |kind| Event { at_ms: NOW, kind };
@@ -82,6 +92,7 @@ async fn file(folder: &tempfile::TempDir) -> (Location, String) {
 /// Everything a person can see of a sweep.
 async fn seen(store: &dyn Store, sweep: &str) -> String {
     let mut text = format!("{:?}", store.sweep_find(sweep).await.expect("is there"));
+    text.push_str(&format!("{:?}", store.layout("faces").await.expect("reads")));
     text.push_str(&format!("{:?}", store.model_list().await.expect("lists")));
     for number in 1..=5 {
         let name = TrialName::Number { sweep: sweep.to_owned(), number };

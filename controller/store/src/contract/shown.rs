@@ -60,6 +60,50 @@ pub(crate) async fn failed_trials_are_not_among_the_best(store: Any) {
     assert_eq!(reached, [(1, 0.2, true), (3, 0.5, true), (4, 0.4, false)]);
 }
 
+pub(crate) async fn every_attempt_is_listed_newest_first(store: Any) {
+    let mut new = new_sweep("scene", Some(3));
+    new.retries = 1;
+    let scene = Scene::of(store, new, 3).await;
+    let later = || scene.clock.fetch_add(1000, Ordering::SeqCst);
+    let (first, _) = scene.claim().await;
+    let facts = Facts { devices: vec!["cuda:1".to_owned()], ..Facts::default() };
+    let told = Event { at_ms: NOW, kind: EventKind::Facts(facts) };
+    scene.store.attempt_report(first, 1, vec![told], scene.now()).await.expect("stores");
+    let began = later();
+    scene.finish(first, Outcome::Failed, 1).await.expect("ends");
+    let ended = scene.now();
+    // It pauses before it runs again; what was never claimed has no attempt.
+    let (other, number) = scene.claim().await;
+    assert_eq!(number, 2);
+    let all = scene.store.attempt_table(&scene.sweep, 0, 10).await.expect("reads");
+    assert_eq!(all.attempts.iter().map(|one| (one.trial, one.number)).collect::<Vec<_>>(), [(2, 1), (1, 1)]);
+    assert!(!all.more);
+    let expected = AttemptBrief {
+        trial: 1,
+        number: 1,
+        agent: "box".to_owned(),
+        devices: vec!["cuda:1".to_owned()],
+        claimed_at_ms: began,
+        ended_at_ms: Some(ended),
+        end: Some(sweep_core::fault::End::Told(Outcome::Failed)),
+        reason: "because".to_owned(),
+    };
+    assert_eq!(all.attempts[1], expected);
+    assert_eq!((all.attempts[0].ended_at_ms, all.attempts[0].end), (None, None));
+
+    scene.clock.fetch_add(3_600_000, Ordering::SeqCst);
+    scene.finish(other, Outcome::Succeeded, 0).await.expect("ends");
+    let since = scene.store.attempt_table(&scene.sweep, 0, 1).await.expect("reads");
+    assert!(since.more && since.attempts[0].end.is_some(), "{since:?}");
+    let (again, number) = scene.claim().await;
+    assert_eq!((number, again.attempt), (1, 2), "what ran before goes first");
+    let news = scene.store.attempt_table(&scene.sweep, since.change, 10).await.expect("reads");
+    // Both attempts of the trial that changed. On PostgreSQL the number may lag behind: others are told again.
+    let of_first: Vec<_> = news.attempts.iter().filter(|one| one.trial == 1).map(|one| one.number).collect();
+    assert_eq!(of_first, [2, 1]);
+    assert!(news.change > since.change);
+}
+
 pub(crate) async fn curves_of_many_trials_are_those_of_each(store: Any) {
     let scene = Scene::new(store, 4).await;
     let mut keys = Vec::new();

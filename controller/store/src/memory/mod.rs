@@ -133,6 +133,7 @@ struct State {
     committed: u64,
     sweeps: Table<String, SweepRow>,
     sweep_requests: Table<Uuid, String>,
+    layouts: Table<String, String>,
     trials: Table<Place, TrialRow>,
     places: Table<Uuid, Place>,
     metrics: Table<(Uuid, String), Summary>,
@@ -150,10 +151,11 @@ struct State {
 }
 
 impl State {
-    fn tables(&mut self) -> [&mut dyn Undo; 16] {
+    fn tables(&mut self) -> [&mut dyn Undo; 17] {
         [
             &mut self.sweeps,
             &mut self.sweep_requests,
+            &mut self.layouts,
             &mut self.trials,
             &mut self.places,
             &mut self.metrics,

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sweep_core::annotation::Annotation;
 use sweep_core::lease::Lease;
 use sweep_core::objective::{Goal, Summary};
 use sweep_core::search::{Prior, Recorded};
@@ -12,11 +13,11 @@ use sweep_core::sweep::Counts;
 use sweep_core::trial::TrialState;
 use uuid::Uuid;
 
-use super::{AgentRecord, AttemptRecord, Held, ModelRow, State, TrialRow};
+use super::{AgentRecord, AttemptRecord, Held, ModelRow, State, SweepRow, TrialRow};
 use crate::port::{Pick, Rows, TrialPoints, TrialResume};
 use crate::{
-    AgentRow, AgentTrial, AttemptKey, AttemptRow, Checkpoint, Media, Model, Reached, Result, Sweep, Trial,
-    TrialBrief, TrialName, count_of, ended_words,
+    AgentRow, AgentTrial, AttemptBrief, AttemptKey, AttemptRow, Checkpoint, Media, Model, Reached, Result,
+    Sweep, Trial, TrialBrief, TrialName, count_of, ended_words,
 };
 
 impl State {
@@ -77,8 +78,27 @@ impl State {
             agent: attempt.map_or_else(String::new, |attempt| self.agent_name(attempt.agent)),
             started_at_ms: trial.started_at_ms,
             finished_at_ms: trial.finished_at_ms,
+            tags: trial.annotation.tags.clone(),
             changed: row.changed,
         }
+    }
+
+    /// The attempts of a trial.
+    fn attempts_of(&self, trial: &Trial) -> impl Iterator<Item = AttemptBrief> {
+        let (trial, id) = (trial.number, trial.id);
+        self.attempts.range((id, 0)..=(id, u32::MAX)).map(move |((_, number), row)| {
+            let ended = row.ended.as_ref();
+            AttemptBrief {
+                trial,
+                number: *number,
+                agent: self.agent_name(row.agent),
+                devices: row.facts.as_ref().map(|facts| facts.devices.clone()).unwrap_or_default(),
+                claimed_at_ms: row.claimed_at,
+                ended_at_ms: ended.map(|ended| ended.at_ms),
+                end: ended.map(|ended| ended.end),
+                reason: ended.map(|ended| ended.reason.clone()).unwrap_or_default(),
+            }
+        })
     }
 
     /// Those of a sweep with numbers in a range.
@@ -121,8 +141,11 @@ impl Rows for Held {
     }
 
     async fn sweeps(&mut self) -> Result<Vec<Sweep>> {
-        let mut sweeps: Vec<_> =
-            self.sweeps.values().map(|row| Sweep { text: String::new(), ..row.sweep.clone() }).collect();
+        let listed = |row: &SweepRow| {
+            let annotation = Annotation { note: String::new(), tags: row.sweep.annotation.tags.clone() };
+            Sweep { text: String::new(), annotation, ..row.sweep.clone() }
+        };
+        let mut sweeps: Vec<_> = self.sweeps.values().map(listed).collect();
         sweeps.sort_by(|a, b| (b.created_at_ms, &b.id).cmp(&(a.created_at_ms, &a.id)));
         Ok(sweeps)
     }
@@ -138,6 +161,14 @@ impl Rows for Held {
     async fn sweeps_by_prefix(&mut self, prefix: &str) -> Result<Vec<String>> {
         let after = self.sweeps.range(prefix.to_owned()..);
         Ok(after.map(|(id, _)| id.clone()).take_while(|id| id.starts_with(prefix)).take(6).collect())
+    }
+
+    async fn project_known(&mut self, project: &str) -> Result<bool> {
+        Ok(self.sweeps.values().any(|row| row.sweep.project == project))
+    }
+
+    async fn layout(&mut self, project: &str) -> Result<Option<String>> {
+        Ok(self.layouts.get(&project.to_owned()).cloned())
     }
 
     async fn sweep_counts(&mut self, sweep: &str) -> Result<Counts> {
@@ -301,6 +332,14 @@ impl Rows for Held {
             TrialName::Number { sweep, number } => Some((sweep.clone(), *number)),
         };
         Ok(place.and_then(|place| self.trials.get(&place)).map(|row| self.brief_of(row)))
+    }
+
+    async fn attempts_of_sweep(&mut self, sweep: &str, since: u64, most: u32) -> Result<Vec<AttemptBrief>> {
+        let changed = self.of_sweep(sweep).filter(|row| row.changed > since);
+        let mut attempts: Vec<_> = changed.flat_map(|row| self.attempts_of(&row.trial)).collect();
+        attempts.sort_by_key(|one| std::cmp::Reverse((one.claimed_at_ms, one.trial, one.number)));
+        attempts.truncate(most as usize);
+        Ok(attempts)
     }
 
     async fn reached(&mut self, sweep: &str) -> Result<Vec<Reached>> {

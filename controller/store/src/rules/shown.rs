@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use super::reads;
 use crate::port::{Rows, TrialPoints, TrialResume};
-use crate::{AgentRow, AgentTrial, Result, StoreError, TrialBrief, TrialName, TrialTable, codec};
+use crate::{
+    AgentRow, AgentTrial, AttemptTable, Result, StoreError, TrialBrief, TrialName, TrialTable, codec,
+};
 
 /// Up to so many trials are asked for their metrics one by one; more are met in one pass over the sweep.
 const FEW: usize = 256;
@@ -30,6 +32,21 @@ pub(crate) async fn table(
     let counts = rows.sweep_counts(sweep).await?;
     let metrics = metrics(rows, sweep, &trials).await?;
     Ok(TrialTable { change, total: counts.total(), more, trials, metrics })
+}
+
+/// The newest attempts.
+pub(crate) async fn attempts(
+    rows: &mut dyn Rows,
+    sweep: &str,
+    since: u64,
+    most: u32,
+) -> Result<AttemptTable> {
+    // The number first, as of a table.
+    let change = rows.change().await?;
+    let mut attempts = rows.attempts_of_sweep(sweep, since, most.saturating_add(1)).await?;
+    let more = attempts.len() > most as usize;
+    attempts.truncate(most as usize);
+    Ok(AttemptTable { change, more, attempts })
 }
 
 async fn metrics(

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::{Sql, SqlRow as _, rows, statements as sql, values};
 use crate::port::{Pick, Rows, TrialPoints, TrialResume};
 use crate::{
-    AgentRow, AgentTrial, AttemptKey, AttemptRow, Checkpoint, Media, Model, Reached, Result, Sweep, Trial,
-    TrialBrief, TrialName,
+    AgentRow, AgentTrial, AttemptBrief, AttemptKey, AttemptRow, Checkpoint, Media, Model, Reached, Result,
+    Sweep, Trial, TrialBrief, TrialName,
 };
 
 async fn with_files(sql: &mut impl Sql, model: Model) -> Result<Model> {
@@ -48,6 +48,15 @@ impl<C: Sql> Rows for C {
         // Ids are lower-case letters and digits, which all sort before `{`.
         let found = self.fetch(&sql::SWEEPS_BY_PREFIX, values![prefix, format!("{prefix}{{")]).await?;
         found.iter().map(|row| rows::text(row, "id")).collect()
+    }
+
+    async fn project_known(&mut self, project: &str) -> Result<bool> {
+        Ok(self.fetch_optional(&sql::SWEEP_OF_PROJECT, values![project]).await?.is_some())
+    }
+
+    async fn layout(&mut self, project: &str) -> Result<Option<String>> {
+        let row = self.fetch_optional(&sql::LAYOUT, values![project]).await?;
+        row.map(|row| rows::text(&row, "value")).transpose()
     }
 
     async fn sweep_counts(&mut self, sweep: &str) -> Result<Counts> {
@@ -197,6 +206,11 @@ impl<C: Sql> Rows for C {
             }
         };
         row.as_ref().map(rows::brief).transpose()
+    }
+
+    async fn attempts_of_sweep(&mut self, sweep: &str, since: u64, most: u32) -> Result<Vec<AttemptBrief>> {
+        let found = self.fetch(&sql::ATTEMPTS_OF_SWEEP, values![sweep, since, most]).await?;
+        found.iter().map(rows::attempt_brief).collect()
     }
 
     async fn reached(&mut self, sweep: &str) -> Result<Vec<Reached>> {

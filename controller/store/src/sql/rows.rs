@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use sweep_core::annotation::Annotation;
 use sweep_core::breaker::{Bench, Record};
 use sweep_core::fault::Past;
 use sweep_core::fault::{End, Faults};
@@ -22,8 +23,9 @@ use crate::port::{
     SweepStanding, TrialPoints, TrialResume,
 };
 use crate::{
-    Agent, AgentRow, AgentTrial, AgentWish, AgentWishKind, Assignment, AttemptKey, AttemptRow, Checkpoint,
-    Facts, Media, Model, Objective, Reached, Result, StoreError, Sweep, Trial, TrialBrief, ended_words,
+    Agent, AgentRow, AgentTrial, AgentWish, AgentWishKind, Assignment, AttemptBrief, AttemptKey, AttemptRow,
+    Checkpoint, Facts, Media, Model, Objective, Reached, Result, StoreError, Sweep, Trial, TrialBrief,
+    ended_words,
 };
 
 /// What a driver's error about a column is to us.
@@ -105,7 +107,12 @@ pub(super) fn sweep(row: &impl SqlRow) -> Result<Sweep> {
         created_at_ms: int(row, "created_at")?,
         ended_at_ms: row.int("ended_at")?,
         text: text(row, "text")?,
+        annotation: annotation(row)?,
     })
+}
+
+fn annotation(row: &impl SqlRow) -> Result<Annotation> {
+    Ok(Annotation { note: text(row, "note")?, tags: json(row, "tags")? })
 }
 
 pub(super) fn counts(rows: &[impl SqlRow]) -> Result<Counts> {
@@ -159,6 +166,7 @@ pub(super) fn trial(row: &impl SqlRow) -> Result<Trial> {
         facts: optional(row, "facts")?,
         origin: optional(row, "origin")?,
         verdict: judged(row)?.verdict,
+        annotation: annotation(row)?,
     })
 }
 
@@ -289,13 +297,12 @@ pub(super) fn agent(row: &impl SqlRow) -> Result<AgentRow> {
 }
 
 pub(super) fn agent_trial(row: &impl SqlRow) -> Result<(Uuid, AgentTrial)> {
-    let facts: Option<Facts> = optional(row, "facts")?;
     let trial = AgentTrial {
         key: AttemptKey { trial: row.id("trial_id")?, attempt: small(row, "attempt")? },
         sweep: text(row, "sweep_id")?,
         number: count(row, "number")?,
         claimed_at_ms: int(row, "claimed_at")?,
-        devices: facts.map(|facts| facts.devices).unwrap_or_default(),
+        devices: devices(row)?,
     };
     Ok((row.id("agent_id")?, trial))
 }
@@ -314,6 +321,7 @@ pub(super) fn brief(row: &impl SqlRow) -> Result<TrialBrief> {
         agent: row.text("agent")?.unwrap_or_default(),
         started_at_ms: row.int("started_at")?,
         finished_at_ms: row.int("finished_at")?,
+        tags: json(row, "tags")?,
         changed: count(row, "changed")?,
     })
 }
@@ -384,6 +392,25 @@ pub(super) fn attempt(row: &impl SqlRow) -> Result<(AttemptRow, Option<u64>)> {
         facts: optional(row, "facts")?,
     };
     Ok((attempt, row.int("resume_step")?.map(i64::cast_unsigned)))
+}
+
+pub(super) fn attempt_brief(row: &impl SqlRow) -> Result<AttemptBrief> {
+    Ok(AttemptBrief {
+        trial: count(row, "trial")?,
+        number: small(row, "number")?,
+        agent: text(row, "agent")?,
+        devices: devices(row)?,
+        claimed_at_ms: int(row, "claimed_at")?,
+        ended_at_ms: row.int("ended_at")?,
+        end: end(row)?,
+        reason: text(row, "reason")?,
+    })
+}
+
+/// Of the facts of an attempt.
+fn devices(row: &impl SqlRow) -> Result<Vec<String>> {
+    let facts: Option<Facts> = optional(row, "facts")?;
+    Ok(facts.map(|facts| facts.devices).unwrap_or_default())
 }
 
 pub(super) fn lease(row: &impl SqlRow) -> Result<Lease<AttemptKey>> {

@@ -24,12 +24,14 @@ macro_rules! statements {
 
 /// The columns of a sweep without its counts and best trial.
 macro_rules! sweep_columns {
-    ($text:literal) => {
+    ($text:literal, $note:literal) => {
         concat!(
             "select s.id, s.name, s.project, s.description, s.state, s.reason, s.method, s.objective_name, s.goal, s.objectives, s.seed, s.planned_trials, \
              s.proposed, s.exhausted, s.created_at, s.ended_at, ",
             $text,
-            " as text from sweep s "
+            " as text, ",
+            $note,
+            " as note, s.tags from sweep s "
         )
     };
 }
@@ -37,7 +39,7 @@ macro_rules! sweep_columns {
 macro_rules! trial_columns {
     () => {
         "select t.id, t.sweep_id, t.number, t.state, t.reason, t.params, t.objective, t.objectives, t.attempt, t.created_at, \
-         t.started_at, t.finished_at, t.origin, t.judged, a.facts, g.name as agent \
+         t.started_at, t.finished_at, t.origin, t.judged, t.note, t.tags, a.facts, g.name as agent \
          from trial t left join attempt a on a.trial_id = t.id and a.number = t.attempt \
          left join agent g on g.id = a.agent_id "
     };
@@ -46,7 +48,7 @@ macro_rules! trial_columns {
 macro_rules! brief_columns {
     () => {
         "select t.id, t.sweep_id, t.number, t.state, t.reason, t.params, t.objective, t.objectives, t.attempt, t.started_at, \
-         t.finished_at, t.changed, g.name as agent \
+         t.finished_at, t.changed, t.tags, g.name as agent \
          from trial t left join attempt a on a.trial_id = t.id and a.number = t.attempt \
          left join agent g on g.id = a.agent_id "
     };
@@ -163,10 +165,16 @@ statements! { ALL:
         values ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
         on conflict (request_id) do nothing";
     SWEEP_BY_REQUEST, "finding a sweep by its request" = "select id from sweep where request_id = $1";
-    SWEEP_BY_ID, "reading a sweep" = concat!(sweep_columns!("s.text"), "where s.id = $1");
-    SWEEPS, "listing sweeps" = concat!(sweep_columns!("''"), "order by s.created_at desc, s.id desc");
+    SWEEP_BY_ID, "reading a sweep" = concat!(sweep_columns!("s.text", "s.note"), "where s.id = $1");
+    SWEEPS, "listing sweeps" = concat!(sweep_columns!("''", "''"), "order by s.created_at desc, s.id desc");
     SWEEP_NEWEST, "finding the newest sweep" = "select id from sweep order by created_at desc, id desc limit 1";
     SWEEPS_BY_PREFIX, "finding a sweep" = "select id from sweep where id >= $1 and id < $2 order by id limit 6";
+    SWEEP_ANNOTATE, "noting on a sweep" = "update sweep set note = $2, tags = $3, changed = $4 where id = $1";
+    SWEEP_OF_PROJECT, "finding a project" = "select id from sweep where project = $1 limit 1";
+    LAYOUT, "reading a layout" = "select value from layout where project = $1";
+    LAYOUT_SET, "keeping a layout" = "insert into layout (project, value) values ($1, $2) \
+        on conflict (project) do update set value = excluded.value";
+    LAYOUT_FORGET, "forgetting a layout" = "delete from layout where project = $1";
     SWEEP_PRIOR, "reading a sweep" = "select prior from sweep where id = $1";
     SWEEP_STANDING, "reading a sweep's state" = "select state, reason, proposed, planned_trials, exhausted, max_parallel, \
         objective_name, goal, objectives as targets, stops, account from sweep where id = $1";
@@ -199,6 +207,7 @@ statements! { ALL:
     TRIAL_MOVE, "ending an attempt" = "update trial set state = $2, reason = $3, user_faults = $4, \
         infrastructure_faults = $5, finished_at = $6, changed = $7, pause_ms = $8, pause_began = $9, stop_reason = '' where id = $1";
     TRIAL_WISH, "stopping a trial" = "update trial set stop_reason = $2, changed = $3 where id = $1";
+    TRIAL_ANNOTATE, "noting on a trial" = "update trial set note = $2, tags = $3, changed = $4 where id = $1";
     TRIAL_RUNNING, "moving a trial" = "update trial set state = 'running', objective = $2, changed = $3 where id = $1";
     TRIAL_OBJECTIVES, "moving a trial" = "update trial set objectives = $2 where id = $1";
     TRIAL_BY_ID, "reading a trial" = concat!(trial_columns!(), "where t.id = $1");
@@ -267,6 +276,9 @@ statements! { ALL:
         signal = $7 where trial_id = $1 and number = $2";
     ATTEMPTS_OF_TRIAL, "reading a trial" = "select a.number, a.claimed_at, a.ended_at, a.outcome, a.reason, a.facts, \
         a.resume_step, g.name as agent from attempt a join agent g on g.id = a.agent_id where a.trial_id = $1 order by a.number";
+    ATTEMPTS_OF_SWEEP, "reading attempts" = "select t.number as trial, a.number, g.name as agent, a.claimed_at, a.ended_at, \
+        a.outcome, a.reason, a.facts from trial t join attempt a on a.trial_id = t.id join agent g on g.id = a.agent_id \
+        where t.sweep_id = $1 and t.changed > $2 order by a.claimed_at desc, t.number desc, a.number desc limit $3";
     ATTEMPTS_PAST, "reading a trial's past" = concat!("select a.agent_id, a.outcome, ", got_on!(), "from attempt a \
         where a.trial_id = $1 and a.outcome is not null order by a.number");
     GOT_ON, "reading an attempt" = concat!("select ", got_on!(), "from attempt a where a.trial_id = $1 and a.number = $2");

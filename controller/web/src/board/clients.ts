@@ -1,5 +1,5 @@
 /** The controller's services by gRPC-web, on the page's own origin. */
-import { ConnectError, createClient } from '@connectrpc/connect'
+import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
 
 import { CurveAxis, DashboardService } from '../wire/sweep/v1/dashboard_pb'
@@ -9,6 +9,11 @@ import { SweepService } from '../wire/sweep/v1/sweep_pb'
 const transport = createGrpcWebTransport({ baseUrl: location.origin })
 
 export const board = createClient(DashboardService, transport)
+/** For what is to arrive though the page is left meanwhile. */
+export const lasting = createClient(
+  DashboardService,
+  createGrpcWebTransport({ baseUrl: location.origin, fetch: (input, init) => fetch(input, { ...init, keepalive: true }) }),
+)
 export const models = createClient(ModelService, transport)
 export const sweeps = createClient(SweepService, transport)
 
@@ -23,4 +28,12 @@ export function whyOf(error: unknown): string {
     return error.rawMessage === 'Failed to fetch' ? 'The controller cannot be reached.' : error.rawMessage
   }
   return error instanceof Error ? error.message : String(error)
+}
+
+/** What the controller answers on purpose: to ask the same again brings the same. */
+const FINAL = new Set([Code.InvalidArgument, Code.NotFound, Code.AlreadyExists, Code.PermissionDenied, Code.FailedPrecondition, Code.OutOfRange, Code.Unimplemented, Code.Unauthenticated])
+
+/** Whether the same question may be answered later: nobody was there, or had too much to do. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof ConnectError && !FINAL.has(error.code)
 }

@@ -4,6 +4,8 @@ import { type Address, href, parse, type Place, queryOf, type View, viewOf } fro
 class Router {
   address = $state.raw<Address>(parse(location.hash))
   view = $derived(viewOf(this.address.view))
+  /** Told of what a person changes in the view. */
+  changed: ((part: Partial<View>) => void) | undefined
 
   constructor() {
     addEventListener('hashchange', () => (this.address = parse(location.hash)))
@@ -20,6 +22,12 @@ class Router {
 
   /** Changes the view in place; the back button leads to the last place, not through every brush. */
   change(part: Partial<View>): void {
+    this.begin(part)
+    this.changed?.(part)
+  }
+
+  /** The same, when it is no act of a person. */
+  begin(part: Partial<View>): void {
     const query = queryOf({ ...this.view, ...part })
     history.replaceState(null, '', href(this.place, query))
     this.address = parse(location.hash)

@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process'
-
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -76,41 +74,3 @@ test('a controller that is killed and comes back: reconnecting, stale, live, and
   await watched.close()
 })
 
-/** Connections to the controller that somebody holds open. */
-function connections(): number {
-  const port = new URL(stage.house.url).port
-  const lines = execFileSync('ss', ['-Htn', 'state', 'established', `( dport = :${port} )`]).toString()
-  return lines.split('\n').filter((line) => line.trim() !== '').length
-}
-
-test('ten tabs at once are live by one stream, and a hidden tab asks nothing', async () => {
-  const context = await stage.browser.newContext()
-  const pages: Page[] = []
-  const streams: string[] = []
-  for (let i = 0; i < 10; i++) {
-    const page = await context.newPage()
-    page.on('request', (request) => request.url().includes('WatchAll') && streams.push(request.url()))
-    await page.goto(`${stage.house.url}/#/sweeps/${sweep}/trials/2`)
-    pages.push(page)
-  }
-  for (const page of pages) await linked(page, 'live')
-  stage.play.say(0.456)
-  await Promise.all(pages.map((page) => page.getByText('last 0.456').first().waitFor()))
-  // None of the ten asked for a stream of its own; that of the worker is among at most six connections of the browser.
-  expect(streams).toEqual([])
-  const agents = 1
-  expect(connections()).toBeLessThanOrEqual(6 + agents)
-  // Hidden, a tab is told nothing; seen again it has what came meanwhile.
-  const [first, second] = pages as [Page, Page]
-  const hide = (state: string) => first.evaluate((state) => {
-    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
-    document.dispatchEvent(new Event('visibilitychange'))
-  }, state)
-  await hide('hidden')
-  stage.play.say(0.567)
-  await second.getByText('last 0.567').first().waitFor()
-  expect(await first.getByText('last 0.567').count()).toBe(0)
-  await hide('visible')
-  await first.getByText('last 0.567').first().waitFor()
-  await context.close()
-})

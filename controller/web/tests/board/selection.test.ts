@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 
 import { FRAME } from '../../src/board/draw/parallel'
 import { drag, drawing } from './chart'
@@ -11,12 +12,17 @@ beforeAll(async () => {
   stage = await Stage.build()
 })
 afterAll(() => stage.close())
+beforeEach(() => stage.forgetLayout())
 
 const sweepPage = async (query = '', options = {}) => {
   const watched = await stage.page(`#/sweeps/${stage.played}${query}`, options)
   await watched.page.getByText(/36 of 36|of 36/).first().waitFor()
   return watched
 }
+
+/** Waits until the controller has taken a layout: one that is still to be saved when its page is closed would come into the next test. */
+const kept = (page: Page, fits: (layout: string) => boolean) =>
+  page.waitForResponse((response) => response.url().endsWith('/SetLayout') && response.ok() && fits(response.request().postDataBuffer()?.toString() ?? ''))
 
 test('a brush on an axis filters the table and the other plots, and a click clears it', async () => {
   const { page, ...watched } = await sweepPage()
@@ -59,8 +65,10 @@ test('states, an expression and a brush are one selection, and the address holds
   await page.getByLabel('Filter expression').fill('val_f1 > 0.7 and net = wide')
   const count = await selected(page)
   expect(count).toBeLessThan(12)
+  const saved = kept(page, (layout) => layout.includes('"key":"p:lr"'))
   await page.getByRole('button', { name: /^lr/ }).click()
   const link = page.url()
+  await saved
   const rows = await page.locator('[role=row][data-number]').evaluateAll((rows) => rows.map((row) => row.getAttribute('data-number')))
   const other = await stage.page(link.slice(stage.house.url.length + 1))
   await selects(other.page, count)
@@ -81,15 +89,18 @@ test('a head sorts, another with shift joins it', async () => {
   await page.getByRole('button', { name: /^trial/ }).click()
   expect(await first()).toBe('36')
   await page.getByRole('button', { name: /^net/ }).click()
+  const saved = kept(page, (layout) => layout.includes('"key":"objective"'))
   await page.getByRole('button', { name: /^val_f1/ }).click({ modifiers: ['Shift'] })
+  await saved
   expect(page.url()).toContain('sort=p%253Anet%2Cobjective')
   await page.context().close()
 })
 
-test('columns are chosen, and the next sweep of the project has them', async () => {
+test('columns are chosen, and the next sweep of the project has them, also in another browser', async () => {
   const { page } = await sweepPage()
   await page.getByRole('button', { name: 'Columns' }).click()
   await page.getByLabel('Search columns').fill('val_loss')
+  const saved = kept(page, (layout) => layout.includes('val_loss') && !layout.includes('"agent"'))
   await page.getByRole('button', { name: 'show val_loss min' }).click()
   await page.getByRole('button', { name: 'hide agent' }).click()
   await page.getByRole('button', { name: 'Done' }).click()
@@ -99,6 +110,23 @@ test('columns are chosen, and the next sweep of the project has them', async () 
   await page.goto(`${stage.house.url}/#/`)
   await page.getByRole('link', { name: 'played' }).click()
   await page.getByRole('columnheader', { name: 'val_loss min' }).waitFor()
+  await saved
+
+  const other = (await sweepPage()).page
+  await other.getByRole('columnheader', { name: 'val_loss min' }).waitFor()
+  expect(await other.getByRole('columnheader', { name: 'agent' }).count()).toBe(0)
+  // What the other one changes the first one has in turn; a link's own view is nobody's layout.
+  const again = kept(other, (layout) => layout.includes('"key":"p:net"'))
+  await other.getByRole('button', { name: /^net/ }).click()
+  await again
+  const linked = (await sweepPage('?sort=-p%253Alr&cols=number')).page
+  await linked.getByRole('columnheader', { name: 'trial' }).waitFor()
+  await linked.context().close()
+  await page.goto('about:blank')
+  await page.goto(`${stage.house.url}/#/sweeps/${stage.played}`)
+  await page.getByRole('columnheader', { name: 'val_loss min' }).waitFor()
+  expect(await page.getByRole('columnheader', { name: /^net/ }).getAttribute('aria-sort')).not.toBe('none')
+  await other.context().close()
   await page.context().close()
 })
 

@@ -1,10 +1,13 @@
 /** A house for the board's tests: a sweep that is over, one that does what it is told, and a browser. */
+import { createClient } from '@connectrpc/connect'
+import { createGrpcWebTransport } from '@connectrpc/connect-web'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 
 import { open, Watched } from '../harness/browser'
 import { House } from '../harness/house'
 import { Play, PLAYED, told } from '../harness/play'
 import { finished, type Running } from '../harness/process'
+import { DashboardService } from '../../src/wire/sweep/v1/dashboard_pb'
 
 export class Stage {
   readonly #told: { sweep: string; agent: Running }[] = []
@@ -32,6 +35,12 @@ export class Stage {
     const agent = this.house.start('sweep-agent', [sweep, '--slots', '1', '--name', `${name}-box`, '--state-dir', `agent-${name}`])
     this.#told.push({ sweep, agent })
     return { sweep, agent }
+  }
+
+  /** Makes the layout of the sweeps the usual one again, which is one for all browsers. */
+  async forgetLayout(): Promise<void> {
+    const board = createClient(DashboardService, createGrpcWebTransport({ baseUrl: this.house.url }))
+    await board.setLayout({ project: 'tests', layoutJson: '' })
   }
 
   async page(path: string, options?: BrowserContextOptions, before?: (page: Page) => Promise<void>): Promise<Watched> {
@@ -63,4 +72,12 @@ export async function selects(page: Page, count: number): Promise<void> {
 /** Waits until the badge says this. */
 export async function linked(page: Page, link: 'live' | 'reconnecting' | 'stale'): Promise<void> {
   await page.locator(`[data-link="${link}"]`).waitFor({ timeout: 20_000 })
+}
+
+/** A headless browser shows all its tabs: what a person does by going to another one is said by hand. */
+export async function turn(page: Page, state: 'hidden' | 'visible'): Promise<void> {
+  await page.evaluate((state) => {
+    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  }, state)
 }

@@ -53,7 +53,7 @@ test('cancel kills; a question can be left alone', async () => {
   await watched.close()
 })
 
-test('retry queues what failed again', async () => {
+test('retry queues what failed again, and the timeline has both attempts', async () => {
   const watched = await stage.page(`#/sweeps/${stage.played}`)
   const { page } = watched
   stage.house.keep('mended', '')
@@ -61,6 +61,16 @@ test('retry queues what failed again', async () => {
   await page.getByText('2 queued').waitFor()
   await stage.house.work(stage.played)
   await page.getByText('0 failed').waitFor()
+  await page.getByRole('link', { name: 'Timeline', exact: true }).click()
+  await page.getByRole('region', { name: 'Timeline' }).getByRole('button', { name: 'Table' }).click()
+  const rows = page.getByRole('region', { name: 'Timeline, as a table' }).locator('tbody tr')
+  await rows.filter({ hasText: 'failed' }).first().waitFor()
+  const bars = await rows.evaluateAll((rows) => rows.map((row) => Array.from(row.children, (cell) => cell.textContent ?? '')))
+  // 36 trials, two of them twice.
+  expect(bars).toHaveLength(38)
+  for (const failed of bars.filter((bar) => bar[4] === 'failed')) {
+    expect(bars.filter((bar) => bar[2] === failed[2]).map((bar) => [bar[3], bar[4]])).toEqual([['1', 'failed'], ['2', 'succeeded']])
+  }
   watched.quiet()
   await watched.close()
 })

@@ -1,6 +1,7 @@
 //! Changes to sweeps.
 
 use async_trait::async_trait;
+use sweep_core::annotation::Annotation;
 use sweep_core::stop::Account;
 use sweep_core::sweep::{Counts, SweepState};
 use sweep_core::trial::TrialState;
@@ -44,6 +45,7 @@ impl SweepTables for Held {
             created_at_ms: new.created_at_ms,
             ended_at_ms: None,
             text: new.text.clone(),
+            annotation: Annotation::default(),
         };
         let row = SweepRow {
             sweep,
@@ -107,6 +109,21 @@ impl SweepTables for Held {
             sweep.planned_trials = Some(planned);
             sweep.exhausted = false;
         });
+        Ok(())
+    }
+
+    async fn sweep_annotate(&mut self, sweep: &str, annotation: &Annotation) -> Result<()> {
+        self.update_sweep(sweep, |sweep| sweep.annotation.clone_from(annotation));
+        Ok(())
+    }
+
+    async fn layout_set(&mut self, project: &str, layout: &str) -> Result<()> {
+        self.layouts.set(project.to_owned(), layout.to_owned());
+        Ok(())
+    }
+
+    async fn layout_forget(&mut self, project: &str) -> Result<()> {
+        self.layouts.remove(&project.to_owned());
         Ok(())
     }
 

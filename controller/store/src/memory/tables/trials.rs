@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sweep_core::annotation::Annotation;
 use sweep_core::fault::{self, Faults};
 use sweep_core::objective::Summary;
 use sweep_core::stop::{Judged, Verdict};
@@ -37,6 +38,7 @@ impl TrialTables for Held {
                 facts: None,
                 origin: Some(new.origin.clone()),
                 verdict: Verdict::Continue,
+                annotation: Annotation::default(),
             };
             let place = (sweep.to_owned(), new.number);
             self.places.set(new.id, place.clone());
@@ -143,6 +145,11 @@ impl TrialTables for Held {
 
     async fn trial_wish(&mut self, trial: Uuid, reason: &str) -> Result<()> {
         self.update_trial(trial, |row| reason.clone_into(&mut row.stop));
+        Ok(())
+    }
+
+    async fn trial_annotate(&mut self, trial: Uuid, annotation: &Annotation) -> Result<()> {
+        self.update_trial(trial, |row| row.trial.annotation.clone_from(annotation));
         Ok(())
     }
 

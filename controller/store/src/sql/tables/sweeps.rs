@@ -1,6 +1,7 @@
 //! Changes to sweeps.
 
 use async_trait::async_trait;
+use sweep_core::annotation::Annotation;
 use sweep_core::sweep::SweepState;
 use uuid::Uuid;
 
@@ -88,6 +89,20 @@ impl<T: SqlTx> SweepTables for T {
         let change = self.next_change().await?;
         self.change(&sql::SWEEP_EXTEND, values![sweep, planned, change]).await?;
         Ok(())
+    }
+
+    async fn sweep_annotate(&mut self, sweep: &str, annotation: &Annotation) -> Result<()> {
+        let change = self.next_change().await?;
+        let row = values![sweep, &annotation.note, json(&annotation.tags)?, change];
+        self.change(&sql::SWEEP_ANNOTATE, row).await
+    }
+
+    async fn layout_set(&mut self, project: &str, layout: &str) -> Result<()> {
+        self.change(&sql::LAYOUT_SET, values![project, layout]).await
+    }
+
+    async fn layout_forget(&mut self, project: &str) -> Result<()> {
+        self.change(&sql::LAYOUT_FORGET, values![project]).await
     }
 
     async fn last_failure(&mut self, sweep: &str) -> Result<Option<String>> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use sweep_core::annotation::Annotation;
 use sweep_core::objective::Summary;
 use uuid::Uuid;
 
@@ -87,6 +88,12 @@ impl<T: SqlTx> TrialTables for T {
         let change = self.next_change().await?;
         self.change(&sql::TRIAL_WISH, values![trial, reason, change]).await?;
         Ok(())
+    }
+
+    async fn trial_annotate(&mut self, trial: Uuid, annotation: &Annotation) -> Result<()> {
+        let change = self.next_change().await?;
+        let row = values![trial, &annotation.note, json(&annotation.tags)?, change];
+        self.change(&sql::TRIAL_ANNOTATE, row).await
     }
 
     async fn metrics_set(&mut self, trial: Uuid, metrics: &BTreeMap<&str, Summary>) -> Result<()> {

@@ -1,11 +1,11 @@
 /** What a column of the table, an axis of a plot and a word of a filter mean: one key for all three.
  *
- *  `number`, `state`, `objective`, `steps`, `time`, `started`, `finished`, `attempts`, `agent`, `reason`,
+ *  `number`, `state`, `objective`, `steps`, `time`, `started`, `finished`, `attempts`, `agent`, `reason`, `tags`,
  *  `p:NAME` a parameter, `m:NAME:ASPECT` a metric, `o:PLACE` one of several objectives. */
 import { ASPECTS, type Aspect, type Trials, Words } from './trials'
 import { trialLook } from './states'
 
-export type Kind = 'number' | 'count' | 'word' | 'state' | 'moment' | 'span'
+export type Kind = 'number' | 'count' | 'word' | 'tags' | 'state' | 'moment' | 'span'
 
 export interface Column {
   key: string
@@ -28,6 +28,7 @@ const FIXED: Record<string, { label: string; kind: Kind }> = {
   attempts: { label: 'attempts', kind: 'count' },
   agent: { label: 'agent', kind: 'word' },
   reason: { label: 'reason', kind: 'word' },
+  tags: { label: 'tags', kind: 'tags' },
 }
 
 export interface Names {
@@ -78,10 +79,10 @@ export function varying(trials: Trials): string[] {
   return [...trials.params].filter(([, param]) => param.varying).map(([name]) => `p:${name}`)
 }
 
-/** What the table shows before anybody chose: ux says state, objective, what varies, steps, time, agent. */
+/** What the table shows before anybody chose: state, objective, what varies, tags where there are any, steps, time, agent. */
 export function defaultColumns(trials: Trials, names: Names): string[] {
   const objectives = names.objectives.length > 0 ? names.objectives.map((_, i) => `o:${i}`) : ['objective']
-  return ['number', 'state', ...objectives, ...varying(trials), 'steps', 'time', 'agent', 'reason']
+  return ['number', 'state', ...objectives, ...varying(trials), ...(trials.tags.words.length > 0 ? ['tags'] : []), 'steps', 'time', 'agent', 'reason']
 }
 
 /** Everything that can be a column. */
@@ -90,7 +91,7 @@ export function allColumns(trials: Trials, names: Names): string[] {
   return [
     'number', 'state', ...objectives, ...[...trials.params.keys()].map((name) => `p:${name}`),
     ...[...trials.metrics.keys()].flatMap((name) => ASPECTS.map((aspect) => `m:${name}:${aspect}`)),
-    'steps', 'time', 'started', 'finished', 'attempts', 'agent', 'reason',
+    'steps', 'time', 'started', 'finished', 'attempts', 'agent', 'reason', 'tags',
   ]
 }
 
@@ -102,6 +103,8 @@ export function cell(column: Column, row: number, plain = false): string {
   switch (column.kind) {
     case 'word':
       return column.words?.[value] ?? ''
+    case 'tags':
+      return tagsOf(column, row).join(plain ? ',' : ', ')
     case 'moment':
       return value > 0 ? (plain ? new Date(value).toISOString() : clock(value)) : ''
     case 'span':
@@ -111,6 +114,12 @@ export function cell(column: Column, row: number, plain = false): string {
     default:
       return plain ? String(value) : short(value)
   }
+}
+
+/** The tags of a row. */
+export function tagsOf({ values, words }: Column, row: number): string[] {
+  const word = words?.[values[row]!]
+  return word ? word.split(',') : []
 }
 
 /** A number in at most about eight characters. */

@@ -30,8 +30,8 @@ export function compared(trials: Trial[], sweep: Sweep | undefined, onlyDifferen
   if (objective) result.push(row(objective, trials.map((trial) => trial.objective ?? NaN), isMax))
   for (const name of names(metrics).sort()) {
     if (name === objective) continue
-    result.push(row(`${name} ${isMax ? 'max' : 'min'}`, metrics.map((map) => map.get(name)?.[isMax ? 'max' : 'min'] ?? NaN)))
-    result.push(row(`${name} last`, metrics.map((map) => map.get(name)?.last ?? NaN)))
+    // Nobody says which way another metric is good: both ends are shown.
+    for (const part of ['min', 'max', 'last'] as const) result.push(row(`${name} ${part}`, metrics.map((map) => map.get(name)?.[part] ?? NaN)))
   }
   const facts = (of: (trial: Trial) => string) => trials.map(of)
   const sections = [

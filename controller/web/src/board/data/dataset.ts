@@ -11,6 +11,8 @@ export interface Dataset {
 }
 
 const SPLITS = ['train', 'validation', 'test']
+/** Those that are known first, in this order. */
+const place = (split: string) => (SPLITS.includes(split) ? SPLITS.indexOf(split) : SPLITS.length)
 
 /** Null: it cannot be read. What is left out counts as nothing. */
 export function readDataset(text: string): Dataset | null {
@@ -30,7 +32,11 @@ export function readDataset(text: string): Dataset | null {
     malformed,
     malformedTotal: number(told['malformed_total']) || malformed.length,
     duplicates: { groups: number(duplicates['groups']), contradicting: number(duplicates['contradicting']) },
-    splits: Object.fromEntries(Object.entries((told['splits'] ?? {}) as Record<string, unknown>).map(([name, count]) => [name, number(count)])),
+    splits: Object.fromEntries(
+      Object.entries((told['splits'] ?? {}) as Record<string, unknown>)
+        .sort(([a], [b]) => place(a) - place(b))
+        .map(([name, count]) => [name, number(count)]),
+    ),
     histograms: histograms.map(([head, told]) => ({
       head,
       classes: Array.isArray(told['classes']) ? told['classes'].map(String) : [],

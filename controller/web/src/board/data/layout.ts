@@ -1,4 +1,4 @@
-/** How a person laid out a project's pages, kept in this browser: a sweep opened without a view begins with it. */
+/** How a person laid out a project's pages: a sweep opened without a view begins with it. */
 import { type CurveView, CURVES, type View } from './route'
 
 export interface Layout {
@@ -7,24 +7,20 @@ export interface Layout {
   curves: CurveView
 }
 
-const keyOf = (project: string) => `sweep.layout.${project}`
-
-export function kept(project: string): Layout | undefined {
-  try {
-    const text = localStorage.getItem(keyOf(project))
-    const found = text === null ? undefined : (JSON.parse(text) as Partial<Layout>)
-    if (!found) return undefined
-    return {
-      columns: Array.isArray(found.columns) ? found.columns.map(String) : null,
-      sorts: Array.isArray(found.sorts) ? found.sorts : [],
-      curves: { ...CURVES, ...found.curves },
-    }
-  } catch {
-    // Kept by another version, or by hand: the usual layout serves.
-    return undefined
-  }
+/** What of a change of the view is a change of the layout; undefined: nothing. */
+export function laidOut({ columns, sorts, curves }: Partial<View>): Partial<Layout> | undefined {
+  const part = { ...(columns !== undefined && { columns }), ...(sorts && { sorts }), ...(curves && { curves }) }
+  return Object.keys(part).length > 0 ? part : undefined
 }
 
-export function keep(project: string, { columns, sorts, curves }: Layout): void {
-  localStorage.setItem(keyOf(project), JSON.stringify({ columns, sorts, curves }))
+/** A layout as the controller has it, a JSON object; empty: nobody said. Parts that are of another version of the page are left out. */
+export function parsed(text: string): Layout | undefined {
+  if (text === '') return undefined
+  const found = JSON.parse(text) as { [part in keyof Layout]?: unknown }
+  const sorts = Array.isArray(found.sorts) ? (found.sorts as unknown[]) : []
+  return {
+    columns: Array.isArray(found.columns) ? found.columns.map(String) : null,
+    sorts: sorts.flatMap((sort) => (typeof sort === 'object' && sort !== null && 'key' in sort ? { key: String(sort.key), down: 'down' in sort && sort.down === true } : [])),
+    curves: { ...CURVES, ...(typeof found.curves === 'object' ? found.curves : {}) },
+  }
 }

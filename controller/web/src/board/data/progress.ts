@@ -1,6 +1,7 @@
 /** How far a sweep is, and when it will be done. */
 import type { Sweep } from '../../wire/sweep/v1/model_pb'
 import { SweepState, TrialState } from '../../wire/sweep/v1/model_pb'
+import { isActive } from './states'
 import type { Trials } from './trials'
 
 export interface Progress {
@@ -13,6 +14,13 @@ export function progress(sweep: Sweep): Progress {
   const counts = sweep.counts
   const over = counts ? Number(counts.finished + counts.stoppedEarly + counts.failed + counts.cancelled) : 0
   return { over, planned: sweep.plannedTrials === undefined ? undefined : Number(sweep.plannedTrials) }
+}
+
+/** How many agents run trials of it now. */
+export function agentsAt(trials: Trials): number {
+  const agents = new Set<number>()
+  for (let row = 0; row < trials.rows; row++) if (isActive(trials.state.values[row]!)) agents.add(trials.agent.values[row]!)
+  return agents.size
 }
 
 /** Milliseconds until the planned trials are over, at the pace of the last 20 that ended by themselves and as many at a

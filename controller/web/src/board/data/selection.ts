@@ -60,7 +60,7 @@ export function named(trials: Trials, name: string, names: Names): Column | unde
     ...(place >= 0 ? [`o:${place}`] : []),
     `m:${name}:best`,
     ...(dot > 0 ? [`m:${name.slice(0, dot)}:${name.slice(dot + 1)}`] : []),
-    name === 'trial' ? 'number' : name,
+    { trial: 'number', tag: 'tags' }[name] ?? name,
   ]
   for (const key of keys) {
     const column = columnOf(trials, key, names)

@@ -29,8 +29,41 @@ const SWEEP: Record<SweepState, Look> = {
   [SweepState.CANCELLED]: { word: 'cancelled', sign: '⊘', colour: 'ink-soft' },
 }
 
+/** What a person asks of a trial in this state. */
+export function stateQuestion(state: TrialState): string {
+  switch (state) {
+    case TrialState.FINISHED:
+      return 'How it ended'
+    case TrialState.STOPPED_EARLY:
+      return 'Why it was stopped'
+    case TrialState.FAILED:
+      return 'Why it failed'
+    case TrialState.CANCELLED:
+      return 'Why it was cancelled'
+    case TrialState.QUEUED:
+    case TrialState.PAUSED:
+      return 'What it waits for'
+    default:
+      return 'What it does'
+  }
+}
+
 export const trialLook = (state: TrialState): Look => TRIAL[state] ?? TRIAL[0]
 export const sweepLook = (state: SweepState): Look => SWEEP[state] ?? SWEEP[0]
+
+/** How attempts end, by the controller's words; empty: it runs. */
+const ENDS: Record<string, Look> = {
+  '': { word: 'running', sign: '▶', colour: 'accent' },
+  succeeded: { word: 'succeeded', sign: '✓', colour: 'good' },
+  failed: { word: 'failed', sign: '✕', colour: 'bad' },
+  stopped: { word: 'stopped', sign: '◼', colour: 'warn' },
+  cancelled: { word: 'cancelled', sign: '⊘', colour: 'ink-soft' },
+  'handed back': { word: 'handed back', sign: '↩', colour: 'ink-soft' },
+  'machine fault': { word: 'machine fault', sign: '!', colour: 'bad' },
+  lost: { word: 'lost', sign: '?', colour: 'bad' },
+}
+
+export const attemptLook = (end: string): Look => ENDS[end] ?? { word: end, sign: '?', colour: 'ink-soft' }
 
 /** In the order of the filter's chips. */
 export const TRIAL_STATES = [

@@ -91,6 +91,21 @@ test('states, brushes and expressions are one selection', () => {
   expect(chosen(trials, { where: 'time > 3.5' })).toEqual([1, 3])
 })
 
+test('tags are a column where there are any, and a filter looks for one of them', () => {
+  const trials = three()
+  trials.apply(table({ rows: 2, numbers: numbers([1, 3]), states: Uint8Array.of(TrialState.FINISHED, TrialState.FINISHED), tags: words(['best,paper', 'bests']) }))
+  expect(defaultColumns(trials, NAMES)).toContain('tags')
+  const tags = columnOf(trials, 'tags', NAMES)!
+  expect([0, 1, 2].map((row) => cell(tags, row))).toEqual(['best, paper', '', 'bests'])
+  expect(chosen(trials, { where: 'tag = best' })).toEqual([1])
+  expect(chosen(trials, { where: 'tags = paper or tag = bests' })).toEqual([1, 3])
+  expect(chosen(trials, { where: 'tag != best' })).toEqual([2, 3])
+  expect(select(trials, { ...all, where: 'tag > best' }, NAMES).problem).toContain('= and !=')
+  // A tag that was taken away.
+  trials.apply(table({ rows: 1, numbers: numbers([1]), states: Uint8Array.of(TrialState.FINISHED), tags: create(WordColumnSchema, { words: [], index: numbers([NaN]) }) }))
+  expect(chosen(trials, { where: 'tag = best' })).toEqual([])
+})
+
 test('an expression that cannot be read says where, and selects everything', () => {
   const trials = three()
   const said = (where: string) => select(trials, { ...all, where }, NAMES)

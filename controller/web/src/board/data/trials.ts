@@ -62,6 +62,8 @@ export class Trials {
   readonly steps = new Numbers()
   readonly agent = new Words()
   readonly reason = new Words()
+  /** Of each row all tags in one word, joined by commas. */
+  readonly tags = new Words()
   readonly objectives: Numbers[] = []
   readonly params = new Map<string, Param>()
   readonly metrics = new Map<string, Metric>()
@@ -97,6 +99,7 @@ export class Trials {
     this.#put(this.steps, column.numbers(table.steps, count), at)
     this.#putWords(this.agent, column.words(table.agents, count), at)
     this.#putWords(this.reason, column.words(table.reasons, count), at)
+    this.#putWords(this.tags, column.words(table.tags, count), at)
     table.objectives.forEach((values, i) => this.#put((this.objectives[i] ??= new Numbers()), column.numbers(values, count), at))
     for (const given of table.params) this.#param(given, at)
     for (const given of table.metrics) {

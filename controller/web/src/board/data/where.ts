@@ -1,5 +1,5 @@
-/** The filter's language: `val_f1 > 0.7 and (lr < 1e-3 or backbone = resnet34) and not state = failed`. */
-import type { Column } from './columns'
+/** The filter's language: `val_f1 > 0.7 and (lr < 1e-3 or backbone = resnet34) and not state = failed and tag = best`. */
+import { type Column, tagsOf } from './columns'
 import { trialLook } from './states'
 
 export type Test = (row: number) => boolean
@@ -69,7 +69,7 @@ export function compile(text: string, column: (name: string) => Column | undefin
     const value = peek()
     if (!value || value.kind === 'sign') return fail('a value is missing')
     const test = against(held, compare, sign.text, value.text)
-    if (!test) return fail(`\`${held.label}\` is a number, this is \`${value.text}\``)
+    if (!test) return fail(held.kind === 'tags' ? 'tags are compared by = and != only' : `\`${held.label}\` is a number, this is \`${value.text}\``)
     next++
     return test
   }
@@ -81,6 +81,12 @@ export function compile(text: string, column: (name: string) => Column | undefin
 
 function against(column: Column, compare: Comparison, sign: string, text: string): Test | undefined {
   const { values, words } = column
+  if (column.kind === 'tags') {
+    // Of several tags any one: `tag = best` is to have it, `tag != best` is not to.
+    if (sign === '=') return (row) => tagsOf(column, row).includes(text)
+    if (sign === '!=') return (row) => !tagsOf(column, row).includes(text)
+    return undefined
+  }
   if (column.kind === 'state' || words) {
     const said = (value: number) => (column.kind === 'state' ? trialLook(value).word : (words?.[value] ?? ''))
     if (sign === '=') return (row) => said(values[row]!) === text

@@ -92,3 +92,16 @@ test('what is left out of a data set counts as nothing', () => {
   expect(read).toMatchObject({ files: 3, malformedTotal: 0, duplicates: { groups: 0 }, histograms: [{ head: 'sex', groups: [{ name: 'train', values: [1, 1] }] }] })
   expect(readDataset('broken')).toBeNull()
 })
+
+test('splits come in the order of their use, others after them', () => {
+  const read = readDataset('{"splits": {"odd": 1, "test": 2, "train": 3, "validation": 4}}')
+  expect(Object.entries(read!.splits)).toEqual([['train', 3], ['validation', 4], ['test', 2], ['odd', 1]])
+})
+
+test('a metric that is not the objective is compared by both its ends', () => {
+  const trial = (number: bigint, max: number) => create(TrialSchema, { number, objective: max, metrics: [{ name: 'f1', max }, { name: 'loss', min: 0.1, max, last: 0.2 }] })
+  const sweep = create(SweepSchema, { objectiveName: 'f1', goal: Goal.MAXIMIZE })
+  const [result] = compared([trial(1n, 0.5), trial(2n, 0.6)], sweep, false)
+  expect(result!.rows.map((row) => [row.name, row.best, row.differs])).toEqual([['f1', 1, true], ['loss min', -1, false], ['loss max', -1, true], ['loss last', -1, false]])
+  expect(compared([trial(1n, 0.5), trial(2n, 0.6)], sweep, true)[0]).toMatchObject({ same: 2, rows: [{ name: 'f1' }, { name: 'loss max' }] })
+})

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 
 import { CurveNewsSchema, NumberColumnSchema, NumberEncoding } from '../../wire/sweep/v1/dashboard_pb'
 import { Goal, TrialState } from '../../wire/sweep/v1/model_pb'
+import { timeline } from '../data/attempts'
 import type { Column } from '../data/columns'
 import { Trials } from '../data/trials'
 import { grown } from '../trial/held'
@@ -12,7 +13,7 @@ import { history, plot } from './history'
 import type { Palette } from './palette'
 import { axisAt, brushOf, drawn, FRAME, intervalsOf, isOnAxis, MOST, mostAxes, option, ranks } from './parallel'
 import { areasOf, brushesOf, pair, slice } from './scatter'
-import { heightOf, option as timelineOption, timeline } from './timeline'
+import { heightOf, option as timelineOption } from './timeline'
 
 const COLOURS: Palette = {
   ink: 'ink', soft: 'soft', line: 'line', paper: 'paper', panel: 'panel', accent: 'accent', good: 'good', warn: 'warn', bad: 'bad', isDark: false,
@@ -141,16 +142,14 @@ test('bars have intervals where there is one, and a class that nobody saw has no
   expect(histogram(['x', 'y'], [{ name: 'train', values: [4] }], 300, COLOURS)).toMatchObject({ series: [{ name: 'train', data: [4, 0] }] })
 })
 
-test('trials that an agent had at a time are below each other', () => {
+test('attempts that an agent had at a time are below each other', () => {
   const made = trials([1, 2, 3])
-  made.started.values.set([1000, 2000, 6000])
-  made.finished.values.set([5000, NaN, 7000])
-  made.agent.values.set([made.agent.place('box'), made.agent.place('box'), made.agent.place('box')])
-  const shown = timeline(made, 9000)
+  const attempt = (trial: number, from: number, to: number) => ({ trial, attempt: 1, agent: 'box', devices: '', from, to, end: Number.isNaN(to) ? '' : 'succeeded', reason: '' })
+  const shown = timeline([attempt(3, 6000, 7000), attempt(1, 1000, 5000), attempt(2, 2000, NaN)], made, 9000)
   expect(shown.lanes).toMatchObject([{ agent: 'box', depth: 2 }])
   expect(shown.bars.map((bar) => [bar.depth, bar.from, bar.to])).toEqual([[0, 1000, 5000], [1, 2000, 9000], [0, 6000, 7000]])
-  expect(series(timelineOption(shown, made, Uint8Array.of(1, 1, 1), COLOURS), 'bars')).toEqual([[1000, 5000, 0, 0], [2000, 9000, 1, 1], [6000, 7000, 0, 2]])
-  expect(heightOf(shown) - heightOf(timeline(trials([]), 0))).toBe(16)
+  expect(series(timelineOption(shown, Uint8Array.of(1, 1, 1), COLOURS), 'bars')).toEqual([[1000, 5000, 0, 0], [2000, 9000, 1, 1], [6000, 7000, 0, 2]])
+  expect(heightOf(shown) - heightOf(timeline([], trials([]), 0))).toBe(16)
 })
 
 test('a curve grows by what follows, and is replaced when told so', () => {

@@ -1,59 +1,7 @@
-/** A row per agent, a bar per trial over the time that its current attempt took. */
-import { trialLook } from '../data/states'
-import type { Trials } from '../data/trials'
+/** A row per agent, a bar per attempt of a trial over the time that it took. */
+import type { Timeline } from '../data/attempts'
 import { base, type CustomSeriesOption, type Option } from './option'
 import type { Palette } from './palette'
-
-export interface Lane {
-  agent: string
-  /** How many trials the agent had at a time: as many rows. */
-  depth: number
-  top: number
-}
-
-export interface Bar {
-  row: number
-  lane: number
-  depth: number
-  from: number
-  to: number
-}
-
-export interface Timeline {
-  lanes: Lane[]
-  bars: Bar[]
-  from: number
-  to: number
-}
-
-/** Puts trials that an agent had at the same time below each other. */
-export function timeline(trials: Trials, now: number): Timeline {
-  const rows: number[] = []
-  for (let row = 0; row < trials.rows; row++) if (trials.started.values[row]! > 0) rows.push(row)
-  rows.sort((a, b) => trials.started.values[a]! - trials.started.values[b]!)
-  const lanes: Lane[] = []
-  const places = new Map<number, { lane: number; busy: number[] }>()
-  const bars = rows.map((row): Bar => {
-    const agent = trials.agent.values[row]!
-    let place = places.get(agent)
-    if (!place) places.set(agent, (place = { lane: lanes.push({ agent: trials.agent.words[agent] ?? 'unknown', depth: 0, top: 0 }) - 1, busy: [] }))
-    const from = trials.started.values[row]!
-    const ended = trials.finished.values[row]!
-    const to = ended > 0 ? Math.max(ended, from) : now
-    let depth = place.busy.findIndex((until) => until <= from)
-    if (depth < 0) depth = place.busy.length
-    place.busy[depth] = to
-    lanes[place.lane]!.depth = Math.max(lanes[place.lane]!.depth, depth + 1)
-    return { row, lane: place.lane, depth, from, to }
-  })
-  let top = 0
-  for (const lane of lanes) {
-    lane.top = top
-    top += lane.depth
-  }
-  const [from, to] = bars.reduce(([a, b], bar) => [Math.min(a, bar.from), Math.max(b, bar.to)], [Infinity, -Infinity])
-  return { lanes, bars, from, to }
-}
 
 const LEFT = 100
 const ROW = 16
@@ -63,7 +11,7 @@ const BOTTOM = 26
 const rowsOf = (shown: Timeline): number => shown.lanes.reduce((sum, lane) => sum + lane.depth, 0)
 export const heightOf = (shown: Timeline): number => TOP + BOTTOM + ROW * Math.max(1, rowsOf(shown))
 
-export function option(shown: Timeline, trials: Trials, mask: Uint8Array, colours: Palette): Option {
+export function option(shown: Timeline, mask: Uint8Array, colours: Palette): Option {
   const middles = shown.lanes.map((lane) => lane.top + lane.depth / 2)
   return {
     ...base(colours),
@@ -80,7 +28,7 @@ export function option(shown: Timeline, trials: Trials, mask: Uint8Array, colour
         formatter: (value: number) => shown.lanes[middles.indexOf(value)]?.agent ?? '',
       },
     },
-    series: [lanes(shown, colours), bars(shown, trials, mask, colours)],
+    series: [lanes(shown, colours), bars(shown, mask, colours)],
   }
 }
 
@@ -96,8 +44,8 @@ function lanes(shown: Timeline, colours: Palette): CustomSeriesOption {
   }
 }
 
-/** A bar per trial; its data are the places of `shown.bars`. */
-function bars(shown: Timeline, trials: Trials, mask: Uint8Array, colours: Palette): CustomSeriesOption {
+/** A bar per attempt; its data are the places of `shown.bars`. */
+function bars(shown: Timeline, mask: Uint8Array, colours: Palette): CustomSeriesOption {
   const named = { 'good': colours.good, 'accent': colours.accent, 'warn': colours.warn, 'bad': colours.bad, 'ink-soft': colours.soft }
   return {
     type: 'custom', id: 'bars', z: 2, progressive: 0, dimensions: ['from', 'to', 'place', 'bar'], encode: { x: ['from', 'to'], y: 'place' },
@@ -105,11 +53,10 @@ function bars(shown: Timeline, trials: Trials, mask: Uint8Array, colours: Palett
     renderItem: (_, api) => {
       const bar = shown.bars[api.value('bar') as number]!
       const [[from, y], [to]] = [api.coord([api.value('from'), api.value('place')]), api.coord([api.value('to'), api.value('place')])] as [[number, number], [number, number]]
-      const look = trialLook(trials.state.values[bar.row]!)
       const width = Math.max(1.5, to - from - 0.5)
-      const text = `${look.sign} ${trials.number.values[bar.row]!}`
+      const text = `${bar.look.sign} ${bar.trial}`
       return {
-        type: 'rect', shape: { x: from, y: y + 2, width, height: ROW - 4 }, style: { fill: named[look.colour], opacity: mask[bar.row] ? 0.9 : 0.2 },
+        type: 'rect', shape: { x: from, y: y + 2, width, height: ROW - 4 }, style: { fill: named[bar.look.colour], opacity: bar.row !== undefined && mask[bar.row] ? 0.9 : 0.2 },
         ...(width > 12 + text.length * 6 && { textContent: { type: 'text', style: { text, fill: colours.paper, fontSize: 10 } }, textConfig: { position: 'insideLeft', distance: 4 } }),
       }
     },

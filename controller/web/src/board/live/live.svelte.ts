@@ -1,10 +1,8 @@
 /** A tab's side of the one stream: who follows what on this page, and what the badge says. */
-import { fromBinary } from '@bufbuild/protobuf'
-
-import { type WatchAllResponse, WatchAllResponseSchema } from '../../wire/sweep/v1/dashboard_pb'
-import { type Status, Stream } from './stream'
-import { nameOf, type Topic, topicOf, type Wanted } from './topics'
-import type { Follow, Told } from './worker'
+import type { WatchAllResponse } from '../../wire/sweep/v1/dashboard_pb'
+import type { Status } from './stream'
+import { nameOf, type Topic, topicOf } from './topics'
+import { type Send, way } from './ways'
 
 interface Follower {
   id: number
@@ -16,8 +14,10 @@ class Live {
   status = $state.raw<Status>({ link: 'reconnecting', heard: Date.now() })
   /** The last thing that could not be followed, in words; empty: none. */
   refused = $state('')
+  /** Whether this page follows anything at all. */
+  isFollowing = $state(false)
   readonly #followers = new Set<Follower>()
-  #send: ((topics: Wanted[], bye?: boolean) => void) | undefined
+  #send: Send | undefined
   #due = false
   #ids = 0
 
@@ -43,25 +43,16 @@ class Live {
 
   #tell(): void {
     this.#send ??= this.#connect()
+    this.isFollowing = this.#followers.size > 0
     const topics = document.visibilityState === 'hidden' ? [] : [...this.#followers].map((one) => ({ ...one.topic(), id: one.id }))
     this.#send(topics)
   }
 
-  #connect(): (topics: Wanted[], bye?: boolean) => void {
+  #connect(): Send {
     document.addEventListener('visibilitychange', () => this.#tell())
-    if (!('SharedWorker' in window)) {
-      const stream = new Stream(location.origin, (response) => this.#hear(response), (status) => (this.status = status))
-      return (topics) => stream.follow(this, topics)
-    }
-    const { port } = new SharedWorker(new URL('./worker.ts', import.meta.url), { type: 'module', name: 'sweep' })
-    port.onmessage = ({ data }: MessageEvent<Told>) => {
-      if ('status' in data) this.status = data.status
-      else this.#hear(fromBinary(WatchAllResponseSchema, data.news))
-    }
-    const send = (topics: Wanted[], bye = false) => port.postMessage({ topics, bye } satisfies Follow)
-    addEventListener('pagehide', () => send([], true))
+    addEventListener('pagehide', () => this.#send?.([]))
     addEventListener('pageshow', (event) => event.persisted && this.#tell())
-    return send
+    return way({ hear: (response) => this.#hear(response), say: (status) => (this.status = status), again: () => this.#tell() })
   }
 
   #hear(response: WatchAllResponse): void {

@@ -1,4 +1,4 @@
-/** The one stream of a browser: begins, breaks, begins again. Runs in the shared worker, or in a tab where there is none. */
+/** The one stream of a browser: begins, breaks, begins again. Runs in the shared worker; where there is none, in the tab that leads. */
 import { createClient } from '@connectrpc/connect'
 import { createGrpcWebTransport } from '@connectrpc/connect-web'
 
@@ -40,11 +40,12 @@ export class Stream {
   /** What a tab follows from now on; nothing when it is hidden or gone. */
   follow(tab: unknown, topics: Wanted[]): void {
     const anew = this.#topics.want(tab, topics)
-    if (this.#topics.isEmpty) this.#stop()
+    if (this.#topics.isEmpty) this.close()
     else if (anew || !this.#running) this.#soon(10)
   }
 
-  #stop(): void {
+  /** Ends it; something to follow begins it again. */
+  close(): void {
     clearTimeout(this.#begin)
     clearTimeout(this.#silence)
     clearTimeout(this.#stale)

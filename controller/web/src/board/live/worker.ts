@@ -5,11 +5,9 @@ import { WatchAllResponseSchema } from '../../wire/sweep/v1/dashboard_pb'
 import { type Status, Stream } from './stream'
 import type { Wanted } from './topics'
 
-/** From a tab. */
+/** From a tab: what it follows; nothing when it is hidden or goes away. */
 export interface Follow {
   topics: Wanted[]
-  /** It closes or goes away. */
-  bye?: boolean
 }
 
 /** To a tab. */
@@ -30,10 +28,10 @@ const stream = new Stream(
 self.addEventListener('connect', (event) => {
   const port = (event as MessageEvent).ports[0]
   if (!port) return
-  ports.add(port)
-  port.onmessage = ({ data }: MessageEvent<Follow>) => {
-    stream.follow(port, data.topics)
-    if (data.bye) ports.delete(port)
+  port.onmessage = ({ data: { topics } }: MessageEvent<Follow>) => {
+    if (topics.length > 0) ports.add(port)
+    else ports.delete(port)
+    stream.follow(port, topics)
+    port.postMessage({ status: stream.status } satisfies Told)
   }
-  port.postMessage({ status: stream.status } satisfies Told)
 })

@@ -1,10 +1,12 @@
 /** A sweep and its trials, loaded once and then followed. */
 import type { Sweep } from '../../wire/sweep/v1/model_pb'
 import { Goal } from '../../wire/sweep/v1/model_pb'
-import { board, sweeps, whyOf } from '../clients'
+import { board, sweeps } from '../clients'
 import type { Names } from '../data/columns'
 import { Trials } from '../data/trials'
 import { live } from '../live/live.svelte'
+import { layouts } from './layouts.svelte'
+import { told } from './told'
 
 export class SweepData {
   sweep = $state.raw<Sweep>()
@@ -12,7 +14,6 @@ export class SweepData {
   trials = new Trials(Goal.MINIMIZE)
   version = $state(0)
   isLoaded = $state(false)
-  problem = $state('')
   /** The sweep file; lists and news leave it out. */
   text = $state('')
   priorJson = $state('')
@@ -31,40 +32,33 @@ export class SweepData {
     return this.sweep?.id ?? this.asked
   }
 
-  #isLoading = false
+  /** Asks for all; what is held already stays in sight when no answer comes. */
+  readonly loading = told(0, () => this.#load())
 
-  async load(): Promise<void> {
-    if (this.#isLoading) return
-    this.#isLoading = true
-    try {
-      // Both at once: what is asked by the whole id needs no first answer for the second question.
-      const [{ sweep, priorJson }, { table }] = await Promise.all([
-        sweeps.getSweep({ sweep: this.asked }),
-        board.getTrialTable({ sweep: this.asked }),
-      ])
-      if (!sweep || !table) return
-      this.trials = new Trials(sweep.goal)
-      this.trials.apply(table)
-      this.text = sweep.text
-      this.priorJson = priorJson
-      this.sweep = sweep
-      this.problem = ''
-      this.isLoaded = true
+  async #load(): Promise<void> {
+    // All at once: what is asked by the whole id needs no first answer for the next question.
+    const [{ sweep, priorJson }, { table }] = await Promise.all([
+      sweeps.getSweep({ sweep: this.asked }),
+      board.getTrialTable({ sweep: this.asked }),
+      layouts.ask(this.asked),
+    ])
+    if (!sweep || !table) return
+    this.trials = new Trials(sweep.goal)
+    this.trials.apply(table)
+    this.text = sweep.text
+    this.priorJson = priorJson
+    this.sweep = sweep
+    this.isLoaded = true
+    this.version += 1
+    for (let more = table.more; more;) {
+      const next = await board.getTrialTable({ sweep: sweep.id, afterNumber: BigInt(this.#highest()) })
+      const change = this.trials.change
+      if (next.table) this.trials.apply(next.table)
+      // Of several pieces the first one's change counts.
+      this.trials.change = change
+      more = next.table?.more ?? false
       this.version += 1
-      for (let more = table.more; more;) {
-        const next = await board.getTrialTable({ sweep: sweep.id, afterNumber: BigInt(this.#highest()) })
-        const change = this.trials.change
-        if (next.table) this.trials.apply(next.table)
-        // Of several pieces the first one's change counts.
-        this.trials.change = change
-        more = next.table?.more ?? false
-        this.version += 1
-      }
-    } catch (error) {
-      // What is held already stays in sight; the badge says that it is old.
-      if (!this.isLoaded) this.problem = whyOf(error)
     }
-    this.#isLoading = false
   }
 
   /** Asks for metrics that there was no room for. */
@@ -91,7 +85,7 @@ export class SweepData {
         this.sweep = news.value.sweep
         this.version += 1
         // Queued trials of a stopped sweep are withdrawn: nobody tells which.
-        if (this.trials.rows > this.trials.total) void this.load()
+        if (this.trials.rows > this.trials.total) this.loading.now()
       },
     )
   }
@@ -108,7 +102,10 @@ let kept: SweepData | undefined
 /** The data of a sweep: what is held of the last one is held on, so that going back is at once. */
 export function dataOf(id: string): SweepData {
   if (kept && (kept.asked === id || kept.id === id) && kept.isLoaded) return kept
+  // Later, for what is derived may not change what others look at.
+  const left = kept
+  queueMicrotask(() => left?.loading.end())
   kept = new SweepData(id)
-  void kept.load()
+  kept.loading.now()
   return kept
 }

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sweep/v1/dashboard.proto.
  */
 export const file_sweep_v1_dashboard: GenFile = /*@__PURE__*/
-  fileDesc("Chhzd2VlcC92MS9kYXNoYm9hcmQucHJvdG8SCHN3ZWVwLnYxIlgKDE51bWJlckNvbHVtbhIqCghlbmNvZGluZxgBIAEoDjIYLnN3ZWVwLnYxLk51bWJlckVuY29kaW5nEg4KBm9mZnNldBgCIAEoARIMCgRkYXRhGAMgASgMIkIKCldvcmRDb2x1bW4SDQoFd29yZHMYASADKAkSJQoFaW5kZXgYAiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4iWwoUR2V0VHJpYWxUYWJsZVJlcXVlc3QSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQSFAoMYWZ0ZXJfbnVtYmVyGAMgASgEEg8KB21ldHJpY3MYBCADKAkiPAoVR2V0VHJpYWxUYWJsZVJlc3BvbnNlEiMKBXRhYmxlGAEgASgLMhQuc3dlZXAudjEuVHJpYWxUYWJsZSLNBAoKVHJpYWxUYWJsZRINCgVzd2VlcBgBIAEoCRIOCgZjaGFuZ2UYAiABKAQSDAoEcm93cxgDIAEoDRIMCgRtb3JlGAQgASgIEg0KBXRvdGFsGAUgASgEEicKB251bWJlcnMYBiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SDgoGc3RhdGVzGAcgASgMEikKCW9iamVjdGl2ZRgIIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIoCghhdHRlbXB0cxgJIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhItCg1zdGFydGVkX2F0X21zGAogASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAsgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBXN0ZXBzGAwgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiQKBmFnZW50cxgNIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoHcmVhc29ucxgOIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoGcGFyYW1zGA8gAygLMhUuc3dlZXAudjEuUGFyYW1Db2x1bW4SJwoHbWV0cmljcxgQIAMoCzIWLnN3ZWVwLnYxLk1ldHJpY0NvbHVtbhIYChBtZXRyaWNzX2xlZnRfb3V0GBEgAygJEioKCm9iamVjdGl2ZXMYEiADKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4ilQEKC1BhcmFtQ29sdW1uEgwKBG5hbWUYASABKAkSDwoHdmFyeWluZxgCIAEoCBILCgNsb2cYAyABKAgSKQoHbnVtYmVycxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbkgAEiUKBXdvcmRzGAUgASgLMhQuc3dlZXAudjEuV29yZENvbHVtbkgAQggKBnZhbHVlcyKMAQoMTWV0cmljQ29sdW1uEgwKBG5hbWUYASABKAkSJAoEbGFzdBgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIjCgNtaW4YAyABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SIwoDbWF4GAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImoKE0dldEN1cnZlQmFuZFJlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEhEKCXF1YW50aWxlcxgDIAMoARIhCgRheGlzGAQgASgOMhMuc3dlZXAudjEuQ3VydmVBeGlzIrkBChRHZXRDdXJ2ZUJhbmRSZXNwb25zZRIOCgZtZXRyaWMYASABKAkSDgoGdHJpYWxzGAIgASgNEiIKAmF0GAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBmNvdW50cxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIlCglxdWFudGlsZXMYBSADKAsyEi5zd2VlcC52MS5RdWFudGlsZRIOCgZjaGFuZ2UYBiABKAQiRAoIUXVhbnRpbGUSEAoIcXVhbnRpbGUYASABKAESJgoGdmFsdWVzGAIgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uIsMBChNHZXRUb3BDdXJ2ZXNSZXF1ZXN0Eg0KBXN3ZWVwGAEgASgJEg4KBm1ldHJpYxgCIAEoCRILCgN0b3AYAyABKA0SDwoHbnVtYmVycxgEIAMoBBISCgptYXhfcG9pbnRzGAUgASgNEiEKBGF4aXMYBiABKA4yEy5zd2VlcC52MS5DdXJ2ZUF4aXMSEQoEZnJvbRgHIAEoAUgAiAEBEhIKBXVudGlsGAggASgBSAGIAQFCBwoFX2Zyb21CCAoGX3VudGlsIkwKFEdldFRvcEN1cnZlc1Jlc3BvbnNlEg4KBm1ldHJpYxgBIAEoCRIkCgZjdXJ2ZXMYAiADKAsyFC5zd2VlcC52MS5UcmlhbEN1cnZlIoMCCgpUcmlhbEN1cnZlEg4KBm51bWJlchgBIAEoBBIjCgVzdGF0ZRgCIAEoDjIULnN3ZWVwLnYxLlRyaWFsU3RhdGUSJQoFc3RlcHMYAyABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJgoGdmFsdWVzGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBmVwb2NocxgFIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIlCgVhdF9tcxgGIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhINCgV0b3RhbBgHIAEoBBITCgtiZWdhbl9hdF9tcxgIIAEoAyI5ChNHZXRCZXN0U29GYXJSZXF1ZXN0Eg4KBnN3ZWVwcxgBIAMoCRISCgptYXhfcG9pbnRzGAIgASgNIjsKFEdldEJlc3RTb0ZhclJlc3BvbnNlEiMKBnN3ZWVwcxgBIAMoCzITLnN3ZWVwLnYxLkJlc3RTb0ZhciLCAQoJQmVzdFNvRmFyEg0KBXN3ZWVwGAEgASgJEicKB251bWJlcnMYAiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SKgoKb2JqZWN0aXZlcxgDIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIuCg5maW5pc2hlZF9hdF9tcxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhITCgtsYXN0X251bWJlchgFIAEoBBIMCgRub25lGAYgASgJIiUKFEdldEltcG9ydGFuY2VSZXF1ZXN0Eg0KBXN3ZWVwGAEgASgJInAKFUdldEltcG9ydGFuY2VSZXNwb25zZRIOCgZtZXRob2QYASABKAkSDgoGdHJpYWxzGAIgASgNEikKBnBhcmFtcxgDIAMoCzIZLnN3ZWVwLnYxLlBhcmFtSW1wb3J0YW5jZRIMCgRub25lGAQgASgJIi4KD1BhcmFtSW1wb3J0YW5jZRIMCgRuYW1lGAEgASgJEg0KBXNoYXJlGAIgASgBIiIKEUdldERhdGFzZXRSZXF1ZXN0Eg0KBXN3ZWVwGAEgASgJIj4KEkdldERhdGFzZXRSZXNwb25zZRIUCgx0cmlhbF9udW1iZXIYASABKAQSEgoKdmFsdWVfanNvbhgCIAEoCSLhAgoJQWdlbnRJbmZvEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEaG9zdBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEg0KBXNsb3RzGAUgASgNEg8KB2RldmljZXMYBiADKAkSLwoGbGFiZWxzGAcgAygLMh8uc3dlZXAudjEuQWdlbnRJbmZvLkxhYmVsc0VudHJ5EhgKEHJlZ2lzdGVyZWRfYXRfbXMYCCABKAMSFAoMbGFzdF9zZWVuX21zGAkgASgDEiMKBXN0YXRlGAogASgOMhQuc3dlZXAudjEuQWdlbnRTdGF0ZRIOCgZyZWFzb24YCyABKAkSEAoIdW50aWxfbXMYDCABKAMSJAoGdHJpYWxzGA0gAygLMhQuc3dlZXAudjEuQWdlbnRUcmlhbBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImQKCkFnZW50VHJpYWwSDQoFc3dlZXAYASABKAkSDgoGbnVtYmVyGAIgASgEEg8KB2F0dGVtcHQYAyABKA0SFQoNY2xhaW1lZF9hdF9tcxgEIAEoAxIPCgdkZXZpY2VzGAUgAygJIhMKEUxpc3RBZ2VudHNSZXF1ZXN0IjkKEkxpc3RBZ2VudHNSZXNwb25zZRIjCgZhZ2VudHMYASADKAsyEy5zd2VlcC52MS5BZ2VudEluZm8iMgoRRHJhaW5BZ2VudFJlcXVlc3QSDQoFYWdlbnQYASABKAkSDgoGcmVhc29uGAIgASgJIjgKEkRyYWluQWdlbnRSZXNwb25zZRIiCgVhZ2VudBgBIAEoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyI3ChZRdWFyYW50aW5lQWdlbnRSZXF1ZXN0Eg0KBWFnZW50GAEgASgJEg4KBnJlYXNvbhgCIAEoCSJMChdRdWFyYW50aW5lQWdlbnRSZXNwb25zZRIiCgVhZ2VudBgBIAEoCzITLnN3ZWVwLnYxLkFnZW50SW5mbxINCgV0YWtlbhgCIAMoCSIjChJSZXN1bWVBZ2VudFJlcXVlc3QSDQoFYWdlbnQYASABKAkiOQoTUmVzdW1lQWdlbnRSZXNwb25zZRIiCgVhZ2VudBgBIAEoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyKgAQoPV2F0Y2hBbGxSZXF1ZXN0Eg4KBnN3ZWVwcxgBIAEoCBIOCgZhZ2VudHMYAiABKAgSJAoGdGFibGVzGAMgAygLMhQuc3dlZXAudjEuV2F0Y2hUYWJsZRIlCgZjdXJ2ZXMYBCADKAsyFS5zd2VlcC52MS5XYXRjaEN1cnZlcxIgCgRsb2dzGAUgAygLMhIuc3dlZXAudjEuV2F0Y2hMb2ciOwoKV2F0Y2hUYWJsZRINCgVzd2VlcBgBIAEoCRINCgVzaW5jZRgCIAEoBBIPCgdtZXRyaWNzGAMgAygJIlAKC1dhdGNoQ3VydmVzEg0KBXRyaWFsGAEgASgJEg8KB21ldHJpY3MYAiADKAkSIQoEaGVsZBgDIAMoCzITLnN3ZWVwLnYxLkhlbGRDdXJ2ZSJRCglIZWxkQ3VydmUSDgoGbWV0cmljGAEgASgJEg0KBXRvdGFsGAIgASgEEhEKCWxhc3Rfc3RlcBgDIAEoBBISCgpsYXN0X2F0X21zGAQgASgDIjkKCFdhdGNoTG9nEg0KBXRyaWFsGAEgASgJEg8KB2F0dGVtcHQYAiABKA0SDQoFYWZ0ZXIYAyABKAQipAIKEFdhdGNoQWxsUmVzcG9uc2USJgoGc3dlZXBzGAEgASgLMhQuc3dlZXAudjEuU3dlZXBzTmV3c0gAEiYKBmFnZW50cxgCIAEoCzIULnN3ZWVwLnYxLkFnZW50c05ld3NIABIkCgV0YWJsZRgDIAEoCzITLnN3ZWVwLnYxLlRhYmxlTmV3c0gAEiQKBWN1cnZlGAQgASgLMhMuc3dlZXAudjEuQ3VydmVOZXdzSAASIAoDbG9nGAUgASgLMhEuc3dlZXAudjEuTG9nTmV3c0gAEiAKBXF1aWV0GAYgASgLMg8uc3dlZXAudjEuUXVpZXRIABIoCgdyZWZ1c2VkGAcgASgLMhUuc3dlZXAudjEuUmVmdXNlZE5ld3NIAEIGCgRuZXdzIi0KClN3ZWVwc05ld3MSHwoGc3dlZXBzGAEgAygLMg8uc3dlZXAudjEuU3dlZXAiMQoKQWdlbnRzTmV3cxIjCgZhZ2VudHMYASADKAsyEy5zd2VlcC52MS5BZ2VudEluZm8iUAoJVGFibGVOZXdzEh4KBXN3ZWVwGAEgASgLMg8uc3dlZXAudjEuU3dlZXASIwoFdGFibGUYAiABKAsyFC5zd2VlcC52MS5UcmlhbFRhYmxlIo8CCglDdXJ2ZU5ld3MSDQoFdHJpYWwYASABKAkSDgoGbWV0cmljGAIgASgJEg8KB3JlcGxhY2UYAyABKAgSJQoFc3RlcHMYBCABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJgoGdmFsdWVzGAUgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBmVwb2NocxgGIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIlCgVhdF9tcxgHIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhINCgV0b3RhbBgIIAEoBBIRCglsYXN0X3N0ZXAYCSABKAQSEgoKbGFzdF9hdF9tcxgKIAEoAyJsCgdMb2dOZXdzEg0KBXRyaWFsGAEgASgJEg8KB2F0dGVtcHQYAiABKA0SIQoFbGluZXMYAyADKAsyEi5zd2VlcC52MS5Mb2dFbnRyeRIPCgdza2lwcGVkGAQgASgIEg0KBWVuZGVkGAUgASgIIhcKBVF1aWV0Eg4KBmNoYW5nZRgBIAEoBCIoCgtSZWZ1c2VkTmV3cxIMCgR3aGF0GAEgASgJEgsKA3doeRgCIAEoCSrLAQoOTnVtYmVyRW5jb2RpbmcSHwobTlVNQkVSX0VOQ09ESU5HX1VOU1BFQ0lGSUVEEAASFwoTTlVNQkVSX0VOQ09ESU5HX0Y2NBABEhcKE05VTUJFUl9FTkNPRElOR19GMzIQAhIXChNOVU1CRVJfRU5DT0RJTkdfVTMyEAMSFwoTTlVNQkVSX0VOQ09ESU5HX1UxNhAEEhYKEk5VTUJFUl9FTkNPRElOR19VOBAFEhwKGE5VTUJFUl9FTkNPRElOR19DT05TVEFOVBAGKmoKCUN1cnZlQXhpcxIaChZDVVJWRV9BWElTX1VOU1BFQ0lGSUVEEAASEwoPQ1VSVkVfQVhJU19TVEVQEAESFAoQQ1VSVkVfQVhJU19FUE9DSBACEhYKEkNVUlZFX0FYSVNfU0VDT05EUxADKpABCgpBZ2VudFN0YXRlEhsKF0FHRU5UX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSQUdFTlRfU1RBVEVfQUNUSVZFEAESFwoTQUdFTlRfU1RBVEVfRFJBSU5FRBACEhsKF0FHRU5UX1NUQVRFX1FVQVJBTlRJTkVEEAMSFwoTQUdFTlRfU1RBVEVfQkVOQ0hFRBAEMucGChBEYXNoYm9hcmRTZXJ2aWNlElAKDUdldFRyaWFsVGFibGUSHi5zd2VlcC52MS5HZXRUcmlhbFRhYmxlUmVxdWVzdBofLnN3ZWVwLnYxLkdldFRyaWFsVGFibGVSZXNwb25zZRJNCgxHZXRDdXJ2ZUJhbmQSHS5zd2VlcC52MS5HZXRDdXJ2ZUJhbmRSZXF1ZXN0Gh4uc3dlZXAudjEuR2V0Q3VydmVCYW5kUmVzcG9uc2USTQoMR2V0VG9wQ3VydmVzEh0uc3dlZXAudjEuR2V0VG9wQ3VydmVzUmVxdWVzdBoeLnN3ZWVwLnYxLkdldFRvcEN1cnZlc1Jlc3BvbnNlEk0KDEdldEJlc3RTb0ZhchIdLnN3ZWVwLnYxLkdldEJlc3RTb0ZhclJlcXVlc3QaHi5zd2VlcC52MS5HZXRCZXN0U29GYXJSZXNwb25zZRJQCg1HZXRJbXBvcnRhbmNlEh4uc3dlZXAudjEuR2V0SW1wb3J0YW5jZVJlcXVlc3QaHy5zd2VlcC52MS5HZXRJbXBvcnRhbmNlUmVzcG9uc2USRwoKR2V0RGF0YXNldBIbLnN3ZWVwLnYxLkdldERhdGFzZXRSZXF1ZXN0Ghwuc3dlZXAudjEuR2V0RGF0YXNldFJlc3BvbnNlEkcKCkxpc3RBZ2VudHMSGy5zd2VlcC52MS5MaXN0QWdlbnRzUmVxdWVzdBocLnN3ZWVwLnYxLkxpc3RBZ2VudHNSZXNwb25zZRJHCgpEcmFpbkFnZW50Ehsuc3dlZXAudjEuRHJhaW5BZ2VudFJlcXVlc3QaHC5zd2VlcC52MS5EcmFpbkFnZW50UmVzcG9uc2USVgoPUXVhcmFudGluZUFnZW50EiAuc3dlZXAudjEuUXVhcmFudGluZUFnZW50UmVxdWVzdBohLnN3ZWVwLnYxLlF1YXJhbnRpbmVBZ2VudFJlc3BvbnNlEkoKC1Jlc3VtZUFnZW50Ehwuc3dlZXAudjEuUmVzdW1lQWdlbnRSZXF1ZXN0Gh0uc3dlZXAudjEuUmVzdW1lQWdlbnRSZXNwb25zZRJDCghXYXRjaEFsbBIZLnN3ZWVwLnYxLldhdGNoQWxsUmVxdWVzdBoaLnN3ZWVwLnYxLldhdGNoQWxsUmVzcG9uc2UwAWIGcHJvdG8z", [file_sweep_v1_model, file_sweep_v1_sweep]);
+  fileDesc("Chhzd2VlcC92MS9kYXNoYm9hcmQucHJvdG8SCHN3ZWVwLnYxIlgKDE51bWJlckNvbHVtbhIqCghlbmNvZGluZxgBIAEoDjIYLnN3ZWVwLnYxLk51bWJlckVuY29kaW5nEg4KBm9mZnNldBgCIAEoARIMCgRkYXRhGAMgASgMIkIKCldvcmRDb2x1bW4SDQoFd29yZHMYASADKAkSJQoFaW5kZXgYAiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4iWwoUR2V0VHJpYWxUYWJsZVJlcXVlc3QSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQSFAoMYWZ0ZXJfbnVtYmVyGAMgASgEEg8KB21ldHJpY3MYBCADKAkiPAoVR2V0VHJpYWxUYWJsZVJlc3BvbnNlEiMKBXRhYmxlGAEgASgLMhQuc3dlZXAudjEuVHJpYWxUYWJsZSLxBAoKVHJpYWxUYWJsZRINCgVzd2VlcBgBIAEoCRIOCgZjaGFuZ2UYAiABKAQSDAoEcm93cxgDIAEoDRIMCgRtb3JlGAQgASgIEg0KBXRvdGFsGAUgASgEEicKB251bWJlcnMYBiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SDgoGc3RhdGVzGAcgASgMEikKCW9iamVjdGl2ZRgIIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIoCghhdHRlbXB0cxgJIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhItCg1zdGFydGVkX2F0X21zGAogASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEi4KDmZpbmlzaGVkX2F0X21zGAsgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBXN0ZXBzGAwgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiQKBmFnZW50cxgNIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoHcmVhc29ucxgOIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoGcGFyYW1zGA8gAygLMhUuc3dlZXAudjEuUGFyYW1Db2x1bW4SJwoHbWV0cmljcxgQIAMoCzIWLnN3ZWVwLnYxLk1ldHJpY0NvbHVtbhIYChBtZXRyaWNzX2xlZnRfb3V0GBEgAygJEioKCm9iamVjdGl2ZXMYEiADKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SIgoEdGFncxgTIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4ilQEKC1BhcmFtQ29sdW1uEgwKBG5hbWUYASABKAkSDwoHdmFyeWluZxgCIAEoCBILCgNsb2cYAyABKAgSKQoHbnVtYmVycxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbkgAEiUKBXdvcmRzGAUgASgLMhQuc3dlZXAudjEuV29yZENvbHVtbkgAQggKBnZhbHVlcyKMAQoMTWV0cmljQ29sdW1uEgwKBG5hbWUYASABKAkSJAoEbGFzdBgCIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIjCgNtaW4YAyABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SIwoDbWF4GAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uImoKE0dldEN1cnZlQmFuZFJlcXVlc3QSDQoFc3dlZXAYASABKAkSDgoGbWV0cmljGAIgASgJEhEKCXF1YW50aWxlcxgDIAMoARIhCgRheGlzGAQgASgOMhMuc3dlZXAudjEuQ3VydmVBeGlzIrkBChRHZXRDdXJ2ZUJhbmRSZXNwb25zZRIOCgZtZXRyaWMYASABKAkSDgoGdHJpYWxzGAIgASgNEiIKAmF0GAMgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBmNvdW50cxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIlCglxdWFudGlsZXMYBSADKAsyEi5zd2VlcC52MS5RdWFudGlsZRIOCgZjaGFuZ2UYBiABKAQiRAoIUXVhbnRpbGUSEAoIcXVhbnRpbGUYASABKAESJgoGdmFsdWVzGAIgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uIsMBChNHZXRUb3BDdXJ2ZXNSZXF1ZXN0Eg0KBXN3ZWVwGAEgASgJEg4KBm1ldHJpYxgCIAEoCRILCgN0b3AYAyABKA0SDwoHbnVtYmVycxgEIAMoBBISCgptYXhfcG9pbnRzGAUgASgNEiEKBGF4aXMYBiABKA4yEy5zd2VlcC52MS5DdXJ2ZUF4aXMSEQoEZnJvbRgHIAEoAUgAiAEBEhIKBXVudGlsGAggASgBSAGIAQFCBwoFX2Zyb21CCAoGX3VudGlsIkwKFEdldFRvcEN1cnZlc1Jlc3BvbnNlEg4KBm1ldHJpYxgBIAEoCRIkCgZjdXJ2ZXMYAiADKAsyFC5zd2VlcC52MS5UcmlhbEN1cnZlIoMCCgpUcmlhbEN1cnZlEg4KBm51bWJlchgBIAEoBBIjCgVzdGF0ZRgCIAEoDjIULnN3ZWVwLnYxLlRyaWFsU3RhdGUSJQoFc3RlcHMYAyABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJgoGdmFsdWVzGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiYKBmVwb2NocxgFIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIlCgVhdF9tcxgGIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhINCgV0b3RhbBgHIAEoBBITCgtiZWdhbl9hdF9tcxgIIAEoAyI5ChNHZXRCZXN0U29GYXJSZXF1ZXN0Eg4KBnN3ZWVwcxgBIAMoCRISCgptYXhfcG9pbnRzGAIgASgNIjsKFEdldEJlc3RTb0ZhclJlc3BvbnNlEiMKBnN3ZWVwcxgBIAMoCzITLnN3ZWVwLnYxLkJlc3RTb0ZhciLCAQoJQmVzdFNvRmFyEg0KBXN3ZWVwGAEgASgJEicKB251bWJlcnMYAiABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SKgoKb2JqZWN0aXZlcxgDIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIuCg5maW5pc2hlZF9hdF9tcxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhITCgtsYXN0X251bWJlchgFIAEoBBIMCgRub25lGAYgASgJIiUKFEdldEltcG9ydGFuY2VSZXF1ZXN0Eg0KBXN3ZWVwGAEgASgJInAKFUdldEltcG9ydGFuY2VSZXNwb25zZRIOCgZtZXRob2QYASABKAkSDgoGdHJpYWxzGAIgASgNEikKBnBhcmFtcxgDIAMoCzIZLnN3ZWVwLnYxLlBhcmFtSW1wb3J0YW5jZRIMCgRub25lGAQgASgJIi4KD1BhcmFtSW1wb3J0YW5jZRIMCgRuYW1lGAEgASgJEg0KBXNoYXJlGAIgASgBIiIKEUdldERhdGFzZXRSZXF1ZXN0Eg0KBXN3ZWVwGAEgASgJIj4KEkdldERhdGFzZXRSZXNwb25zZRIUCgx0cmlhbF9udW1iZXIYASABKAQSEgoKdmFsdWVfanNvbhgCIAEoCSLhAgoJQWdlbnRJbmZvEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEaG9zdBgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEg0KBXNsb3RzGAUgASgNEg8KB2RldmljZXMYBiADKAkSLwoGbGFiZWxzGAcgAygLMh8uc3dlZXAudjEuQWdlbnRJbmZvLkxhYmVsc0VudHJ5EhgKEHJlZ2lzdGVyZWRfYXRfbXMYCCABKAMSFAoMbGFzdF9zZWVuX21zGAkgASgDEiMKBXN0YXRlGAogASgOMhQuc3dlZXAudjEuQWdlbnRTdGF0ZRIOCgZyZWFzb24YCyABKAkSEAoIdW50aWxfbXMYDCABKAMSJAoGdHJpYWxzGA0gAygLMhQuc3dlZXAudjEuQWdlbnRUcmlhbBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImQKCkFnZW50VHJpYWwSDQoFc3dlZXAYASABKAkSDgoGbnVtYmVyGAIgASgEEg8KB2F0dGVtcHQYAyABKA0SFQoNY2xhaW1lZF9hdF9tcxgEIAEoAxIPCgdkZXZpY2VzGAUgAygJIhMKEUxpc3RBZ2VudHNSZXF1ZXN0IjkKEkxpc3RBZ2VudHNSZXNwb25zZRIjCgZhZ2VudHMYASADKAsyEy5zd2VlcC52MS5BZ2VudEluZm8iMgoRRHJhaW5BZ2VudFJlcXVlc3QSDQoFYWdlbnQYASABKAkSDgoGcmVhc29uGAIgASgJIjgKEkRyYWluQWdlbnRSZXNwb25zZRIiCgVhZ2VudBgBIAEoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyI3ChZRdWFyYW50aW5lQWdlbnRSZXF1ZXN0Eg0KBWFnZW50GAEgASgJEg4KBnJlYXNvbhgCIAEoCSJMChdRdWFyYW50aW5lQWdlbnRSZXNwb25zZRIiCgVhZ2VudBgBIAEoCzITLnN3ZWVwLnYxLkFnZW50SW5mbxINCgV0YWtlbhgCIAMoCSIjChJSZXN1bWVBZ2VudFJlcXVlc3QSDQoFYWdlbnQYASABKAkiOQoTUmVzdW1lQWdlbnRSZXNwb25zZRIiCgVhZ2VudBgBIAEoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyIyChJHZXRBdHRlbXB0c1JlcXVlc3QSDQoFc3dlZXAYASABKAkSDQoFc2luY2UYAiABKAQiPAoTR2V0QXR0ZW1wdHNSZXNwb25zZRIlCgV0YWJsZRgBIAEoCzIWLnN3ZWVwLnYxLkF0dGVtcHRUYWJsZSKAAwoMQXR0ZW1wdFRhYmxlEg4KBmNoYW5nZRgBIAEoBBIMCgRyb3dzGAIgASgNEgwKBG1vcmUYAyABKAgSJgoGdHJpYWxzGAQgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEigKCGF0dGVtcHRzGAUgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiQKBmFnZW50cxgGIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SJQoHZGV2aWNlcxgHIAEoCzIULnN3ZWVwLnYxLldvcmRDb2x1bW4SLQoNc3RhcnRlZF9hdF9tcxgIIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIrCgtlbmRlZF9hdF9tcxgJIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhIiCgRlbmRzGAogASgLMhQuc3dlZXAudjEuV29yZENvbHVtbhIlCgdyZWFzb25zGAsgASgLMhQuc3dlZXAudjEuV29yZENvbHVtbiI8ChBHZXRMYXlvdXRSZXF1ZXN0EhEKB3Byb2plY3QYASABKAlIABIPCgVzd2VlcBgCIAEoCUgAQgQKAm9mIjkKEUdldExheW91dFJlc3BvbnNlEg8KB3Byb2plY3QYASABKAkSEwoLbGF5b3V0X2pzb24YAiABKAkiOAoQU2V0TGF5b3V0UmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEhMKC2xheW91dF9qc29uGAIgASgJIhMKEVNldExheW91dFJlc3BvbnNlIqABCg9XYXRjaEFsbFJlcXVlc3QSDgoGc3dlZXBzGAEgASgIEg4KBmFnZW50cxgCIAEoCBIkCgZ0YWJsZXMYAyADKAsyFC5zd2VlcC52MS5XYXRjaFRhYmxlEiUKBmN1cnZlcxgEIAMoCzIVLnN3ZWVwLnYxLldhdGNoQ3VydmVzEiAKBGxvZ3MYBSADKAsyEi5zd2VlcC52MS5XYXRjaExvZyI7CgpXYXRjaFRhYmxlEg0KBXN3ZWVwGAEgASgJEg0KBXNpbmNlGAIgASgEEg8KB21ldHJpY3MYAyADKAkiUAoLV2F0Y2hDdXJ2ZXMSDQoFdHJpYWwYASABKAkSDwoHbWV0cmljcxgCIAMoCRIhCgRoZWxkGAMgAygLMhMuc3dlZXAudjEuSGVsZEN1cnZlIlEKCUhlbGRDdXJ2ZRIOCgZtZXRyaWMYASABKAkSDQoFdG90YWwYAiABKAQSEQoJbGFzdF9zdGVwGAMgASgEEhIKCmxhc3RfYXRfbXMYBCABKAMiOQoIV2F0Y2hMb2cSDQoFdHJpYWwYASABKAkSDwoHYXR0ZW1wdBgCIAEoDRINCgVhZnRlchgDIAEoBCKkAgoQV2F0Y2hBbGxSZXNwb25zZRImCgZzd2VlcHMYASABKAsyFC5zd2VlcC52MS5Td2VlcHNOZXdzSAASJgoGYWdlbnRzGAIgASgLMhQuc3dlZXAudjEuQWdlbnRzTmV3c0gAEiQKBXRhYmxlGAMgASgLMhMuc3dlZXAudjEuVGFibGVOZXdzSAASJAoFY3VydmUYBCABKAsyEy5zd2VlcC52MS5DdXJ2ZU5ld3NIABIgCgNsb2cYBSABKAsyES5zd2VlcC52MS5Mb2dOZXdzSAASIAoFcXVpZXQYBiABKAsyDy5zd2VlcC52MS5RdWlldEgAEigKB3JlZnVzZWQYByABKAsyFS5zd2VlcC52MS5SZWZ1c2VkTmV3c0gAQgYKBG5ld3MiLQoKU3dlZXBzTmV3cxIfCgZzd2VlcHMYASADKAsyDy5zd2VlcC52MS5Td2VlcCIxCgpBZ2VudHNOZXdzEiMKBmFnZW50cxgBIAMoCzITLnN3ZWVwLnYxLkFnZW50SW5mbyJQCglUYWJsZU5ld3MSHgoFc3dlZXAYASABKAsyDy5zd2VlcC52MS5Td2VlcBIjCgV0YWJsZRgCIAEoCzIULnN3ZWVwLnYxLlRyaWFsVGFibGUijwIKCUN1cnZlTmV3cxINCgV0cmlhbBgBIAEoCRIOCgZtZXRyaWMYAiABKAkSDwoHcmVwbGFjZRgDIAEoCBIlCgVzdGVwcxgEIAEoCzIWLnN3ZWVwLnYxLk51bWJlckNvbHVtbhImCgZ2YWx1ZXMYBSABKAsyFi5zd2VlcC52MS5OdW1iZXJDb2x1bW4SJgoGZXBvY2hzGAYgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEiUKBWF0X21zGAcgASgLMhYuc3dlZXAudjEuTnVtYmVyQ29sdW1uEg0KBXRvdGFsGAggASgEEhEKCWxhc3Rfc3RlcBgJIAEoBBISCgpsYXN0X2F0X21zGAogASgDImwKB0xvZ05ld3MSDQoFdHJpYWwYASABKAkSDwoHYXR0ZW1wdBgCIAEoDRIhCgVsaW5lcxgDIAMoCzISLnN3ZWVwLnYxLkxvZ0VudHJ5Eg8KB3NraXBwZWQYBCABKAgSDQoFZW5kZWQYBSABKAgiFwoFUXVpZXQSDgoGY2hhbmdlGAEgASgEIigKC1JlZnVzZWROZXdzEgwKBHdoYXQYASABKAkSCwoDd2h5GAIgASgJKssBCg5OdW1iZXJFbmNvZGluZxIfChtOVU1CRVJfRU5DT0RJTkdfVU5TUEVDSUZJRUQQABIXChNOVU1CRVJfRU5DT0RJTkdfRjY0EAESFwoTTlVNQkVSX0VOQ09ESU5HX0YzMhACEhcKE05VTUJFUl9FTkNPRElOR19VMzIQAxIXChNOVU1CRVJfRU5DT0RJTkdfVTE2EAQSFgoSTlVNQkVSX0VOQ09ESU5HX1U4EAUSHAoYTlVNQkVSX0VOQ09ESU5HX0NPTlNUQU5UEAYqagoJQ3VydmVBeGlzEhoKFkNVUlZFX0FYSVNfVU5TUEVDSUZJRUQQABITCg9DVVJWRV9BWElTX1NURVAQARIUChBDVVJWRV9BWElTX0VQT0NIEAISFgoSQ1VSVkVfQVhJU19TRUNPTkRTEAMqkAEKCkFnZW50U3RhdGUSGwoXQUdFTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJBR0VOVF9TVEFURV9BQ1RJVkUQARIXChNBR0VOVF9TVEFURV9EUkFJTkVEEAISGwoXQUdFTlRfU1RBVEVfUVVBUkFOVElORUQQAxIXChNBR0VOVF9TVEFURV9CRU5DSEVEEAQyvwgKEERhc2hib2FyZFNlcnZpY2USUAoNR2V0VHJpYWxUYWJsZRIeLnN3ZWVwLnYxLkdldFRyaWFsVGFibGVSZXF1ZXN0Gh8uc3dlZXAudjEuR2V0VHJpYWxUYWJsZVJlc3BvbnNlEk0KDEdldEN1cnZlQmFuZBIdLnN3ZWVwLnYxLkdldEN1cnZlQmFuZFJlcXVlc3QaHi5zd2VlcC52MS5HZXRDdXJ2ZUJhbmRSZXNwb25zZRJNCgxHZXRUb3BDdXJ2ZXMSHS5zd2VlcC52MS5HZXRUb3BDdXJ2ZXNSZXF1ZXN0Gh4uc3dlZXAudjEuR2V0VG9wQ3VydmVzUmVzcG9uc2USTQoMR2V0QmVzdFNvRmFyEh0uc3dlZXAudjEuR2V0QmVzdFNvRmFyUmVxdWVzdBoeLnN3ZWVwLnYxLkdldEJlc3RTb0ZhclJlc3BvbnNlElAKDUdldEltcG9ydGFuY2USHi5zd2VlcC52MS5HZXRJbXBvcnRhbmNlUmVxdWVzdBofLnN3ZWVwLnYxLkdldEltcG9ydGFuY2VSZXNwb25zZRJHCgpHZXREYXRhc2V0Ehsuc3dlZXAudjEuR2V0RGF0YXNldFJlcXVlc3QaHC5zd2VlcC52MS5HZXREYXRhc2V0UmVzcG9uc2USRwoKTGlzdEFnZW50cxIbLnN3ZWVwLnYxLkxpc3RBZ2VudHNSZXF1ZXN0Ghwuc3dlZXAudjEuTGlzdEFnZW50c1Jlc3BvbnNlEkcKCkRyYWluQWdlbnQSGy5zd2VlcC52MS5EcmFpbkFnZW50UmVxdWVzdBocLnN3ZWVwLnYxLkRyYWluQWdlbnRSZXNwb25zZRJWCg9RdWFyYW50aW5lQWdlbnQSIC5zd2VlcC52MS5RdWFyYW50aW5lQWdlbnRSZXF1ZXN0GiEuc3dlZXAudjEuUXVhcmFudGluZUFnZW50UmVzcG9uc2USSgoLUmVzdW1lQWdlbnQSHC5zd2VlcC52MS5SZXN1bWVBZ2VudFJlcXVlc3QaHS5zd2VlcC52MS5SZXN1bWVBZ2VudFJlc3BvbnNlEkoKC0dldEF0dGVtcHRzEhwuc3dlZXAudjEuR2V0QXR0ZW1wdHNSZXF1ZXN0Gh0uc3dlZXAudjEuR2V0QXR0ZW1wdHNSZXNwb25zZRJECglHZXRMYXlvdXQSGi5zd2VlcC52MS5HZXRMYXlvdXRSZXF1ZXN0Ghsuc3dlZXAudjEuR2V0TGF5b3V0UmVzcG9uc2USRAoJU2V0TGF5b3V0Ehouc3dlZXAudjEuU2V0TGF5b3V0UmVxdWVzdBobLnN3ZWVwLnYxLlNldExheW91dFJlc3BvbnNlEkMKCFdhdGNoQWxsEhkuc3dlZXAudjEuV2F0Y2hBbGxSZXF1ZXN0Ghouc3dlZXAudjEuV2F0Y2hBbGxSZXNwb25zZTABYgZwcm90bzM", [file_sweep_v1_model, file_sweep_v1_sweep]);
 
 /**
  * One number a row.
@@ -252,6 +252,13 @@ export type TrialTable = Message<"sweep.v1.TrialTable"> & {
    * @generated from field: repeated sweep.v1.NumberColumn objectives = 18;
    */
   objectives: NumberColumn[];
+
+  /**
+   * Tags in order, joined by commas, which no tag has; of very many different ones the ends are cut.
+   *
+   * @generated from field: sweep.v1.WordColumn tags = 19;
+   */
+  tags?: WordColumn | undefined;
 };
 
 /**
@@ -1134,6 +1141,226 @@ export const ResumeAgentResponseSchema: GenMessage<ResumeAgentResponse> = /*@__P
   messageDesc(file_sweep_v1_dashboard, 30);
 
 /**
+ * @generated from message sweep.v1.GetAttemptsRequest
+ */
+export type GetAttemptsRequest = Message<"sweep.v1.GetAttemptsRequest"> & {
+  /**
+   * @generated from field: string sweep = 1;
+   */
+  sweep: string;
+
+  /**
+   * Only attempts of trials that changed after this number; 0: of all.
+   *
+   * @generated from field: uint64 since = 2;
+   */
+  since: bigint;
+};
+
+/**
+ * Describes the message sweep.v1.GetAttemptsRequest.
+ * Use `create(GetAttemptsRequestSchema)` to create a new message.
+ */
+export const GetAttemptsRequestSchema: GenMessage<GetAttemptsRequest> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 31);
+
+/**
+ * @generated from message sweep.v1.GetAttemptsResponse
+ */
+export type GetAttemptsResponse = Message<"sweep.v1.GetAttemptsResponse"> & {
+  /**
+   * @generated from field: sweep.v1.AttemptTable table = 1;
+   */
+  table?: AttemptTable | undefined;
+};
+
+/**
+ * Describes the message sweep.v1.GetAttemptsResponse.
+ * Use `create(GetAttemptsResponseSchema)` to create a new message.
+ */
+export const GetAttemptsResponseSchema: GenMessage<GetAttemptsResponse> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 32);
+
+/**
+ * Attempts of the trials of one sweep, newest first. Every column has `rows` rows.
+ *
+ * @generated from message sweep.v1.AttemptTable
+ */
+export type AttemptTable = Message<"sweep.v1.AttemptTable"> & {
+  /**
+   * Ask from here for what changes later; what is held of an attempt gives way to what comes then.
+   *
+   * @generated from field: uint64 change = 1;
+   */
+  change: bigint;
+
+  /**
+   * @generated from field: uint32 rows = 2;
+   */
+  rows: number;
+
+  /**
+   * There are older ones; at most 20,000 come at once.
+   *
+   * @generated from field: bool more = 3;
+   */
+  more: boolean;
+
+  /**
+   * The trial's number.
+   *
+   * @generated from field: sweep.v1.NumberColumn trials = 4;
+   */
+  trials?: NumberColumn | undefined;
+
+  /**
+   * @generated from field: sweep.v1.NumberColumn attempts = 5;
+   */
+  attempts?: NumberColumn | undefined;
+
+  /**
+   * @generated from field: sweep.v1.WordColumn agents = 6;
+   */
+  agents?: WordColumn | undefined;
+
+  /**
+   * Devices of the slot, as the agent told; nothing on a CPU slot.
+   *
+   * @generated from field: sweep.v1.WordColumn devices = 7;
+   */
+  devices?: WordColumn | undefined;
+
+  /**
+   * @generated from field: sweep.v1.NumberColumn started_at_ms = 8;
+   */
+  startedAtMs?: NumberColumn | undefined;
+
+  /**
+   * Nothing while it runs.
+   *
+   * @generated from field: sweep.v1.NumberColumn ended_at_ms = 9;
+   */
+  endedAtMs?: NumberColumn | undefined;
+
+  /**
+   * How it ended: succeeded, failed, stopped, cancelled, handed back, machine fault, lost; nothing while it runs.
+   *
+   * @generated from field: sweep.v1.WordColumn ends = 10;
+   */
+  ends?: WordColumn | undefined;
+
+  /**
+   * Why it ended so.
+   *
+   * @generated from field: sweep.v1.WordColumn reasons = 11;
+   */
+  reasons?: WordColumn | undefined;
+};
+
+/**
+ * Describes the message sweep.v1.AttemptTable.
+ * Use `create(AttemptTableSchema)` to create a new message.
+ */
+export const AttemptTableSchema: GenMessage<AttemptTable> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 33);
+
+/**
+ * @generated from message sweep.v1.GetLayoutRequest
+ */
+export type GetLayoutRequest = Message<"sweep.v1.GetLayoutRequest"> & {
+  /**
+   * @generated from oneof sweep.v1.GetLayoutRequest.of
+   */
+  of: {
+    /**
+     * Empty: that of the sweeps without a project.
+     *
+     * @generated from field: string project = 1;
+     */
+    value: string;
+    case: "project";
+  } | {
+    /**
+     * The project of this sweep, so that a page need not know it before it asks.
+     *
+     * @generated from field: string sweep = 2;
+     */
+    value: string;
+    case: "sweep";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message sweep.v1.GetLayoutRequest.
+ * Use `create(GetLayoutRequestSchema)` to create a new message.
+ */
+export const GetLayoutRequestSchema: GenMessage<GetLayoutRequest> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 34);
+
+/**
+ * @generated from message sweep.v1.GetLayoutResponse
+ */
+export type GetLayoutResponse = Message<"sweep.v1.GetLayoutResponse"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * As it was set; empty: nobody laid its pages out.
+   *
+   * @generated from field: string layout_json = 2;
+   */
+  layoutJson: string;
+};
+
+/**
+ * Describes the message sweep.v1.GetLayoutResponse.
+ * Use `create(GetLayoutResponseSchema)` to create a new message.
+ */
+export const GetLayoutResponseSchema: GenMessage<GetLayoutResponse> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 35);
+
+/**
+ * @generated from message sweep.v1.SetLayoutRequest
+ */
+export type SetLayoutRequest = Message<"sweep.v1.SetLayoutRequest"> & {
+  /**
+   * Some sweep must be of it.
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * A JSON object of at most 64 KiB, the page's own; empty: as if nobody had laid its pages out.
+   *
+   * @generated from field: string layout_json = 2;
+   */
+  layoutJson: string;
+};
+
+/**
+ * Describes the message sweep.v1.SetLayoutRequest.
+ * Use `create(SetLayoutRequestSchema)` to create a new message.
+ */
+export const SetLayoutRequestSchema: GenMessage<SetLayoutRequest> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 36);
+
+/**
+ * @generated from message sweep.v1.SetLayoutResponse
+ */
+export type SetLayoutResponse = Message<"sweep.v1.SetLayoutResponse"> & {
+};
+
+/**
+ * Describes the message sweep.v1.SetLayoutResponse.
+ * Use `create(SetLayoutResponseSchema)` to create a new message.
+ */
+export const SetLayoutResponseSchema: GenMessage<SetLayoutResponse> = /*@__PURE__*/
+  messageDesc(file_sweep_v1_dashboard, 37);
+
+/**
  * What a browser follows; at most 64 things.
  *
  * @generated from message sweep.v1.WatchAllRequest
@@ -1172,7 +1399,7 @@ export type WatchAllRequest = Message<"sweep.v1.WatchAllRequest"> & {
  * Use `create(WatchAllRequestSchema)` to create a new message.
  */
 export const WatchAllRequestSchema: GenMessage<WatchAllRequest> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 31);
+  messageDesc(file_sweep_v1_dashboard, 38);
 
 /**
  * A sweep and its trials.
@@ -1205,7 +1432,7 @@ export type WatchTable = Message<"sweep.v1.WatchTable"> & {
  * Use `create(WatchTableSchema)` to create a new message.
  */
 export const WatchTableSchema: GenMessage<WatchTable> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 32);
+  messageDesc(file_sweep_v1_dashboard, 39);
 
 /**
  * One trial's visible curves.
@@ -1240,7 +1467,7 @@ export type WatchCurves = Message<"sweep.v1.WatchCurves"> & {
  * Use `create(WatchCurvesSchema)` to create a new message.
  */
 export const WatchCurvesSchema: GenMessage<WatchCurves> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 33);
+  messageDesc(file_sweep_v1_dashboard, 40);
 
 /**
  * How far a curve was told.
@@ -1276,7 +1503,7 @@ export type HeldCurve = Message<"sweep.v1.HeldCurve"> & {
  * Use `create(HeldCurveSchema)` to create a new message.
  */
 export const HeldCurveSchema: GenMessage<HeldCurve> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 34);
+  messageDesc(file_sweep_v1_dashboard, 41);
 
 /**
  * Log lines of one attempt.
@@ -1311,7 +1538,7 @@ export type WatchLog = Message<"sweep.v1.WatchLog"> & {
  * Use `create(WatchLogSchema)` to create a new message.
  */
 export const WatchLogSchema: GenMessage<WatchLog> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 35);
+  messageDesc(file_sweep_v1_dashboard, 42);
 
 /**
  * At most four a second for each thing that is followed. The first of each comes at once.
@@ -1376,7 +1603,7 @@ export type WatchAllResponse = Message<"sweep.v1.WatchAllResponse"> & {
  * Use `create(WatchAllResponseSchema)` to create a new message.
  */
 export const WatchAllResponseSchema: GenMessage<WatchAllResponse> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 36);
+  messageDesc(file_sweep_v1_dashboard, 43);
 
 /**
  * @generated from message sweep.v1.SweepsNews
@@ -1395,7 +1622,7 @@ export type SweepsNews = Message<"sweep.v1.SweepsNews"> & {
  * Use `create(SweepsNewsSchema)` to create a new message.
  */
 export const SweepsNewsSchema: GenMessage<SweepsNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 37);
+  messageDesc(file_sweep_v1_dashboard, 44);
 
 /**
  * @generated from message sweep.v1.AgentsNews
@@ -1414,7 +1641,7 @@ export type AgentsNews = Message<"sweep.v1.AgentsNews"> & {
  * Use `create(AgentsNewsSchema)` to create a new message.
  */
 export const AgentsNewsSchema: GenMessage<AgentsNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 38);
+  messageDesc(file_sweep_v1_dashboard, 45);
 
 /**
  * @generated from message sweep.v1.TableNews
@@ -1440,7 +1667,7 @@ export type TableNews = Message<"sweep.v1.TableNews"> & {
  * Use `create(TableNewsSchema)` to create a new message.
  */
 export const TableNewsSchema: GenMessage<TableNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 39);
+  messageDesc(file_sweep_v1_dashboard, 46);
 
 /**
  * @generated from message sweep.v1.CurveNews
@@ -1508,7 +1735,7 @@ export type CurveNews = Message<"sweep.v1.CurveNews"> & {
  * Use `create(CurveNewsSchema)` to create a new message.
  */
 export const CurveNewsSchema: GenMessage<CurveNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 40);
+  messageDesc(file_sweep_v1_dashboard, 47);
 
 /**
  * @generated from message sweep.v1.LogNews
@@ -1553,7 +1780,7 @@ export type LogNews = Message<"sweep.v1.LogNews"> & {
  * Use `create(LogNewsSchema)` to create a new message.
  */
 export const LogNewsSchema: GenMessage<LogNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 41);
+  messageDesc(file_sweep_v1_dashboard, 48);
 
 /**
  * @generated from message sweep.v1.Quiet
@@ -1572,7 +1799,7 @@ export type Quiet = Message<"sweep.v1.Quiet"> & {
  * Use `create(QuietSchema)` to create a new message.
  */
 export const QuietSchema: GenMessage<Quiet> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 42);
+  messageDesc(file_sweep_v1_dashboard, 49);
 
 /**
  * @generated from message sweep.v1.RefusedNews
@@ -1596,7 +1823,7 @@ export type RefusedNews = Message<"sweep.v1.RefusedNews"> & {
  * Use `create(RefusedNewsSchema)` to create a new message.
  */
 export const RefusedNewsSchema: GenMessage<RefusedNews> = /*@__PURE__*/
-  messageDesc(file_sweep_v1_dashboard, 43);
+  messageDesc(file_sweep_v1_dashboard, 50);
 
 /**
  * How the numbers of a column are written, little-endian. In the integer encodings the largest number there is (255, 65,535,
@@ -1846,6 +2073,34 @@ export const DashboardService: GenService<{
     methodKind: "unary";
     input: typeof ResumeAgentRequestSchema;
     output: typeof ResumeAgentResponseSchema;
+  },
+  /**
+   * Who had which trial when: every attempt, not only each trial's current one.
+   *
+   * @generated from rpc sweep.v1.DashboardService.GetAttempts
+   */
+  getAttempts: {
+    methodKind: "unary";
+    input: typeof GetAttemptsRequestSchema;
+    output: typeof GetAttemptsResponseSchema;
+  },
+  /**
+   * How the pages of a project are laid out, for all browsers.
+   *
+   * @generated from rpc sweep.v1.DashboardService.GetLayout
+   */
+  getLayout: {
+    methodKind: "unary";
+    input: typeof GetLayoutRequestSchema;
+    output: typeof GetLayoutResponseSchema;
+  },
+  /**
+   * @generated from rpc sweep.v1.DashboardService.SetLayout
+   */
+  setLayout: {
+    methodKind: "unary";
+    input: typeof SetLayoutRequestSchema;
+    output: typeof SetLayoutResponseSchema;
   },
   /**
    * Everything that a browser follows, in one stream. To follow something else, begin a new one with the numbers of the old.
