@@ -380,7 +380,11 @@ async fn a_band_grows_with_the_curves_and_little_is_known_of_few_trials() {
     };
     let backwards = v1::GetTopCurvesRequest { until: Some(0.0), ..window.clone() };
     let window = dashboard.get_top_curves(window).await.unwrap().into_inner().curves.remove(0);
-    assert_eq!((window.total, window.began_at_ms), (2, 1_001), "its point, and the one that the line comes from");
+    assert_eq!(
+        (window.total, window.began_at_ms),
+        (2, 1_001),
+        "its point, and the one that the line comes from"
+    );
     let refused = dashboard.get_top_curves(backwards).await.unwrap_err();
     assert!(refused.message().contains("until"), "{refused:?}");
     let best = v1::GetBestSoFarRequest { sweeps: vec![lab.sweep.clone()], max_points: 0 };
