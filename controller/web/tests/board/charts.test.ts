@@ -42,6 +42,19 @@ test('what draws is fetched when something is seen that needs it', async () => {
   await watched.close()
 })
 
+test('what draws and cannot be fetched is missed in words', async () => {
+  const watched = await stage.page(`#/sweeps/${stage.played}?tab=curves`, {}, async (page) => {
+    await page.route('**/assets/{uplot,echarts}*.js', (route) => route.abort())
+  })
+  const { page } = watched
+  const region = page.getByRole('region', { name: 'Learning curves' })
+  await region.getByRole('alert').getByText(/What draws charts could not be loaded/).waitFor()
+  // The numbers are there all the same.
+  await region.getByRole('button', { name: 'Table' }).click()
+  expect(await region.locator('tbody tr').count()).toBeGreaterThan(0)
+  await watched.close()
+})
+
 test('a drag over curves shows that stretch, which is asked for anew; a double click shows all', async () => {
   const watched = await open('?tab=curves')
   const { page } = watched

@@ -28,7 +28,7 @@ export const shapeOf = ({ x, y, lines, band }: Plot, colours: Palette): string =
 /** What happens on a plot. */
 export interface Acts {
   /** A stretch was dragged over. */
-  drag?: (x: [number, number], y: [number, number]) => void
+  drag: (x: [number, number], y: [number, number]) => void
   /** It was double-clicked. */
   reset?: () => void
   pick?: (at: At) => void
@@ -36,7 +36,8 @@ export interface Acts {
   point: (at: At | null, x: number, y: number) => void
 }
 
-export type Dragging = 'x' | 'xy' | 'none'
+/** Along which axes something can be dragged over. */
+export type Dragging = 'x' | 'xy'
 
 /** Steps between marks at whole numbers. */
 const WHOLE = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((times) => times * 10 ** power)).flat()
@@ -60,7 +61,7 @@ export function options(now: () => Plot, colours: Palette, size: { width: number
     focus: { alpha: 0.35 },
     cursor: {
       x: false, y: false, points: { show: false },
-      drag: { x: dragging !== 'none', y: dragging === 'xy', setScale: false, dist: 4 },
+      drag: { x: true, y: dragging === 'xy', setScale: false, dist: 4 },
     },
   }
 }
@@ -192,6 +193,6 @@ export class Drawn {
   #dragged(u: uPlot): void {
     const { left, top, width, height } = u.select
     this.box(...this.#box)
-    this.acts.drag?.([u.posToVal(left, 'x'), u.posToVal(left + width, 'x')], [u.posToVal(top + height, 'y'), u.posToVal(top, 'y')])
+    this.acts.drag([u.posToVal(left, 'x'), u.posToVal(left + width, 'x')], [u.posToVal(top + height, 'y'), u.posToVal(top, 'y')])
   }
 }
