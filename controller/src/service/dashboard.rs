@@ -101,9 +101,8 @@ impl DashboardService for Dashboard {
             from: asked.from.unwrap_or(f64::NEG_INFINITY),
             until: asked.until.unwrap_or(f64::INFINITY),
         };
-        // What is no number is neither.
-        if !(window.from <= window.until) {
-            return Err(refuse::field("until", "must not be below from"));
+        if window.from.is_nan() || window.until.is_nan() || window.from > window.until {
+            return Err(refuse::field("until", "must be a number that is not below from"));
         }
         let wanted = if asked.numbers.is_empty() {
             let top = if asked.top == 0 { TOP } else { asked.top };
