@@ -49,7 +49,7 @@ pub(crate) struct TagArgs {
 
 /// What can be noted on.
 enum Noted {
-    Sweep(v1::Sweep),
+    Sweep(Box<v1::Sweep>),
     Trial(Box<v1::Trial>),
 }
 
@@ -58,7 +58,7 @@ impl Noted {
         if what.contains('/') {
             Ok(Self::Trial(Box::new(client.trial(&what).await?.0)))
         } else {
-            Ok(Self::Sweep(get_sweep(client, what).await?))
+            Ok(Self::Sweep(Box::new(get_sweep(client, what).await?)))
         }
     }
 
@@ -75,7 +75,7 @@ impl Noted {
         } else {
             let reply = client.sweeps.annotate_sweep(v1::AnnotateSweepRequest { sweep: what, change }).await;
             let reply = reply.map_err(|status| client.failed(&status))?.into_inner();
-            Ok(Self::Sweep(present(reply.sweep)?))
+            Ok(Self::Sweep(Box::new(present(reply.sweep)?)))
         }
     }
 
@@ -109,7 +109,7 @@ impl Noted {
             }
             (Format::Table, _) => put(&(lines.join("\n") + "\n")),
             (_, Self::Sweep(sweep)) => {
-                put(&render(&show::sweeps(std::slice::from_ref(sweep)), output, true)?)
+                put(&render(&show::sweeps(std::slice::from_ref(&**sweep)), output, true)?)
             }
             (_, Self::Trial(trial)) => {
                 let rows = std::slice::from_ref(&**trial);

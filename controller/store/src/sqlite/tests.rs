@@ -61,6 +61,8 @@ const SORTS: &[&str] = &[
     // What changed since the watcher last asked.
     "TRIALS_CHANGED",
     "BRIEFS_CHANGED",
+    // When somebody opens a timeline; later those of the trials that changed.
+    "ATTEMPTS_OF_SWEEP",
     // What one trial has stored, which retention keeps small.
     "CHECKPOINT_FILES",
     "CHECKPOINT_ORPHANS",
