@@ -76,7 +76,8 @@ export function option(columns: Column[], trials: Trials, rows: Uint32Array, mas
     parallel: { ...FRAME, parallelAxisDefault: {} },
     parallelAxis: columns.map((column, dim) => axis(column, trials, dim, room, colours)),
     series: [
-      lines('rest', isChosen ? rest : [...rest, ...first], chunk, { color: colours.line, opacity: faint }),
+      // Below the others, whoever is drawn first.
+      { ...lines('rest', isChosen ? rest : [...rest, ...first], chunk, { color: colours.line, opacity: faint }), zlevel: -2 },
       ...steps.map((data, i) => lines(`step${i}`, data, chunk, { color: shade(i / (STEPS - 1), colours.isDark), opacity: plain })),
       { ...lines('best', isChosen ? first : [], 0, { color: shade(1, colours.isDark), width: 2, opacity: 1 }), zlevel: 0 },
     ],
