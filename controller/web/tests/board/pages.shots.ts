@@ -26,11 +26,11 @@ parameters:
   threads: {value: 1}
   test_at_end: {value: true}
   epochs: {value: ${epochs}}
-  resnet_type: {values: [resnet18, resnet34]}
+  resnet_type: {value: resnet18}
   batch_size: {values: [16, 32, 64, 4096], probabilities: [0.3, 0.3, 0.3, 0.1]}
   lr: {distribution: log_uniform_values, min: 0.00005, max: 0.02}
   dropout_val: {min: 0.0, max: 0.6}
-  layer1: {values: [128, 64]}
+  layer1: {values: [128, 64, 32]}
   layer2: {value: 32}
   layer3: {value: 16}
   activation: {values: [gelu, ReLU]}
@@ -45,12 +45,12 @@ let best: number[]
 beforeAll(async () => {
   house = await House.build()
   browser = await open()
-  await house.train('synth', '--out', 'faces', '--count', '800', '--size', '64')
+  await house.train('synth', '--out', 'faces', '--count', '600', '--size', '64')
   done = await house.create(SWEEP('made-up faces', 6, 24))
   await finished(house.start('sweep-agent', [done, '--slots', '2', '--name', 'north', '--state-dir', 'north']), 1_000)
-  const trials = JSON.parse(await house.ctl('trials', done, '-o', 'json', '--top', '2')) as { trials: { number: number }[] }
-  best = trials.trials.map((trial) => trial.number)
-  running = await house.create(SWEEP('longer', 40, 12))
+  const names = await house.ctl('trials', done, '-o', 'name', '--top', '2')
+  best = names.split('\n').map((name) => Number(name.split('/')[1]))
+  running = await house.create(SWEEP('longer', 12, 12))
   house.start('sweep-agent', [running, '--slots', '2', '--name', 'south', '--state-dir', 'south'])
   // Until it has a best trial, and two more run.
   await house.ctl('wait', running, '--for', 'trials=2', '--timeout', '10m')

@@ -46,6 +46,8 @@ function placeOf(parts: string[], view: URLSearchParams): Place {
 }
 
 export function href(place: Place, view?: URLSearchParams): string {
+  // Each row of a table has a link, and a query costs more than all else of it.
+  if (!view && place.page !== 'sweep') return `#${pathOf(place)}`
   const query = new URLSearchParams(view)
   query.delete('tab')
   if (place.page === 'sweep' && place.tab !== 'trials') query.set('tab', place.tab)
