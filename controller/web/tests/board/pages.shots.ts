@@ -8,7 +8,7 @@ import { finished } from '../harness/process'
 import { shot } from '../harness/shot'
 import { linked } from './stage'
 
-/** A batch of 4,096 is more than there are images: such a trial fails, as one of a real sweep does now and then. */
+/** A batch of 4,096 is all images at once: such a trial learns little in so few epochs, and is stopped early. */
 const SWEEP = (name: string, epochs: number, cap: number) => `
 program: sweep-train
 name: ${name}

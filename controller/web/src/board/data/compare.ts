@@ -27,16 +27,18 @@ export function compared(trials: Trial[], sweep: Sweep | undefined, onlyDifferen
   const names = (maps: Map<string, unknown>[]) => [...new Set(maps.flatMap((map) => [...map.keys()]))]
   const objective = sweep?.objectiveName ?? ''
   const result: Row[] = []
+  const told: Row[] = []
   if (objective) result.push(row(objective, trials.map((trial) => trial.objective ?? NaN), isMax))
   for (const name of names(metrics).sort()) {
     if (name === objective) continue
     // Nobody says which way another metric is good: both ends are shown.
-    for (const part of ['min', 'max', 'last'] as const) result.push(row(`${name} ${part}`, metrics.map((map) => map.get(name)?.[part] ?? NaN)))
+    for (const part of ['min', 'max', 'last'] as const) told.push(row(`${name} ${part}`, metrics.map((map) => map.get(name)?.[part] ?? NaN)))
   }
   const facts = (of: (trial: Trial) => string) => trials.map(of)
   const sections = [
     { title: 'Result', rows: result },
     { title: 'Parameters', rows: names(params).map((name) => row(name, params.map((map) => map.get(name) ?? ''))) },
+    { title: 'Metrics', rows: told },
     {
       title: 'Course',
       rows: [
@@ -52,7 +54,7 @@ export function compared(trials: Trial[], sweep: Sweep | undefined, onlyDifferen
       ],
     },
   ]
-  return sections.map(({ title, rows }) => {
+  return sections.filter(({ rows }) => rows.length > 0).map(({ title, rows }) => {
     const shown = onlyDifferences ? rows.filter((one) => one.differs) : rows
     return { title, rows: shown, same: rows.length - shown.length }
   })

@@ -64,8 +64,14 @@ test('a parameter of numbers that gets a word becomes one of words', () => {
 test('a list of values that spans decades is drawn on a logarithmic axis', () => {
   const trials = new Trials(Goal.MAXIMIZE)
   const param = (name: string, values: number[]) => ({ name, varying: true, values: { case: 'numbers' as const, value: numbers(values) } })
-  trials.apply(table({ rows: 3, numbers: numbers([1, 2, 3]), states: Uint8Array.of(5, 5, 5), params: [param('lr', [0.001, 0.01, 0.1]), param('depth', [1, 2, 3]), param('shift', [0, 1, 100])] }))
-  expect(['p:lr', 'p:depth', 'p:shift'].map((key) => columnOf(trials, key, NAMES)!.log)).toEqual([true, false, false])
+  const twice = (...values: number[]) => [...values, ...values]
+  const params = [
+    param('lr', twice(0.001, 0.01, 0.1)), param('depth', twice(1, 2, 3)), param('shift', twice(0, 1, 100)),
+    // Of a range, and not of a list: hardly a value comes twice.
+    param('dropout', [0.007, 0.1, 0.2, 0.3, 0.4, 0.5]),
+  ]
+  trials.apply(table({ rows: 6, numbers: numbers([1, 2, 3, 4, 5, 6]), states: new Uint8Array(6).fill(5), params }))
+  expect(params.map(({ name }) => columnOf(trials, `p:${name}`, NAMES)!.log)).toEqual([true, false, false, false])
 })
 
 test('columns before anybody chose leave out what never varies', () => {

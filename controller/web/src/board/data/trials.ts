@@ -160,16 +160,19 @@ function worded(from: Numbers, rows: number): Words {
   return to
 }
 
-/** Whether these are few different values over zero that span decades, as a list of learning rates does: a list has no scale in
- *  the sweep file, and is drawn on a logarithmic one. */
+/** Whether these are few different values over zero, each of several trials, that span decades, as a list of learning rates does:
+ *  a list has no scale in the sweep file, and is drawn on a logarithmic one. */
 function isLadder(values: Float64Array): boolean {
   const seen = new Set<number>()
+  let count = 0
   for (const value of values) {
-    if (Number.isNaN(value) || seen.has(value)) continue
+    if (Number.isNaN(value)) continue
+    count += 1
+    if (seen.has(value)) continue
     if (value <= 0 || seen.size >= 30) return false
     seen.add(value)
   }
-  return seen.size >= 3 && Math.max(...seen) / Math.min(...seen) >= 50
+  return seen.size >= 3 && count >= 2 * seen.size && Math.max(...seen) / Math.min(...seen) >= 50
 }
 
 /** The word that a number already goes by, `0.10` for 0.1. */

@@ -1,6 +1,6 @@
 /** Bars with words beside them. */
 import { short } from '../data/columns'
-import { base, type CustomSeriesOption, type Option } from './option'
+import { base, type CustomSeriesOption, namesBelow, type Option } from './option'
 import { type Palette, series } from './palette'
 
 export interface BarRow {
@@ -61,14 +61,14 @@ export interface Group {
 
 /** Standing bars in groups: one group per class, one bar per series. */
 export function histogram(classes: string[], groups: Group[], width: number, colours: Palette): Option {
-  const step = (width - 60) / Math.max(1, classes.length)
+  const { label, height } = namesBelow(classes, (width - 60) / Math.max(1, classes.length))
   return {
     ...base(colours),
     legend: { left: 48, top: 0, icon: 'rect', itemWidth: 10, itemHeight: 10, selectedMode: false, textStyle: { color: colours.ink } },
-    grid: { left: 52, right: 8, top: 28, bottom: 26 },
+    grid: { left: 52, right: 8, top: 28, bottom: 12 + height },
     xAxis: {
       type: 'category', data: classes, axisTick: { show: false }, axisLine: { lineStyle: { color: colours.line } },
-      axisLabel: { color: colours.ink, interval: 0, width: Math.max(18, step - 2), overflow: 'truncate', fontSize: step < 40 ? 9 : 11 },
+      axisLabel: { color: colours.ink, ...label },
     },
     yAxis: {
       type: 'value', min: 0, splitNumber: 3, axisLabel: { color: colours.soft, formatter: (value: number) => short(value) },

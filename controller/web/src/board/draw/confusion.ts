@@ -1,5 +1,5 @@
 /** A confusion matrix as coloured fields: rows are the truth, columns the guess. A field's colour is its share of its row. */
-import { base, type Option } from './option'
+import { base, namesBelow, type Option } from './option'
 import type { Palette } from './palette'
 
 export const confusionHeight = (classes: number): number => Math.max(180, 66 + classes * 30)
@@ -18,16 +18,16 @@ export function confusion(classes: string[], counts: number[][], asShare: boolea
   const left = Math.min(110, width / 3, Math.max(...classes.map((name) => name.length * 6.4)) + 34)
   const step = (width - left - 6) / Math.max(1, classes.length)
   const said = (share: number, count: number) => (asShare ? String(Math.round(100 * share)) : String(count))
-  const axis = (name: string, room: number) => ({
+  const below = namesBelow(classes, step)
+  const axis = (name: string) => ({
     type: 'category' as const, data: classes, name, nameLocation: 'middle' as const, nameTextStyle: { color: colours.soft, fontSize: 11 },
     axisLine: { show: false }, axisTick: { show: false },
-    axisLabel: { color: colours.ink, interval: 0, width: room, overflow: 'truncate' as const, fontSize: room < 36 ? 9 : 11 },
   })
   return {
     ...base(colours),
-    grid: { left, right: 6, top: 8, bottom: 44 },
-    xAxis: { ...axis(`guess, ${asShare ? 'per cent of the truth' : 'counts'}`, Math.max(16, step - 2)), nameGap: 24 },
-    yAxis: { ...axis('truth', left - 30), inverse: true, nameGap: left - 14 },
+    grid: { left, right: 6, top: 8, bottom: 30 + below.height },
+    xAxis: { ...axis(`guess, ${asShare ? 'per cent of the truth' : 'counts'}`), nameGap: 10 + below.height, axisLabel: { color: colours.ink, ...below.label } },
+    yAxis: { ...axis('truth'), inverse: true, nameGap: left - 14, axisLabel: { color: colours.ink, interval: 0, width: left - 30, overflow: 'truncate', fontSize: 11 } },
     visualMap: { show: false, type: 'continuous', min: 0, max: 1, dimension: 2, inRange: { color: [colours.panel, colours.accent] } },
     series: {
       type: 'heatmap', id: 'fields', dimensions: ['guess', 'truth', 'share', 'count'], encode: { x: 'guess', y: 'truth' }, emphasis: { disabled: true },

@@ -69,3 +69,11 @@ export function logMarks([from, until]: [number, number]): number[] {
 
 export const xAxis = (of: OptionAxis, colours: Palette): XAXisComponentOption => axis(of, colours, false) as XAXisComponentOption
 export const yAxis = (of: OptionAxis, colours: Palette): YAXisComponentOption => axis(of, colours, true) as YAXisComponentOption
+
+/** Names of classes below a chart with so many pixels for each: side by side where there is room, else aslant. And how high they are. */
+export function namesBelow(names: string[], room: number) {
+  const longest = Math.max(0, ...names.map((name) => name.length)) * 6.4
+  const isTight = longest > room - 4
+  const label = { interval: 0, overflow: 'truncate' as const, width: isTight ? 64 : Math.max(18, room - 2), fontSize: isTight ? 10 : 11, rotate: isTight ? 40 : 0 }
+  return { label, height: isTight ? 14 + Math.min(64, longest) * 0.64 : 14 }
+}

@@ -100,12 +100,15 @@ function axis(column: Column, trials: Trials, dim: number, room: number, colours
   const [low, high] = extent([values.subarray(0, trials.rows)], log) ?? [0, 1]
   const sorted = words && [...words].sort((a, b) => (a < b ? -1 : 1))
   const range = sorted ? [-0.3, sorted.length - 0.7] : low === high ? [low - Math.abs(low) / 10 - 1e-9, high + Math.abs(high) / 10 + 1e-9] : [low, high]
+  const name = label + (log && !sorted ? ' (log)' : '')
+  // In the middle over the first axis, a long name would leave the chart.
+  const isCut = dim === 0 && Math.min(room, name.length * 6.6) / 2 > FRAME.left
   const customValues = sorted?.slice(0, 200).map((_, place) => place)
   return {
     // Over the lines, so that its marks can be read.
     id: axisId(column), dim, z: 5, type: log && !sorted ? ('log' as const) : ('value' as const), min: range[0]!, max: range[1]!, realtime: false,
-    name: label + (log && !sorted ? ' (log)' : ''), nameLocation: 'end' as const, nameGap: 12,
-    nameTextStyle: { color: colours.ink, fontWeight: 600, fontSize: 11 },
+    name, nameLocation: 'end' as const, nameGap: 12,
+    nameTextStyle: { color: colours.ink, fontWeight: 600, fontSize: 11, ...(isCut && { align: 'left' as const }) },
     nameTruncate: { maxWidth: room },
     axisLine: { lineStyle: { color: colours.soft, width: 1.2 } },
     axisTick: { show: true, lineStyle: { color: colours.soft }, ...(customValues && { customValues }) },
