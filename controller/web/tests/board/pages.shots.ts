@@ -84,6 +84,11 @@ describe.each(PAGES)('%s', (name, path, texts) => {
         const watched = await Watched.open(browser, `${house.url}/${path()}`, { colorScheme, viewport: { width, height: 900 } })
         for (const text of texts) await watched.page.getByText(text).first().waitFor()
         await linked(watched.page, 'live')
+        // What draws comes later than the words: every chart in sight has its canvas or its drawing.
+        await watched.page.waitForFunction(() => {
+          const inSight = [...document.querySelectorAll('.drawing')].filter((one) => one.getBoundingClientRect().top < innerHeight)
+          return inSight.every((one) => one.querySelector('canvas, svg'))
+        })
         await shot(watched.page, `board-${name}-${colorScheme}-${size}`)
         await watched.close()
       })
