@@ -24,6 +24,7 @@ pub(crate) struct NoteArgs {
     #[arg(value_name = "SWEEP or TRIAL", value_parser = crate::args::named)]
     what: String,
     /// Instead of the note that is there; empty: no note. Without it: shows the note.
+    #[arg(value_parser = crate::args::named)]
     text: Option<String>,
 }
 
@@ -40,10 +41,10 @@ pub(crate) struct TagArgs {
     #[arg(value_name = "SWEEP or TRIAL", value_parser = crate::args::named)]
     what: String,
     /// Tags to add.
-    #[arg(value_name = "TAG")]
+    #[arg(value_name = "TAG", value_parser = crate::args::named)]
     add: Vec<String>,
     /// A tag to take away. Repeatable.
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", value_parser = crate::args::named)]
     remove: Vec<String>,
 }
 

@@ -11,15 +11,21 @@ const OF_THE_NEWEST: &str = "-/";
 /// Goes before those, so that they are values wherever they stand. No argument of a process can hold it.
 const SHIELD: char = '\0';
 
-/// The command line as clap is to see it; [`named`] takes off what is added here.
+/// The command line as clap is to see it; [`named`] takes off what is added here. Nothing but names of trials is touched: another
+/// word that begins so, of a note or a path, stays as it was given.
 pub(crate) fn shielded(words: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
     words.map(|word| match word.to_str() {
-        Some(name) if name.starts_with(OF_THE_NEWEST) => format!("{SHIELD}{name}").into(),
+        Some(name) if is_of_the_newest(name) => format!("{SHIELD}{name}").into(),
         _ => word,
     })
 }
 
-/// A sweep or a trial, as it was named.
+fn is_of_the_newest(word: &str) -> bool {
+    word.strip_prefix(OF_THE_NEWEST)
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
+/// A sweep, a trial, or any other word that may look like one, as it was given.
 pub(crate) fn named(word: &str) -> Result<String, Infallible> {
     Ok(word.trim_start_matches(SHIELD).to_owned())
 }
@@ -367,6 +373,28 @@ mod tests {
                 let count = line.matches("-/3").count();
                 assert_eq!(format!("{cli:?}").matches("\"-/3\"").count(), count, "{line}: {cli:?}");
             }
+        }
+    }
+
+    #[test]
+    fn no_word_keeps_what_shields_names() {
+        let parsed = |words: &[&str]| {
+            let words = words.iter().map(|&word| OsString::from(word));
+            format!("{:?}", Cli::try_parse_from(shielded(words)).expect("parses"))
+        };
+        let shield = format!("{SHIELD:?}").replace('\'', "");
+        for words in [
+            &["sweep-ctl", "note", "-/3", "-/3"][..],
+            &["sweep-ctl", "note", "-/3", "--", "-/etc is full"],
+            &["sweep-ctl", "tag", "-/3", "-/3", "--remove", "-/4"],
+            &["sweep-ctl", "trials", "-", "--where=-/3"],
+        ] {
+            let cli = parsed(words);
+            assert!(
+                !cli.contains(&shield)
+                    && cli.contains(words.last().expect("has words").trim_start_matches("--where=")),
+                "{cli}"
+            );
         }
     }
 
