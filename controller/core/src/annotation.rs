@@ -35,6 +35,9 @@ pub struct AnnotationChange {
 pub enum NotNoted {
     #[error("a note of {size} bytes is too large: {LARGEST_NOTE} are the most")]
     NoteTooLarge { size: usize },
+    /// PostgreSQL keeps none, so no store does.
+    #[error("a note with a NUL character cannot be kept: take it out")]
+    NulInNote,
     #[error(
         "`{tag}` is no tag: 1 to {LONGEST_TAG} letters, no comma and no line break, no space at either end"
     )]
@@ -60,6 +63,9 @@ impl Annotation {
         let note = change.note.clone().unwrap_or(self.note);
         if note.len() > LARGEST_NOTE {
             return Err(NotNoted::NoteTooLarge { size: note.len() });
+        }
+        if note.contains('\0') {
+            return Err(NotNoted::NulInNote);
         }
         if let Some(tag) = change.add.iter().find(|tag| !is_tag(tag)) {
             return Err(NotNoted::NoTag { tag: tag.clone() });
@@ -105,6 +111,8 @@ mod tests {
         assert!(Annotation::default().after(&note(LARGEST_NOTE)).is_ok());
         let refused = Annotation::default().after(&note(LARGEST_NOTE + 1));
         assert_eq!(refused, Err(NotNoted::NoteTooLarge { size: LARGEST_NOTE + 1 }));
+        let nul = AnnotationChange { note: Some("a\0b".to_owned()), ..Default::default() };
+        assert_eq!(Annotation::default().after(&nul), Err(NotNoted::NulInNote));
         let add = |add: Vec<String>| AnnotationChange { add, ..Default::default() };
         let longest = "ä".repeat(LONGEST_TAG);
         for tag in [&*longest, "two words", "-1", "a=b"] {
